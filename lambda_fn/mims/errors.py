@@ -1,0 +1,91 @@
+"""Every error that this project raises on purpose.
+
+Class names are interface: Step Functions matches on them, and they stand in answers, logs and
+metrics. Each class says whether it is permanent (trying again cannot help) or transient.
+"""
+
+from __future__ import annotations
+
+_NAME_LIMIT = 200
+
+
+class PayloadError(Exception):
+    """Base of all errors of the payload generator; the message names the fault and the remedy."""
+
+    permanent = True
+
+
+class InvalidRequestError(PayloadError):
+    """The event or request has no known shape, or a URI in it is no good."""
+
+
+class InvalidSettingsError(PayloadError):
+    """A setting is wrong, or cannot serve this model; the message names setting and value."""
+
+
+class ModelNotFoundError(PayloadError):
+    """No such bucket, key or version, or nothing at the path."""
+
+
+class ModelArchivedError(PayloadError):
+    """The object lies in an archive storage class and must be restored first."""
+
+
+class AccessDeniedError(PayloadError):
+    """S3 refused an action; the message names the action and the resource."""
+
+
+class CorruptArchiveError(PayloadError):
+    """The model archive is damaged, truncated, or not a (gzip'd) tar at all."""
+
+
+class ArchiveLimitError(PayloadError):
+    """The model archive is larger, in some respect, than a limit allows."""
+
+
+class HyperparametersNotFoundError(PayloadError, FileNotFoundError):
+    """There is no usable `hyperparameters.json` in the model."""
+
+
+class InvalidHyperparametersError(PayloadError):
+    """`hyperparameters.json` cannot be parsed, or a key in it has the wrong form."""
+
+
+class NoInputFieldsError(PayloadError):
+    """The hyperparameters name no input field."""
+
+
+class PayloadTooLargeError(PayloadError):
+    """A payload file is larger than the request of an endpoint may be."""
+
+
+class OutputError(PayloadError):
+    """The payload archive cannot be written to disk."""
+
+
+class StorageError(PayloadError):
+    """S3 throttles, fails or is out of reach, after all retries."""
+
+    permanent = False
+
+
+class ModelChangingError(PayloadError):
+    """The model was replaced again and again while its payload was made."""
+
+    permanent = False
+
+
+class DeadlineExceededError(PayloadError):
+    """The function's time is nearly up."""
+
+    permanent = False
+
+
+def shown(value: object) -> str:
+    """Return a name or value fit for a message: what is not printable escaped, cut at 200."""
+    try:
+        text = str(value)
+    except (RecursionError, ValueError):  # nested, or an integer, beyond what str() takes
+        return "…"
+    escaped = repr(text[: _NAME_LIMIT + 1])[1:-1]
+    return escaped if len(escaped) <= _NAME_LIMIT else escaped[: _NAME_LIMIT - 1] + "…"

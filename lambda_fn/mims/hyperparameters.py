@@ -1,0 +1,98 @@
+"""The bytes of `hyperparameters.json` → a checked mapping."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, NoReturn, Optional
+
+from mims.archive import Member
+from mims.errors import InvalidHyperparametersError, shown
+
+_ABSENT = (None, "", "null", "None")
+# CPython's own limit (sys.set_int_max_str_digits): beyond it, parsing takes quadratic time.
+_MAX_INTEGER_DIGITS = 4300
+# A value may have been encoded once by its author and once more by the SageMaker SDK.
+_MAX_ENCODINGS = 3
+
+
+def parse_hyperparameters(member: Member) -> Dict[str, Any]:
+    """Return the object that the member holds; `NaN` and `Infinity` are accepted.
+
+    Raises
+    ------
+    InvalidHyperparametersError
+        It is empty, no UTF-8, no JSON, too deep, or no object at its top. The message names the
+        member, and line and column where there are any, but no content.
+    """
+    content = member.content[3:] if member.content.startswith(b"\xef\xbb\xbf") else member.content
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        utf16 = " (it looks like UTF-16)" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        _invalid(member, f"is not UTF-8{utf16}", content[: error.start].decode("utf-8"))
+    if not text.strip():
+        _invalid(member, "is empty", "")
+    try:
+        parsed = _parse(text)
+    except json.JSONDecodeError as error:
+        _invalid(member, f"is no valid JSON ({error.msg})", text[: error.pos])
+    except _Unparsable as error:
+        _invalid(member, str(error))
+    if not isinstance(parsed, dict):
+        _invalid(member, "holds no JSON object at its top level", "")
+    return parsed
+
+
+def decode(value: Any) -> Any:
+    """Return a hyperparameter's value, decoded where it is a JSON-encoded string.
+
+    SageMaker passes every hyperparameter as a string, so lists and objects arrive encoded:
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrainingJob.html. A string that
+    is no JSON is returned as it is. `None` stands for an absent value.
+    """
+    for _ in range(_MAX_ENCODINGS):
+        if not isinstance(value, str) or value in _ABSENT:
+            break
+        try:
+            value = _parse(value)
+        except (json.JSONDecodeError, _Unparsable):
+            break
+    return None if isinstance(value, str) and value in _ABSENT else value
+
+
+def decode_text(value: Any) -> Any:
+    """Return a hyperparameter that is one name or version: decoded only where that gives a string.
+
+    So `"\\"returns\\""` is `returns`, while `"1.10"` stays a string and is no number.
+    """
+    decoded = decode(value)
+    return decoded if decoded is None or isinstance(decoded, str) else value
+
+
+class _Unparsable(Exception):
+    """JSON that is beyond what the parser can hold."""
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text, parse_int=_integer)
+    except RecursionError:
+        raise _Unparsable("is nested too deep") from None
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_INTEGER_DIGITS:
+        raise _Unparsable(f"holds an integer of more than {_MAX_INTEGER_DIGITS} digits")
+    return int(digits)
+
+
+def _invalid(member: Member, what: str, before: Optional[str] = None) -> NoReturn:
+    """Raise the error for a fault that stands behind the text `before`."""
+    place = ""
+    if before is not None:
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        place = f", line {line}, column {column}"
+    raise InvalidHyperparametersError(
+        f"'{shown(member.name)}' {what}{place}. "
+        "Have the training job write its hyperparameters as one JSON object in UTF-8."
+    )

@@ -1,0 +1,231 @@
+"""Chunks of a model archive → chunks of its tar stream.
+
+A gzip stream may have several members, and padding or garbage after the last; what does not begin
+like gzip passes through as it is (a plain tar under the name of a compressed one). Each call of
+the inflate engine gets at most 256 KiB and gives at most 256 KiB, so a bomb costs time, not memory.
+
+The engine is isal where it is installed and the chunks can be iterated a second time, else zlib.
+A failing inflate call gives back nothing, not even the bytes before the damage, and isal cannot be
+copied beforehand as zlib can: what isal refuses is therefore read once more with zlib, which has
+the last word. So both engines give the same bytes and the same errors.
+
+gzip: RFC 1952, https://www.rfc-editor.org/rfc/rfc1952
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Callable, Iterable, Iterator
+
+from mims.errors import CorruptArchiveError
+
+igzip_lib: Any
+try:
+    from isal import igzip_lib
+except ImportError:
+    igzip_lib = None
+
+MAX_PIECE = 256 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WBITS = 31  # zlib: a gzip header and trailer, checked
+# zlib copies the rest of its input after each call that fills the output: small slices make the
+# copies small.
+_ZLIB_PIECE = 64 * 1024
+
+_SIGNATURES = (
+    (_GZIP_MAGIC, "gzip data"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ\x00", "xz data"),
+    (b"\x04\x22\x4d\x18", "lz4 data"),
+    (b"\x1f\x9d", "compress (.Z) data"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy file"),
+    (b"\x80", "a Python pickle"),
+    (b"<", "an XML or HTML document"),
+    (b"{", "a JSON document"),
+    (b"[", "a JSON document"),
+)
+
+
+class TarStream:
+    """The tar stream in a model archive: iterate it for chunks of at most 256 KiB.
+
+    Nothing is asked of `chunks` before it is needed. Exceptions of `chunks` pass through unchanged.
+
+    Attributes
+    ----------
+    compressed_offset
+        How many bytes of the archive the chunks given so far were made from.
+    compressed
+        Whether the archive is gzip data; known after the first chunk.
+    """
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self._source = _Source(chunks)
+        self._iterable_again = iter(chunks) is not chunks
+        self.compressed = False
+
+    @property
+    def compressed_offset(self) -> int:
+        return self._source.offset
+
+    def close(self) -> None:
+        """Close the iterator over the archive's chunks, which drops a connection behind it."""
+        self._source.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the tar stream.
+
+        Raises
+        ------
+        CorruptArchiveError
+            The archive is empty, damaged or truncated. All that stands before the damage has been
+            yielded by then.
+        """
+        head = self._source.peek(len(_GZIP_MAGIC))
+        if not head:
+            raise CorruptArchiveError(
+                "The model archive is empty (0 bytes). Upload the model.tar.gz again."
+            )
+        self.compressed = head == _GZIP_MAGIC
+        if not self.compressed:
+            yield from iter(lambda: self._source.take(MAX_PIECE), b"")
+            return
+        given = 0
+        if igzip_lib is not None and self._iterable_again:
+            try:
+                for chunk in self._gzip_members(_isal_inflate):
+                    given += len(chunk)
+                    yield chunk
+                return
+            except igzip_lib.IsalError:
+                self._source.close()
+                self._source = _Source(self._chunks)
+        for chunk in self._gzip_members(_zlib_inflate):
+            if given >= len(chunk):
+                given -= len(chunk)
+            else:
+                yield chunk[given:] if given else chunk
+                given = 0
+
+    def _gzip_members(self, inflate: Callable[[_Source], Iterator[bytes]]) -> Iterator[bytes]:
+        while True:
+            yield from inflate(self._source)
+            self._source.skip_zeros()
+            if self._source.peek(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
+                return
+
+
+def looks_like(head: bytes) -> str:
+    """Say in words what bytes that are no tar look like, from their first ones."""
+    for signature, words in _SIGNATURES:
+        if head.startswith(signature):
+            return words
+    return "text" if head and all(9 <= byte < 127 for byte in head) else "unknown data"
+
+
+class _Source:
+    """The archive's bytes in pieces of a wanted size, with a look ahead; `offset` counts them."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._chunk = memoryview(b"")
+        self._at = 0
+        self.offset = 0
+
+    def take(self, limit: int) -> bytes:
+        """Return the next piece, of at most `limit` bytes; empty only at the end."""
+        while self._at == len(self._chunk):
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return b""
+            self._chunk, self._at = memoryview(chunk).cast("B"), 0
+            if len(self._chunk) <= limit and isinstance(chunk, bytes) and chunk:
+                self._at = len(chunk)
+                self.offset += len(chunk)
+                return chunk
+        piece = bytes(self._chunk[self._at : self._at + limit])
+        self._at += len(piece)
+        self.offset += len(piece)
+        return piece
+
+    def put_back(self, size: int) -> None:
+        """Take back the last `size` bytes of the piece taken last."""
+        self._at -= size
+        self.offset -= size
+
+    def peek(self, size: int) -> bytes:
+        """Return the next `size` bytes, fewer only at the end, and leave them there."""
+        while len(self._chunk) - self._at < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            self._chunk = memoryview(bytes(self._chunk[self._at :]) + bytes(chunk))
+            self._at = 0
+        return bytes(self._chunk[self._at : self._at + size])
+
+    def skip_zeros(self) -> None:
+        while self.peek(1) == b"\0":
+            piece = self.take(MAX_PIECE)
+            self.put_back(len(piece.lstrip(b"\0")))
+
+    def close(self) -> None:
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            close()
+
+
+def _isal_inflate(source: _Source) -> Iterator[bytes]:
+    inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    while not inflater.eof:
+        piece = source.take(MAX_PIECE) if inflater.needs_input else b""
+        chunk = inflater.decompress(piece, MAX_PIECE)
+        if chunk:
+            yield chunk
+        elif inflater.needs_input and not piece:
+            raise _truncated(source)
+    source.put_back(len(inflater.unused_data))
+
+
+def _zlib_inflate(source: _Source) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(_GZIP_WBITS)
+    while not inflater.eof:
+        piece = inflater.unconsumed_tail or source.take(_ZLIB_PIECE)
+        before = inflater.copy()
+        try:
+            chunk = inflater.decompress(piece, MAX_PIECE)
+        except zlib.error:
+            yield from _until_damage(before, piece)
+            raise CorruptArchiveError(
+                f"The model archive is damaged: its gzip data are wrong within the {len(piece)} "
+                f"bytes before compressed offset {source.offset}. Upload the model.tar.gz again."
+            ) from None
+        if chunk:
+            yield chunk
+        elif not piece:
+            raise _truncated(source)
+    source.put_back(len(inflater.unused_data))
+
+
+def _until_damage(inflater: Any, piece: bytes) -> Iterator[bytes]:
+    """Yield what `piece` holds before its damage: only the call with the bad byte gives nothing."""
+    for byte in piece:
+        try:
+            chunk = inflater.decompress(bytes((byte,)), MAX_PIECE)
+        except zlib.error:
+            return
+        if chunk:
+            yield chunk
+
+
+def _truncated(source: _Source) -> CorruptArchiveError:
+    return CorruptArchiveError(
+        f"The model archive is truncated: its gzip data stop at compressed offset {source.offset} "
+        "before their end. Upload the model.tar.gz again."
+    )

@@ -1,0 +1,239 @@
+"""The tar stream in a model archive → its members, one after another.
+
+A walk forwards and once: headers are read, the members' data are counted and passed over unless
+somebody asks for them. Every declared size is judged before its bytes are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Iterator, NamedTuple, NoReturn, Optional
+
+from mims import headers
+from mims.errors import ArchiveLimitError, CorruptArchiveError
+from mims.headers import BLOCK, Header, MalformedHeaderError
+from mims.inflate import TarStream, looks_like
+
+_ZERO_BLOCK = bytes(BLOCK)
+_MAX_EXTENSION = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large an archive may be: bytes of hyperparameters, decompressed bytes, members."""
+
+    hyperparameters_bytes: int = 16 * 1024**2
+    archive_bytes: int = 1024**4
+    members: int = 1_000_000
+
+
+class Entry(NamedTuple):
+    """A member as the walk meets it; its data, `size` bytes of them, are still to be read."""
+
+    name: bytes
+    regular: bool
+    size: int
+    header: Header
+    pax_time: bytes
+
+    @property
+    def modified(self) -> int:
+        """The modification time in seconds since the epoch."""
+        return headers.parse_pax_time(self.pax_time, headers.modified(self.header))
+
+
+class Walk:
+    """A walk over the members of a tar stream: `entries` yields them, `content` reads one."""
+
+    def __init__(self, stream: TarStream, limits: Limits) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._chunks = iter(stream)
+        self._chunk = b""
+        self._at = 0
+        self._passed = 0  # bytes of the tar stream before the current chunk
+        self.count = 0
+
+    def close(self) -> None:
+        self._chunks.close()  # type: ignore[attr-defined]
+        self._stream.close()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield each member, up to two zero blocks or the stream's end at a member's boundary."""
+        global_records: Dict[bytes, bytes] = {}
+        records: Dict[bytes, bytes] = {}
+        long_name: Optional[bytes] = None
+        while True:
+            block = self._next_header(pending=bool(records or long_name is not None))
+            if block is None:
+                return
+            try:
+                header = headers.parse_header(block)
+                if header.kind in (headers.PAX_LOCAL, headers.PAX_LOCAL_SOLARIS):
+                    records.update(headers.parse_pax_records(self._extension(header.size)))
+                    continue
+                if header.kind == headers.PAX_GLOBAL:
+                    global_records.update(headers.parse_pax_records(self._extension(header.size)))
+                    continue
+                if header.kind == headers.GNU_LONG_NAME:
+                    long_name = self._extension(header.size).split(b"\0", 1)[0]
+                    continue
+                if header.kind == headers.GNU_LONG_LINK:
+                    self._extension(header.size)
+                    continue
+                if header.kind == headers.GNU_SPARSE:
+                    self._skip_sparse_map(header.block[482])
+                entry = _entry(header, {**global_records, **records}, long_name)
+            except MalformedHeaderError as error:
+                self._damaged(block, str(error))
+            self.count += 1
+            if self.count > self._limits.members:
+                raise ArchiveLimitError(
+                    f"The model archive has more than {self._limits.members:,} members "
+                    "(MAX_MEMBERS). Raise the limit, or pack fewer files."
+                )
+            self._check_archive_limit(entry.size)
+            end = self._offset + entry.size + -entry.size % BLOCK
+            yield entry
+            self._skip(end - self._offset)
+            records = {}
+            long_name = None
+
+    def content(self, entry: Entry) -> bytes:
+        """Return the data of the entry yielded last."""
+        content = self._read(entry.size)
+        if len(content) < entry.size:
+            self._truncated()
+        return content
+
+    @property
+    def _offset(self) -> int:
+        return self._passed + self._at
+
+    def _next_header(self, *, pending: bool) -> Optional[bytes]:
+        zero_blocks = 0
+        while True:
+            block = self._read(BLOCK)
+            if not block and not pending and self._offset:
+                return None
+            if len(block) < BLOCK:
+                if self._offset < BLOCK:
+                    self._no_tar(block)
+                self._truncated()
+            if block[0] or block != _ZERO_BLOCK:
+                return block
+            zero_blocks += 1
+            if zero_blocks == 2:
+                return None
+
+    def _extension(self, size: int) -> bytes:
+        if size > _MAX_EXTENSION:
+            raise ArchiveLimitError(
+                f"The model archive has an extension header of {size:,} bytes at offset "
+                f"{self._offset:,} of its tar stream, over the limit of {_MAX_EXTENSION:,}. "
+                "Pack the model without such long names and attributes."
+            )
+        self._check_archive_limit(size)
+        body = self._read(size)
+        if len(body) < size:
+            self._truncated()
+        self._skip(-size % BLOCK)
+        return body
+
+    def _skip_sparse_map(self, extended: int) -> None:
+        blocks = 0
+        while extended:
+            blocks += 1
+            if blocks * BLOCK > _MAX_EXTENSION:
+                raise ArchiveLimitError(
+                    "The model archive has a sparse file whose map is over the limit of "
+                    f"{_MAX_EXTENSION:,} bytes. Pack the model without sparse files."
+                )
+            block = self._read(BLOCK)
+            if len(block) < BLOCK:
+                self._truncated()
+            extended = block[504]
+
+    def _check_archive_limit(self, size: int) -> None:
+        if self._offset + size > self._limits.archive_bytes:
+            raise ArchiveLimitError(
+                f"The model archive has more than {self._limits.archive_bytes:,} decompressed "
+                f"bytes (MAX_ARCHIVE_BYTES): the member at offset {self._offset:,} has {size:,}. "
+                "Raise the limit, or pack hyperparameters.json first."
+            )
+
+    def _read(self, size: int) -> bytes:
+        """Return the next `size` bytes, fewer only at the stream's end."""
+        end = self._at + size
+        if end <= len(self._chunk):
+            piece = self._chunk[self._at : end]
+            self._at = end
+            return piece
+        pieces = [self._chunk[self._at :]]
+        missing = size - len(pieces[0])
+        self._at = len(self._chunk)
+        while missing and self._next_chunk():
+            self._at = min(missing, len(self._chunk))
+            pieces.append(self._chunk[: self._at])
+            missing -= self._at
+        return b"".join(pieces)
+
+    def _skip(self, size: int) -> None:
+        """Pass over `size` bytes, none of which are copied."""
+        end = self._at + size
+        while end > len(self._chunk):
+            end -= len(self._chunk)
+            self._at = len(self._chunk)
+            if not self._next_chunk():
+                self._truncated()
+        self._at = end
+
+    def _next_chunk(self) -> bool:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        self._passed += len(self._chunk)
+        self._chunk = chunk
+        self._at = 0
+        return True
+
+    def _damaged(self, block: bytes, how: str) -> NoReturn:
+        if self._offset == BLOCK and block[257:262] != b"ustar":
+            self._no_tar(block)
+        raise CorruptArchiveError(
+            f"The model archive is damaged: {how}, after {self.count} members, at compressed "
+            f"offset {self._stream.compressed_offset} at the latest. Upload the model.tar.gz again."
+        )
+
+    def _no_tar(self, head: bytes) -> NoReturn:
+        what = looks_like(head) if head else "nothing at all"
+        if self._stream.compressed:
+            what = f"gzip data that hold {what}"
+        raise CorruptArchiveError(
+            f"The model archive is no tar archive: it looks like {what} (compressed offset 0). "
+            "Pack the model as a gzip'd tar, as a training job's model.tar.gz is."
+        )
+
+    def _truncated(self) -> NoReturn:
+        raise CorruptArchiveError(
+            f"The model archive is truncated: its tar stream stops at offset {self._offset} after "
+            f"{self.count} members, compressed offset {self._stream.compressed_offset}. "
+            "Upload the model.tar.gz again."
+        )
+
+
+def _entry(header: Header, records: Dict[bytes, bytes], long_name: Optional[bytes]) -> Entry:
+    name = long_name if long_name is not None else headers.full_name(header)
+    size = header.size
+    sparse = header.kind == headers.GNU_SPARSE
+    if records:
+        # An empty value of a pax record takes back the record, not the header's own field.
+        name = records.get(b"GNU.sparse.name") or records.get(b"path") or name
+        size = headers.parse_pax_size(records[b"size"]) if records.get(b"size") else size
+        sparse = sparse or any(
+            keyword.startswith(b"GNU.sparse.") or keyword == b"SUN.holesdata" for keyword in records
+        )
+    if header.kind in headers.DATALESS_TYPES:
+        size = 0
+    regular = header.kind in headers.REGULAR_TYPES and not sparse
+    return Entry(name, regular, size, header, records.get(b"mtime", b""))

@@ -1,0 +1,39 @@
+"""What a field's value may be: a finite number, or valid Unicode text."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Optional
+
+
+def number(value: Any) -> Optional[float]:
+    """Return a JSON value or a text as a finite float; `None` where it is none."""
+    if not isinstance(value, (bool, int, float, str)) or (isinstance(value, str) and "_" in value):
+        return None
+    try:
+        converted = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return converted if math.isfinite(converted) else None
+
+
+def text(value: Any) -> Optional[str]:
+    """Return a JSON value as text: a string as it is, a number or truth as JSON writes it.
+
+    `None` stands for what has no text: null, an object, a list, a number that is not finite.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return json.dumps(value) if isinstance(value, (bool, int, float)) else None
+
+
+def is_unicode(string: str) -> bool:
+    """Say whether a string can be written as UTF-8, that is, holds no half of a surrogate pair."""
+    try:
+        string.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

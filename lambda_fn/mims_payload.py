@@ -1,0 +1,320 @@
+"""Door two: the SageMaker Processing job script that makes sample payloads for a model.
+
+    python mims_payload.py [--model PATH] [--output DIR]
+
+It needs Python 3.8 or newer, the folder `mims` beside it, and nothing else. The settings are read
+from the environment, as the job's `Environment` sets it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence, Tuple
+
+try:
+    import resource
+except ImportError:  # not on Windows; the figure of peak memory is left out there
+    resource = None  # type: ignore[assignment]
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+if _HERE not in sys.path:
+    sys.path.insert(0, _HERE)
+
+from mims import generate_from  # noqa: E402
+from mims.archive import (  # noqa: E402
+    FILE_NAME,
+    Member,
+    extract_hyperparameters,
+    nested_rank,
+    nested_warning,
+    not_found,
+    too_large_hyperparameters,
+)
+from mims.errors import (  # noqa: E402
+    AccessDeniedError,
+    CorruptArchiveError,
+    HyperparametersNotFoundError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    OutputError,
+    PayloadError,
+    StorageError,
+    shown,
+)
+from mims.members import Limits  # noqa: E402
+from mims.settings import read_settings  # noqa: E402
+
+# The contract's paths, which SageMaker Processing mounts.
+MODEL_INPUT = "/opt/ml/processing/input/model"
+PAYLOAD_OUTPUT = "/opt/ml/processing/output"
+# What stands in this file becomes the job's ExitMessage:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeProcessingJob.html
+FAILURE_MESSAGE = "/opt/ml/output/message"
+_FAILURE_MESSAGE_LIMIT = 1024
+
+ARCHIVE_NAME = "model.tar.gz"
+PAYLOAD_NAME = "payload.tar.gz"
+_CHUNK = 256 * 1024
+_PROGRESS_SECONDS = 10.0
+_NAMES_IN_MESSAGES = 20
+
+
+def main(
+    input_paths: Mapping[str, str],
+    output_paths: Mapping[str, str],
+    environ_vars: Mapping[str, str],
+    job_args: Optional[argparse.Namespace] = None,
+) -> str:
+    """Make the payload archive of a model on disk, and return its path.
+
+    Parameters
+    ----------
+    input_paths
+        `model_input`: a `model.tar.gz`, or a folder that holds one or a `hyperparameters.json`.
+    output_paths
+        `payload_sample`: the folder that `payload.tar.gz` is written to; made where missing.
+    environ_vars
+        The settings; the process's own environment is not looked at.
+    job_args
+        Nothing is read from it; it stands here for callers that pass one to every script.
+
+    Raises
+    ------
+    PayloadError
+        One of its classes. Nothing is left in the output folder then.
+    """
+    del job_args
+    for paths, name in ((input_paths, "model_input"), (output_paths, "payload_sample")):
+        if not paths.get(name):
+            raise InvalidRequestError(f"The path of {name} is missing. Give it by that name.")
+    path, figures = _run(input_paths["model_input"], output_paths["payload_sample"], environ_vars)
+    print(json.dumps(figures), flush=True)
+    return path
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run the script with the process's environment, and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        options = _parse_arguments(arguments)
+        main({"model_input": options.model}, {"payload_sample": options.output}, os.environ)
+    except PayloadError as error:
+        return _fail(type(error).__name__, str(error))
+    except Exception as error:  # noqa: BLE001 - a defect, told in one line and without any value
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
+        return _fail("InternalError", f"{type(error).__name__} in {place}. Please report it.")
+    return 0
+
+
+def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        description="Make sample payloads for a trained model from its hyperparameters.json.",
+        epilog="Settings are read from the environment. Unknown arguments are ignored.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--model", default=MODEL_INPUT, metavar="PATH", help="default: %(default)s")
+    parser.add_argument(
+        "--output", default=PAYLOAD_OUTPUT, metavar="DIR", help="default: %(default)s"
+    )
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        print(f"Warning: unknown arguments are ignored: {shown(' '.join(unknown))}")
+    return options
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequestError(f"{message}. Call: python mims_payload.py --help")
+
+
+def _run(model: str, output: str, environ_vars: Mapping[str, str]) -> Tuple[str, Dict[str, Any]]:
+    started = time.monotonic()
+    reading = _Reading()
+    settings = read_settings(environ_vars)
+    member, notes = _find_member(model, settings.limits, reading)
+    archive_seconds = time.monotonic() - started
+    payload = generate_from(member, settings)
+    path = os.path.join(output, PAYLOAD_NAME)
+    status = "updated" if os.path.exists(path) else "created"
+    _write(path, payload.archive)
+    warnings = [*notes, *payload.warnings]
+    for warning in warnings:
+        print(f"Warning: {warning}")
+    figures = {
+        "status": status,
+        "payload_path": path,
+        "content_types": payload.content_types,
+        "field_count": payload.field_count,
+        "sample_count": payload.sample_count,
+        "warnings": warnings,
+        f"Payloads{status.capitalize()}": 1,
+        "GenerationTime": round(time.monotonic() - started, 3),
+        "ArchiveTime": round(archive_seconds, 3),
+        "ArchiveBytesRead": reading.bytes,
+    }
+    if resource is not None:
+        figures["PeakMemory"] = round(_peak_memory(), 1)
+    return path, figures
+
+
+def _find_member(model: str, limits: Limits, reading: _Reading) -> Tuple[Member, List[str]]:
+    """Return the model's hyperparameters, and what to know of where they stood."""
+    archive, loose = _look(model)
+    if archive is None:
+        if loose is None:
+            raise _nothing(model)
+        return _loose_member(loose, model, limits), []
+    try:
+        return extract_hyperparameters(_FileChunks(archive, reading), limits), []
+    except (CorruptArchiveError, HyperparametersNotFoundError) as error:
+        if loose is None:
+            raise
+        note = f"{error} '{shown(loose)}', which lies beside the archive, was used."
+        return _loose_member(loose, model, limits), [note]
+    except OSError as error:
+        raise _unreadable(archive, error) from None
+
+
+def _look(model: str) -> Tuple[Optional[str], Optional[str]]:
+    """Return the paths of the archive and of the loose file that the model's path leads to."""
+    if os.path.isfile(model):
+        return (None, model) if os.path.basename(model) == FILE_NAME else (model, None)
+    archive = os.path.join(model, ARCHIVE_NAME)
+    loose = _look_for_loose_file(model)
+    if os.path.isfile(archive):
+        return archive, loose
+    if os.path.isdir(archive):  # SageMaker makes a folder of that name of some channels
+        inner_archive, inner_loose = _look(archive)
+        return inner_archive, inner_loose or loose
+    return None, loose
+
+
+def _look_for_loose_file(folder: str) -> Optional[str]:
+    root = os.path.join(folder, FILE_NAME)
+    if os.path.isfile(root):
+        return root
+    nested = [path for path in _files(folder) if os.path.basename(path) == FILE_NAME]
+    ranked = [(nested_rank(tuple(path.split("/")[:-1])), path) for path in nested]
+    return os.path.join(folder, min(ranked)[1]) if ranked else None
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Yield the paths, relative to the folder and with `/`, of the regular files below it."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(parent, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                yield os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+def _loose_member(path: str, model: str, limits: Limits) -> Member:
+    name = os.path.relpath(path, model if os.path.isdir(model) else os.path.dirname(path))
+    name = name.replace(os.sep, "/")
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_size > limits.hyperparameters_bytes:
+                raise too_large_hyperparameters(name, status.st_size, limits.hyperparameters_bytes)
+            content = file.read()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    warnings = (nested_warning(name),) if "/" in name else ()
+    return Member(name, content, status.st_mtime_ns // 10**9, warnings)
+
+
+def _nothing(model: str) -> PayloadError:
+    names = list(_files(model))
+    if names:
+        return not_found(len(names), names[:_NAMES_IN_MESSAGES])
+    return ModelNotFoundError(
+        f"There is no model at '{shown(model)}': no file, and no folder with files. Name a "
+        f"{ARCHIVE_NAME}, or a folder that holds one or a {FILE_NAME}, with --model."
+    )
+
+
+def _unreadable(path: str, error: OSError) -> PayloadError:
+    if isinstance(error, PermissionError):
+        return AccessDeniedError(f"'{shown(path)}' may not be read. Let the job's user read it.")
+    return StorageError(f"'{shown(path)}' cannot be read ({error.strerror}). Try again.")
+
+
+class _Reading:
+    """How many bytes of the archive were read."""
+
+    bytes = 0
+
+
+class _FileChunks:
+    """A file's bytes in chunks, from the start at each iteration; prints progress."""
+
+    def __init__(self, path: str, reading: _Reading) -> None:
+        self._path = path
+        self._reading = reading
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._reading.bytes = 0
+        started = told = time.monotonic()
+        with open(self._path, "rb", buffering=0) as file:
+            total = os.fstat(file.fileno()).st_size
+            while True:
+                chunk = file.read(_CHUNK)
+                if not chunk:
+                    return
+                self._reading.bytes += len(chunk)
+                yield chunk
+                now = time.monotonic()
+                if now - told >= _PROGRESS_SECONDS:
+                    told = now
+                    read = self._reading.bytes / 1e6
+                    print(
+                        f"Read {read:,.0f} of {total / 1e6:,.0f} MB "
+                        f"({read / (now - started):,.1f} MB/s)",
+                        flush=True,
+                    )
+
+
+def _write(path: str, archive: bytes) -> None:
+    """Write the file whole or not at all."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(archive)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(
+            f"'{shown(path)}' cannot be written ({error.strerror}). Name a folder that the job's "
+            "user may write to, with --output."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+
+
+def _peak_memory() -> float:
+    """Return the most memory that the process held, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024  # bytes there, KiB here
+
+
+def _fail(error: str, message: str) -> int:
+    print(json.dumps({"status": "failed", "error": error, "PayloadsFailed": 1}), flush=True)
+    print(f"{error}: {message}", file=sys.stderr, flush=True)
+    if os.path.isdir(os.path.dirname(FAILURE_MESSAGE)):
+        with contextlib.suppress(OSError), open(FAILURE_MESSAGE, "w", encoding="utf-8") as file:
+            file.write(f"{error}: {message}"[:_FAILURE_MESSAGE_LIMIT])
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(command(sys.argv[1:]))
