@@ -1,0 +1,245 @@
+"""An S3 object → its bytes, or those of its beginning, from one version of it.
+
+The first 256 KiB are one ranged GET; the rest, where anybody asks for it, one open-ended one. A
+connection that breaks is taken up at the offset reached, on the condition that the object is still
+the same.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import threading
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any, Dict, Generator, Iterator, Optional
+
+from botocore.exceptions import (
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+from urllib3.exceptions import HTTPError
+
+from mims.aws.read_ahead import read_ahead
+from mims.aws.s3 import Declined, Run
+from mims.errors import StorageError, shown
+
+CHUNK = 256 * 1024
+FIRST_PART = 256 * 1024
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
+
+# In a row, without a byte in between; the SDK's own attempts at each request are not counted here.
+_MAX_FAILURES = 5
+_BACKOFF, _MAX_BACKOFF = 0.1, 3.0  # seconds
+
+
+class ModelUnchangedError(Exception):
+    """The object's ETag is still the one that was named; nothing was read."""
+
+    def __init__(self, version_id: Optional[str]) -> None:
+        super().__init__()
+        self.version_id = version_id
+
+
+class ModelReplacedError(Exception):
+    """The object is no longer the one whose bytes were read so far."""
+
+
+class ModelGoneError(Exception):
+    """There is no such object, or no more."""
+
+
+class UnbelievableAnswerError(Exception):
+    """The answer's range, length or ETag is not what was asked for."""
+
+
+# What is worth another request at the offset reached: a body that broke off, stalled or lied.
+BROKEN = (
+    ReadTimeoutError,
+    ResponseStreamingError,
+    IncompleteReadError,
+    HTTPClientError,
+    HTTPError,
+    OSError,
+    UnbelievableAnswerError,
+)
+
+
+@dataclass(frozen=True)
+class ModelObject:
+    """Where the object lies, and, if only that one will do, its version and its bucket's owner."""
+
+    bucket: str
+    key: str
+    version_id: Optional[str] = None
+    owner: Optional[str] = None
+
+    @property
+    def parameters(self) -> Dict[str, str]:
+        """The parameters that name the object in a call of S3."""
+        named = {
+            "Bucket": self.bucket,
+            "Key": self.key,
+            "VersionId": self.version_id,
+            "ExpectedBucketOwner": self.owner,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+class Model:
+    """One version of an S3 object: iterate it, as often as need be, for its bytes in chunks.
+
+    Making one reads the first 256 KiB.
+
+    Attributes
+    ----------
+    etag, version_id, size, modified
+        As S3 says them: the ETag with its quotes, bytes, seconds since the epoch.
+
+    Raises
+    ------
+    ModelUnchangedError
+        The object's ETag is `known_etag`.
+    ModelReplacedError, ModelGoneError
+        On making it, or on iterating it.
+    PayloadError
+        S3 refuses, fails, or the deadline is reached.
+    """
+
+    etag = ""
+    version_id: Optional[str] = None
+    size = 0
+    modified = 0
+
+    def __init__(self, run: Run, source: ModelObject, known_etag: Optional[str] = None) -> None:
+        self._run = run
+        self._source = source
+        self._known_etag = known_etag
+        self._body: Any = None
+        self._left = threading.Event()
+        self._first = b"".join(self._read(0, FIRST_PART))
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._first
+        if self.size <= len(self._first):
+            return
+        self._left.clear()
+        rest = self._read(len(self._first), None)
+        with closing(read_ahead(rest, self._leave, self._run.seconds_left)) as ahead:
+            while True:
+                try:
+                    chunk = next(ahead, None)
+                except TimeoutError:
+                    chunk = b""
+                self._run.check_deadline()
+                if chunk is None:
+                    return
+                yield chunk
+
+    def _read(self, start: int, stop: Optional[int]) -> Generator[bytes, None, None]:
+        """Yield the bytes from `start` to `stop`, or the end, in as many requests as it takes."""
+        offset, failures = start, 0
+        while True:
+            try:
+                with closing(self._open(offset, stop)) as body:
+                    end = min(stop or self.size, self.size)
+                    while offset < end:
+                        chunk = body.read(min(CHUNK, end - offset))
+                        if not chunk:
+                            raise UnbelievableAnswerError("a body shorter than its length")
+                        offset += len(chunk)
+                        failures = 0
+                        self._run.bytes_read += len(chunk)
+                        yield chunk
+                return
+            except BROKEN as error:
+                if self._left.is_set():
+                    return
+                failures += 1
+                if failures > _MAX_FAILURES:
+                    raise StorageError(
+                        f"Reading '{shown(self._source.key)}' broke off {failures} times in a row "
+                        f"at offset {offset:,} ({type(error).__name__}). Try again later."
+                    ) from error
+                self._run.resumes += 1
+                pause = random.uniform(0, min(_MAX_BACKOFF, _BACKOFF * 2**failures))
+                self._left.wait(max(0.0, min(pause, self._run.seconds_left())))
+
+    def _open(self, offset: int, stop: Optional[int]) -> Any:
+        """Return the body of one ranged GET, its answer checked before it is believed."""
+        conditions = {}
+        if self.etag:
+            conditions = {"IfMatch": self.etag}
+        elif self._known_etag:
+            conditions = {"IfNoneMatch": self._known_etag}
+        try:
+            answer = self._run.call(
+                "get_object",
+                expected=(304, 404, 405, 412, 416),
+                Range=f"bytes={offset}-{'' if stop is None else stop - 1}",
+                **self._source.parameters,
+                **conditions,
+            )
+        except Declined as declined:
+            if declined.status == 304:
+                raise ModelUnchangedError(declined.headers.get("x-amz-version-id")) from None
+            if declined.status == 416 and not offset:
+                return io.BytesIO()  # an object of 0 bytes has no range
+            if declined.status in (412, 416):
+                raise ModelReplacedError from None
+            raise ModelGoneError from None
+        self._body = answer["Body"]
+        try:
+            self._believe(answer, offset, stop)
+        except BaseException:
+            self._body.close()
+            raise
+        return self._body
+
+    def _believe(self, answer: Dict[str, Any], offset: int, stop: Optional[int]) -> None:
+        """Check what S3 says of the body against what was asked for; put the body at `offset`."""
+        length, etag = answer["ContentLength"], answer.get("ETag", "")
+        if self.etag and etag != self.etag:
+            raise ModelReplacedError
+        whole = answer["ResponseMetadata"]["HTTPStatusCode"] == 200  # Range was ignored
+        if whole:
+            total = length
+        else:
+            match = _CONTENT_RANGE.match(answer.get("ContentRange", ""))
+            if match is None:
+                raise UnbelievableAnswerError("no range")
+            first, last, total = (int(number) for number in match.groups())
+            if (first, last + 1) != (offset, min(stop or total, total)):
+                raise UnbelievableAnswerError("another range")
+            if length != last + 1 - first:
+                raise UnbelievableAnswerError("a length that is not its range's")
+        if self.etag and total != self.size:
+            raise UnbelievableAnswerError("another size")
+        self.etag, self.size = etag, total
+        self.version_id = answer.get("VersionId")
+        self.modified = int(answer["LastModified"].timestamp())
+        while whole and offset:
+            skipped = len(answer["Body"].read(min(CHUNK, offset)))
+            if not skipped:
+                raise UnbelievableAnswerError("a body shorter than its length")
+            offset -= skipped
+
+    def _leave(self) -> None:
+        """Break off the read that is under way in another thread."""
+        self._left.set()
+        with suppress(AttributeError, OSError, RuntimeError, ValueError):
+            # Closing alone would leave the other thread in its read until the time-out. The SDK
+            # offers no way to its urllib3 response, whose shutdown() is made for this.
+            self._body._raw_stream.shutdown()
+
+
+def newest_etag(run: Run, source: ModelObject) -> Optional[str]:
+    """Return the ETag that the object has now; `None` where it is gone."""
+    try:
+        answer = run.call("head_object", expected=(404, 405), **source.parameters)
+    except Declined:
+        return None
+    return str(answer["ETag"])

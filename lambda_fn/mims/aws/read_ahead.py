@@ -1,0 +1,65 @@
+"""A thread that reads a few chunks ahead, so that network and inflate overlap."""
+
+from __future__ import annotations
+
+import threading
+from queue import Empty, SimpleQueue
+from typing import Callable, Generator, Optional, Tuple
+
+DEPTH = 8
+
+# A chunk, the end (None), or what the reading raised.
+_Item = Tuple[Optional[bytes], Optional[BaseException]]
+
+
+def read_ahead(
+    chunks: Generator[bytes, None, None],
+    interrupt: Callable[[], None],
+    seconds_left: Callable[[], float],
+) -> Generator[bytes, None, None]:
+    """Yield `chunks`, of which at most `DEPTH` are read before they are asked for.
+
+    The thread starts with the first chunk asked for, and has ended when the iteration has, however
+    it ends. `interrupt` is called to break off a read that is under way. Where no chunk comes while
+    `seconds_left` is above 0, the iteration ends with `TimeoutError`; what `chunks` raises passes
+    through.
+    """
+    queue: SimpleQueue[_Item] = SimpleQueue()
+    places = threading.Semaphore(DEPTH)
+    left = threading.Event()
+
+    def read() -> None:
+        try:
+            while True:
+                places.acquire()
+                if left.is_set():
+                    return
+                chunk = next(chunks, None)
+                queue.put((chunk, None))
+                if chunk is None:
+                    return
+        except BaseException as error:  # noqa: BLE001 - it is raised where the chunks are asked for
+            queue.put((None, error))
+        finally:
+            chunks.close()
+
+    thread = threading.Thread(target=read, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                chunk, error = queue.get(timeout=max(0.0, seconds_left()))
+            except Empty:
+                raise TimeoutError from None
+            if error is not None:
+                raise error
+            if chunk is None:
+                return
+            places.release()
+            yield chunk
+    finally:
+        left.set()
+        places.release()
+        while thread.is_alive():
+            interrupt()
+            thread.join(0.05)
