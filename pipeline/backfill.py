@@ -1,0 +1,336 @@
+"""Payloads for the models that are there already: one job of S3 Batch Operations.
+
+S3 lists the bucket, keeps the keys that can be models, and calls the payload function for each; the
+job's report has a line with the result, or the reason, for every object. A model whose payload is
+up to date is read no further than its first answer, so running it again does no harm.
+
+    scripts/backfill BUCKET [PREFIX]         shows what would be done, and what it costs
+    scripts/backfill BUCKET [PREFIX] --yes   creates the job
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import uuid
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+from pipeline.backfill_cost import Estimate, estimate
+
+MODEL_NAME = "model.tar.gz"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+_ROLE = re.compile(r"arn:(?P<partition>[^:]+):iam::(?P<account>\d{12}):role/.+\Z")
+_FUNCTION = re.compile(r"arn:[^:]+:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:[^:]+(:[^:]+)?\Z")
+
+
+class BackfillError(Exception):
+    """The job cannot be made; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a deployed stack gives a backfill.
+
+    `concurrency` is how many models the function may work on at once, where the stack reserves it.
+    """
+
+    function_arn: str
+    role_arn: str
+    report_bucket: str
+    report_prefix: str
+    concurrency: Optional[int] = None
+
+
+def key_filter(prefix: str) -> Dict[str, List[str]]:
+    """Return the `KeyNameConstraint` that keeps every model under `prefix`.
+
+    Each list may hold one string only, so one suffix must do. It begins with the slash, which keeps
+    `old-model.tar.gz` out, unless a model could lie at the bucket's root: then the function is
+    asked about a few objects more, and skips those that are no models.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_KeyNameConstraint.html
+    """
+    at_root = MODEL_NAME.startswith(prefix)
+    constraint = {"MatchAnySuffix": [MODEL_NAME if at_root else f"/{MODEL_NAME}"]}
+    if prefix:
+        constraint["MatchAnyPrefix"] = [prefix]
+    return constraint
+
+
+def job_request(bucket: str, prefix: str, place: Place, token: str) -> Dict[str, Any]:
+    """Return the arguments of boto3's `s3control.create_job`.
+
+    Raises
+    ------
+    BackfillError
+        The bucket's name, the prefix or an ARN has the wrong form.
+    """
+    role = _ROLE.match(place.role_arn)
+    if not _BUCKET.match(bucket):
+        raise BackfillError(f"{bucket!r} is no bucket's name. Give it without s3://.")
+    if len(prefix) > 1024 or prefix.startswith("/"):
+        raise BackfillError(
+            f"The prefix {prefix[:100]!r} begins with a slash, or has over 1,024 characters; keys "
+            "begin without a slash."
+        )
+    if role is None:
+        raise BackfillError(f"{place.role_arn!r} is no role's ARN.")
+    if not _FUNCTION.match(place.function_arn):
+        raise BackfillError(f"{place.function_arn!r} is no function's ARN.")
+    partition = role["partition"]
+    return {
+        "AccountId": role["account"],
+        "ConfirmationRequired": False,
+        "Operation": {
+            "LambdaInvoke": {
+                "FunctionArn": place.function_arn,
+                "InvocationSchemaVersion": "2.0",
+            }
+        },
+        "ManifestGenerator": {
+            "S3JobManifestGenerator": {
+                "SourceBucket": f"arn:{partition}:s3:::{bucket}",
+                "Filter": {"KeyNameConstraint": key_filter(prefix)},
+                "EnableManifestOutput": False,  # the report names every object as it is
+            }
+        },
+        "Report": {
+            "Enabled": True,
+            "Bucket": f"arn:{partition}:s3:::{place.report_bucket}",
+            "Prefix": place.report_prefix,
+            "Format": "Report_CSV_20180820",
+            "ReportScope": "AllTasks",
+        },
+        "RoleArn": place.role_arn,
+        "Priority": 10,
+        "Description": f"Sample payloads of the models in s3://{bucket}/{prefix}"[:256],
+        "ClientRequestToken": token,
+    }
+
+
+def read_stack(cloudformation: Any, name: str, bucket: str, prefix: str) -> Place:
+    """Return what the deployed stack `name` gives a backfill of that bucket and prefix.
+
+    Raises
+    ------
+    BackfillError
+        The stack cannot be read, lacks an output, or may not read these models.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        raise BackfillError(
+            f"The stack {name!r} cannot be read: {error}. Name it by --stack, and its region by "
+            "--region, or give --function-arn, --role-arn and --report."
+        ) from error
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+    parameters = {
+        parameter["ParameterKey"]: parameter.get("ParameterValue", "")
+        for parameter in stack.get("Parameters", ())
+    }
+    try:
+        place = Place(
+            function_arn=outputs["FunctionAliasArn"],
+            role_arn=outputs["BackfillRoleArn"],
+            report_bucket=outputs["BackfillReportBucketName"],
+            report_prefix=outputs["BackfillReportPrefix"],
+            concurrency=int(parameters.get("ReservedConcurrency") or 0) or None,
+        )
+        models, under = outputs["ModelBucketName"], outputs.get("ModelPrefix", "")
+    except KeyError as error:
+        raise BackfillError(
+            f"The stack {name!r} has no output {error}: it is none of this project, or an old one. "
+            "Deploy it again, or name another by --stack."
+        ) from error
+    if bucket != models or not prefix.startswith(under):
+        raise BackfillError(
+            f"The stack {name!r} reads the models under s3://{models}/{under}, not those under "
+            f"s3://{bucket}/{prefix}. Name another by --stack, or deploy one for that bucket."
+        )
+    return place
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Show the job that the command line asks for, and create it with `--yes`."""
+    options = _options(arguments)
+    try:
+        place = _place(options)
+        request = job_request(options.bucket, options.prefix, place, str(uuid.uuid4()))
+        models = _count(options, place) if options.count else options.models
+        _show(options, place, request, models)
+        if options.yes:
+            _create(place, request)
+        else:
+            print("\nNothing was created. Add --yes to create the job.")
+    except BackfillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/backfill",
+        description="Makes the payloads of the models that are in a bucket already, by a job of "
+        "S3 Batch Operations. Without --yes it only shows the job, its cost and its time.",
+    )
+    parser.add_argument("bucket", help="bucket of the models, without s3://")
+    parser.add_argument("prefix", nargs="?", default="", help="only models under it")
+    parser.add_argument("--yes", action="store_true", help="create the job")
+    parser.add_argument("--stack", default="mims-payload", help="deployed stack (%(default)s)")
+    parser.add_argument("--region", help="region of the stack, if not the usual one's")
+    named = parser.add_argument_group("instead of a stack, all three")
+    named.add_argument("--function-arn", help="function, best with its alias")
+    named.add_argument("--role-arn", help="role of the job")
+    named.add_argument("--report", metavar="BUCKET/PREFIX", help="where the report goes")
+    sized = parser.add_argument_group("for the estimate")
+    models = sized.add_mutually_exclusive_group()
+    models.add_argument("--models", type=_positive(int), help="number of models")
+    models.add_argument("--count", action="store_true", help="list the bucket and count them")
+    sized.add_argument(
+        "--objects", type=_positive(int), help="objects in the whole bucket (the models' number)"
+    )
+    sized.add_argument(
+        "--seconds",
+        type=_positive(float),
+        default=0.5,
+        help="what the function needs for a model, on the average: its Duration metric tells "
+        "(%(default)s, assumed)",
+    )
+    sized.add_argument("--memory", type=_positive(int), default=512, help="MB (%(default)s)")
+    sized.add_argument(
+        "--concurrency",
+        type=_positive(int),
+        help="models at once (the stack's ReservedConcurrency, else 1000, an account's quota)",
+    )
+    options = parser.parse_args(arguments)
+    given = [options.function_arn, options.role_arn, options.report]
+    if any(given) and not all(given):
+        parser.error("--function-arn, --role-arn and --report go together")
+    return options
+
+
+def _positive(kind: Any) -> Any:
+    def convert(text: str) -> Any:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise ValueError(text)
+        return value
+
+    convert.__name__ = f"positive {kind.__name__}"
+    return convert
+
+
+def _place(options: argparse.Namespace) -> Place:
+    if options.function_arn:
+        bucket, _, prefix = options.report.partition("/")
+        if not _BUCKET.match(bucket) or not prefix.strip("/"):
+            raise BackfillError(f"--report is {options.report!r}; it must be BUCKET/PREFIX.")
+        return Place(options.function_arn, options.role_arn, bucket, prefix.rstrip("/"))
+    client = _client("cloudformation", options.region)
+    return read_stack(client, options.stack, options.bucket, options.prefix)
+
+
+def _client(service: str, region: Optional[str]) -> Any:
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.client(service, region_name=region)
+    except BotoCoreError as error:
+        raise BackfillError(f"{error} Name a region by --region, or in AWS_REGION.") from error
+
+
+def _region(place: Place) -> str:
+    # The job, its bucket and its function are of one region.
+    match = _FUNCTION.match(place.function_arn)
+    return match["region"] if match else ""
+
+
+def _count(options: argparse.Namespace, place: Place) -> int:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    paginator = _client("s3", _region(place)).get_paginator("list_objects_v2")
+    count = 0
+    try:
+        for page in paginator.paginate(Bucket=options.bucket, Prefix=options.prefix):
+            keys = (listed["Key"] for listed in page.get("Contents", ()))
+            count += sum(key.rpartition("/")[2] == MODEL_NAME for key in keys)
+    except (BotoCoreError, ClientError) as error:
+        raise BackfillError(
+            f"s3://{options.bucket}/{options.prefix} cannot be listed: {error}. Allow "
+            "s3:ListBucket, or give the number by --models."
+        ) from error
+    if not count:
+        raise BackfillError(
+            f"There is no {MODEL_NAME} under s3://{options.bucket}/{options.prefix}: there is "
+            "nothing to do."
+        )
+    return count
+
+
+def _show(
+    options: argparse.Namespace, place: Place, request: Dict[str, Any], models: Optional[int]
+) -> None:
+    constraint = key_filter(options.prefix)
+    print(f"Models     s3://{options.bucket}/{options.prefix}*{constraint['MatchAnySuffix'][0]}")
+    print(f"Function   {place.function_arn}")
+    print(f"Role       {place.role_arn}")
+    print(f"Report     s3://{place.report_bucket}/{place.report_prefix}/job-<id>/")
+    print("\nRequest (s3control.create_job)")
+    print(json.dumps(request, indent=2))
+    concurrency = options.concurrency or place.concurrency or 1000
+    per = models if models is not None else 1000
+    made = estimate(
+        models=per,
+        objects=max(options.objects or per, per),
+        seconds=options.seconds,
+        memory_mb=options.memory,
+        concurrency=concurrency,
+    )
+    if models is None:
+        print("\nEstimate for each 1,000 models (--models N or --count for the whole)")
+    else:
+        print(f"\nEstimate for {models:,} models")
+    print("\n".join(_lines(made)))
+    print(
+        f"  with {options.seconds:g} s and {options.memory} MB a model, {concurrency:,} at once;\n"
+        "  the time without S3's listing, retries and models that change; without tax, discounts,\n"
+        "  KMS and free tiers."
+    )
+
+
+def _lines(made: Estimate) -> List[str]:
+    width = max(len(name) for name in made.costs)
+    lines = [f"  {name:<{width}}  ${cost:>12,.4f}" for name, cost in made.costs.items()]
+    lines.append(f"  {'in all':<{width}}  ${made.total:>12,.4f}")
+    hours, rest = divmod(round(made.seconds), 3600)
+    lines.append(f"  at least {hours} h {rest // 60:02} min {rest % 60:02} s")
+    return lines
+
+
+def _create(place: Place, request: Dict[str, Any]) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    region = _region(place)
+    try:
+        job = _client("s3control", region).create_job(**request)["JobId"]
+    except (BotoCoreError, ClientError) as error:
+        raise BackfillError(
+            f"The job was not created: {error}. It takes s3:CreateJob, and iam:PassRole on "
+            f"{place.role_arn}."
+        ) from error
+    print(f"\nCreated the job {job}. How it gets on:")
+    print(
+        f"  aws s3control describe-job --region {region} --account-id {request['AccountId']} "
+        f"--job-id {job} --query 'Job.[Status,ProgressSummary]'"
+    )
+    print(f"Its report: s3://{place.report_bucket}/{place.report_prefix}/job-{job}/")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,339 @@
+"""The payload generator as a step: a Processing job's request, and a pipeline's step.
+
+>>> from pipeline.steps import MIMSPayloadStepBuilder, PayloadConfig
+>>> builder = MIMSPayloadStepBuilder(
+...     PayloadConfig(
+...         role="arn:aws:iam::123456789012:role/SageMakerExecution",
+...         image_uri="123456789012.dkr.ecr.eu-west-1.amazonaws.com/python:3.12",
+...         model_location={"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"},
+...         code_location="s3://my-bucket/code/lambda_fn/",
+...         output_prefix="s3://my-bucket/payloads/",
+...     )
+... )
+>>> builder.step_definition("Payload")["Type"]
+'Processing'
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from pipeline import platform_limits as limits
+from pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
+
+CODE_FOLDER = "/opt/ml/processing/input/code"
+_PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Network:
+    """A job's network; by default the container reaches none, since the script needs none."""
+
+    isolated: bool = True
+    subnets: Sequence[Any] = ()
+    security_group_ids: Sequence[Any] = ()
+    encrypted_traffic: bool = False
+
+
+@dataclass(frozen=True)
+class PayloadConfig:
+    """What a payload step needs to know.
+
+    Every text may be a pipeline's reference instead: `{"Get": "Parameters.ModelUri"}`, or an object
+    of the SageMaker SDK (a parameter, a property of another step, a Join).
+
+    Parameters
+    ----------
+    role
+        ARN of the job's IAM role.
+    image_uri
+        Any image with `python3` of 3.8 or newer; the script needs no package.
+    model_location
+        S3 URI of the `model.tar.gz`, or of a folder that holds it or its files.
+    code_location
+        S3 URI of the folder to which `lambda_fn/` was copied.
+    output_prefix
+        S3 URI of the folder for `payload.tar.gz`; one of its own for each model.
+    instance_type, volume_size_in_gb
+        The volume, in GB, must hold the model archive: SageMaker copies it there.
+    settings
+        Environment of the script, `{"CONTENT_TYPES": "text/csv"}`.
+    kms_key_id, volume_kms_key_id
+        Keys for the payload in S3 and for the instance's volume.
+    network, tags, max_runtime_in_seconds
+        As in the API.
+    source_folder
+        The local copy of the code, whose script is checked against the contract.
+    """
+
+    role: Any
+    image_uri: Any
+    model_location: Any
+    code_location: Any
+    output_prefix: Any
+    instance_type: Any = "ml.t3.medium"
+    volume_size_in_gb: Any = 30
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    kms_key_id: Any = None
+    volume_kms_key_id: Any = None
+    network: Network = Network()
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    max_runtime_in_seconds: Any = 3600
+    source_folder: Path = _PROJECT / "lambda_fn"
+
+
+class StepBuilderBase(abc.ABC):
+    """A Processing step that runs a contract's script.
+
+    A subclass names the contract, and where each of its inputs and outputs lies.
+    """
+
+    contract: ClassVar[ScriptContract]
+
+    def __init__(self, config: PayloadConfig) -> None:
+        if not isinstance(config, PayloadConfig):
+            raise ValueError(f"config is {config!r}; it must be a PayloadConfig.")
+        self.config = config
+
+    @abc.abstractmethod
+    def input_locations(self) -> Mapping[str, Any]:
+        """Return the contract's inputs: logical name → S3 URI or reference."""
+
+    @abc.abstractmethod
+    def output_locations(self) -> Mapping[str, Any]:
+        """Return the contract's outputs: logical name → S3 URI or reference."""
+
+    def validate_configuration(self) -> None:
+        """Check the script against its contract, and the configuration against the platform.
+
+        Raises
+        ------
+        ValueError
+            Something does not fit; the message has one line for each fault, with its remedy.
+        """
+        faults = [*self._script_faults(), *self._platform_faults()]
+        if faults:
+            raise ValueError("\n".join(faults))
+
+    def processing_job_request(self, name: str) -> Dict[str, Any]:
+        """Return the arguments of boto3's `create_processing_job` for a job called `name`.
+
+        Raises
+        ------
+        ValueError
+            As `validate_configuration`; the name is none for a job; or a part is a pipeline's
+            reference, which only a pipeline can resolve.
+        """
+        self.validate_configuration()
+        if not isinstance(name, str) or not limits.JOB_NAME.match(name):
+            raise ValueError(
+                f"The job's name {name!r} must be 1 to 63 letters, digits and '-', with a letter "
+                "or digit first and last."
+            )
+        request = {"ProcessingJobName": name, **self._arguments()}
+        for path, value in _leaves(request):
+            if limits.is_reference(value):
+                raise ValueError(
+                    f"{path} is a pipeline's reference; a job on its own needs the value itself. "
+                    "Give it, or use step_definition or create_step."
+                )
+        return request
+
+    def step_definition(self, name: str) -> Dict[str, Any]:
+        """Return the step `name` of a SageMaker Pipelines definition (its JSON, as a dict).
+
+        Schema: https://aws-sagemaker-mlops.github.io/sagemaker-model-building-pipeline-definition-JSON-schema/
+
+        Raises
+        ------
+        ValueError
+            As `validate_configuration`, or the name is none for a step.
+        """
+        self._check_step_name(name)
+        self.validate_configuration()
+        return {"Name": name, "Type": "Processing", "Arguments": _resolved(self._arguments())}
+
+    def create_step(self, name: str, sagemaker_session: Any = None) -> Any:
+        """Return the step `name` as the SageMaker Python SDK's `ProcessingStep`.
+
+        Takes version 2 or 3 of the SDK (tested with 2.257.7 and 3.27.0). `sagemaker_session` is a
+        `PipelineSession`; by default one is made, from the usual AWS configuration.
+
+        Raises
+        ------
+        ImportError
+            The SDK is not installed.
+        ValueError
+            As `step_definition`.
+        """
+        from pipeline.sdk import processing_step  # the SDK is optional, and slow to import
+
+        self._check_step_name(name)
+        self.validate_configuration()
+        return processing_step(name, self._arguments(), sagemaker_session)
+
+    def _check_step_name(self, name: str) -> None:
+        if not isinstance(name, str) or not limits.STEP_NAME.match(name):
+            raise ValueError(f"The step's name {name!r} must be 1 to 64 letters, digits, '-', '_'.")
+
+    def _script_faults(self) -> List[str]:
+        script = Path(self.config.source_folder) / self.contract.entry_point
+        return self.contract.validate_implementation(script).errors
+
+    def _platform_faults(self) -> Iterator[str]:
+        config = self.config
+        for name in ("role", "image_uri", "instance_type"):
+            yield from limits.text_faults(name, getattr(config, name))
+        for name in ("kms_key_id", "volume_kms_key_id"):
+            if getattr(config, name) is not None:
+                yield from limits.text_faults(name, getattr(config, name))
+        for name in ("model_location", "code_location", "output_prefix"):
+            yield from limits.uri_faults(name, getattr(config, name))
+        if isinstance(config.code_location, str) and config.code_location.endswith(
+            (".py", ".gz", ".zip")
+        ):
+            yield (
+                f"code_location is {config.code_location!r}, a file; it must be the folder to "
+                "which lambda_fn/ was copied, since the script imports the package beside it."
+            )
+        yield from limits.number_faults(
+            "volume_size_in_gb", config.volume_size_in_gb, limits.MAX_VOLUME_GIB, "GB"
+        )
+        yield from limits.number_faults(
+            "max_runtime_in_seconds",
+            config.max_runtime_in_seconds,
+            limits.MAX_RUNTIME_SECONDS,
+            "seconds",
+        )
+        yield from limits.environment_faults(config.settings)
+        for variable in self.contract.required_env_vars:
+            if not config.settings.get(variable):
+                yield f"settings lacks {variable}, which the script requires: give it a value."
+        yield from limits.network_faults(config.network.subnets, config.network.security_group_ids)
+        yield from limits.tag_faults(config.tags)
+        yield from limits.folder_faults("input", self.contract.expected_input_paths)
+        yield from limits.folder_faults("output", self.contract.expected_output_paths)
+
+    def _arguments(self) -> Dict[str, Any]:
+        config, contract = self.config, self.contract
+        inputs = [
+            _input(name, location, contract.expected_input_paths[name])
+            for name, location in self.input_locations().items()
+        ]
+        inputs.append(_input("code", _folder(config.code_location), CODE_FOLDER))
+        outputs: Dict[str, Any] = {
+            "Outputs": [
+                _output(name, location, contract.expected_output_paths[name])
+                for name, location in self.output_locations().items()
+            ]
+        }
+        if config.kms_key_id is not None:
+            outputs["KmsKeyId"] = config.kms_key_id
+        cluster = {
+            "InstanceType": config.instance_type,
+            "InstanceCount": 1,
+            "VolumeSizeInGB": config.volume_size_in_gb,
+        }
+        if config.volume_kms_key_id is not None:
+            cluster["VolumeKmsKeyId"] = config.volume_kms_key_id
+        arguments: Dict[str, Any] = {
+            "ProcessingResources": {"ClusterConfig": cluster},
+            "AppSpecification": {
+                "ImageUri": config.image_uri,
+                "ContainerEntrypoint": ["python3", f"{CODE_FOLDER}/{contract.entry_point}"],
+            },
+            "RoleArn": config.role,
+            "ProcessingInputs": inputs,
+            "ProcessingOutputConfig": outputs,
+            "NetworkConfig": _network(config.network),
+            "StoppingCondition": {"MaxRuntimeInSeconds": config.max_runtime_in_seconds},
+        }
+        if config.settings:
+            arguments["Environment"] = dict(config.settings)
+        if config.tags:
+            arguments["Tags"] = [{"Key": key, "Value": value} for key, value in config.tags.items()]
+        return arguments
+
+
+class MIMSPayloadStepBuilder(StepBuilderBase):
+    """The step that makes a model's sample payload, by `MIMS_PAYLOAD_CONTRACT`."""
+
+    contract = MIMS_PAYLOAD_CONTRACT
+
+    def input_locations(self) -> Mapping[str, Any]:
+        """Return the model's location."""
+        return {"model_input": self.config.model_location}
+
+    def output_locations(self) -> Mapping[str, Any]:
+        """Return the payload's folder."""
+        return {"payload_sample": self.config.output_prefix}
+
+
+def _input(name: str, location: Any, folder: str) -> Dict[str, Any]:
+    return {
+        "InputName": name,
+        "AppManaged": False,
+        "S3Input": {
+            "S3Uri": location,
+            "LocalPath": folder,
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+            "S3DataDistributionType": "FullyReplicated",
+            "S3CompressionType": "None",
+        },
+    }
+
+
+def _output(name: str, location: Any, folder: str) -> Dict[str, Any]:
+    return {
+        "OutputName": name,
+        "AppManaged": False,
+        "S3Output": {"S3Uri": location, "LocalPath": folder, "S3UploadMode": "EndOfJob"},
+    }
+
+
+def _network(network: Network) -> Dict[str, Any]:
+    request: Dict[str, Any] = {
+        "EnableNetworkIsolation": network.isolated,
+        "EnableInterContainerTrafficEncryption": network.encrypted_traffic,
+    }
+    if network.subnets:
+        request["VpcConfig"] = {
+            "SecurityGroupIds": list(network.security_group_ids),
+            "Subnets": list(network.subnets),
+        }
+    return request
+
+
+def _folder(location: Any) -> Any:
+    # A prefix without its slash would take its neighbours in: s3://b/code is also s3://b/code-old/.
+    if isinstance(location, str) and not location.endswith("/"):
+        return location + "/"
+    return location
+
+
+def _resolved(part: Any) -> Any:
+    """Return `part` with the SDK's objects written out as the definition's references."""
+    if not isinstance(part, Mapping) and limits.is_reference(part):
+        return part.expr
+    if isinstance(part, Mapping):
+        return {key: _resolved(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_resolved(value) for value in part]
+    return part
+
+
+def _leaves(part: Any, path: str = "") -> Iterator[Tuple[str, Any]]:
+    children: Optional[Any] = None
+    if isinstance(part, Mapping) and not limits.is_reference(part):
+        children = part.items()
+    elif isinstance(part, list):
+        children = enumerate(part)
+    if children is None:
+        yield path, part
+        return
+    for key, value in children:
+        yield from _leaves(value, f"{path}.{key}" if path else str(key))
