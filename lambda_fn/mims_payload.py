@@ -1,9 +1,11 @@
 """Door two: the SageMaker Processing job script that makes sample payloads for a model.
 
     python mims_payload.py [--model PATH] [--output DIR]
+    python mims_payload.py --check PAYLOAD
 
 It needs Python 3.8 or newer, the folder `mims` beside it, and nothing else. The settings are read
-from the environment, as the job's `Environment` sets it.
+from the environment, as the job's `Environment` sets it. With `--check` it makes nothing: it
+verifies a `payload.tar.gz` and prints what is in it, the first samples included.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from mims.archive import (  # noqa: E402
     not_found,
     too_large_hyperparameters,
 )
+from mims.check import check_payload_archive  # noqa: E402
 from mims.errors import (  # noqa: E402
     AccessDeniedError,
     CorruptArchiveError,
@@ -48,6 +51,8 @@ from mims.errors import (  # noqa: E402
     shown,
 )
 from mims.members import Limits  # noqa: E402
+from mims.payload_members import MAX_ARCHIVE_BYTES  # noqa: E402
+from mims.payload_report import describe_report  # noqa: E402
 from mims.settings import read_settings  # noqa: E402
 
 # The contract's paths, which SageMaker Processing mounts.
@@ -104,6 +109,8 @@ def command(arguments: Sequence[str]) -> int:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         options = _parse_arguments(arguments)
+        if options.check is not None:
+            return _check(options.check)
         main({"model_input": options.model}, {"payload_sample": options.output}, os.environ)
     except PayloadError as error:
         return _fail(type(error).__name__, str(error))
@@ -116,13 +123,19 @@ def command(arguments: Sequence[str]) -> int:
 
 def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(
-        description="Make sample payloads for a trained model from its hyperparameters.json.",
+        description="Make sample payloads for a trained model from its hyperparameters.json, "
+        "or check those that were made.",
         epilog="Settings are read from the environment. Unknown arguments are ignored.",
         allow_abbrev=False,
     )
     parser.add_argument("--model", default=MODEL_INPUT, metavar="PATH", help="default: %(default)s")
     parser.add_argument(
         "--output", default=PAYLOAD_OUTPUT, metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--check",
+        metavar="PAYLOAD",
+        help="verify this payload.tar.gz and print what is in it; nothing is made",
     )
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -133,6 +146,18 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InvalidRequestError(f"{message}. Call: python mims_payload.py --help")
+
+
+def _check(path: str) -> int:
+    """Print what is in a payload archive; 1 where it does not hold, with one line on stderr."""
+    try:
+        with open(path, "rb") as file:
+            archive = file.read(MAX_ARCHIVE_BYTES + 1)
+        print(describe_report(check_payload_archive(archive)), flush=True)
+    except (OSError, PayloadError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _run(model: str, output: str, environ_vars: Mapping[str, str]) -> Tuple[str, Dict[str, Any]]:

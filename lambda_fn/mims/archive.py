@@ -15,6 +15,7 @@ from mims.members import Limits, Walk
 FILE_NAME = "hyperparameters.json"
 _FILE_NAME = FILE_NAME.encode()
 _NAMES_IN_MESSAGES = 20
+_NAME_BYTES_IN_MESSAGES = 1024  # more than a message shows; a name may have a megabyte
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _search(walk: Walk, limits: Limits) -> Member:
     not_regular = False
     for entry in walk.entries():
         if len(names) < _NAMES_IN_MESSAGES:
-            names.append(_text(entry.name))
+            names.append(_text(entry.name[:_NAME_BYTES_IN_MESSAGES]))
         if not entry.name.endswith(_FILE_NAME):
             continue
         parts = [part for part in entry.name.split(b"/") if part not in (b"", b".")]

@@ -136,7 +136,10 @@ def _read_json(body: bytes, content_type: ContentType) -> Body:
     if shape == "dataframe_split":
         return Body(inner["columns"], inner["data"])
     if shape == "inputs":
-        return Body(list(inner), [list(row) for row in zip(*inner.values())])
+        columns = list(inner.values())
+        if any(len(column) != len(columns[0]) for column in columns):
+            raise ValueError("its columns are not equally long")
+        return Body(list(inner), [list(row) for row in zip(*columns)])
     if shape == "features":
         return Body(None, [vector["features"] for vector in inner])
     return _objects(inner)
@@ -243,7 +246,7 @@ def _read_npy(body: bytes, _content_type: ContentType) -> Body:
     floats = array("f", body[end:])
     if sys.byteorder == "big":
         floats.byteswap()
-    if len(floats) != count * width:
+    if width < 1 or len(floats) != count * width:
         raise ValueError("its numbers do not fill its shape")
     return Body(None, [floats[row * width : (row + 1) * width].tolist() for row in range(count)])
 

@@ -20,7 +20,7 @@ PAX_LOCAL, PAX_LOCAL_SOLARIS, PAX_GLOBAL = b"xXg"
 
 _OCTAL = re.compile(rb" *([0-7]*) *\Z")
 _RECORD_LENGTH = re.compile(rb"([0-9]{1,20}) ")
-_DECIMAL = re.compile(rb"[0-9]{1,20}\Z")
+_DECIMAL = re.compile(rb"0*([0-9]{1,19})\Z")
 _TIME = re.compile(rb"(-?[0-9]{1,18})(?:\.[0-9]*)?\Z")
 _MAX_SIZE = 1 << 63  # off_t; what lies beyond is no size but damage
 
@@ -59,12 +59,11 @@ def parse_header(block: bytes) -> Header:
         byte > 127 for byte in block[:148] + block[156:]
     ):
         raise MalformedHeaderError("the header's checksum is wrong")
-    name = block[:100]
-    end = name.find(b"\0")
+    name = block[:100].split(b"\0", 1)[0]
     kind = block[156]
-    if kind == 0 and name[:end].endswith(b"/"):
+    if kind == 0 and name.endswith(b"/"):
         kind = ord("5")  # a directory, as archives older than ustar wrote it
-    return Header(name if end < 0 else name[:end], kind, _number(block[124:136], "size"), block)
+    return Header(name, kind, _number(block[124:136], "size"), block)
 
 
 def full_name(header: Header) -> bytes:
@@ -110,9 +109,10 @@ def parse_pax_records(body: bytes) -> Dict[bytes, bytes]:
 
 def parse_pax_size(value: bytes) -> int:
     """Return the size that a pax record gives, in bytes."""
-    if not _DECIMAL.match(value) or int(value) >= _MAX_SIZE:
+    match = _DECIMAL.match(value)
+    if not match or int(match.group(1)) >= _MAX_SIZE:
         raise MalformedHeaderError("the size in its extended header is no number")
-    return int(value)
+    return int(match.group(1))
 
 
 def parse_pax_time(value: bytes, otherwise: int) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, NoReturn, Optional
+import re
+from typing import Any, Dict, NoReturn
 
 from mims.archive import Member
 from mims.errors import InvalidHyperparametersError, shown
@@ -13,6 +14,7 @@ _ABSENT = (None, "", "null", "None")
 _MAX_INTEGER_DIGITS = 4300
 # A value may have been encoded once by its author and once more by the SageMaker SDK.
 _MAX_ENCODINGS = 3
+_JSON_MARK = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 
 def parse_hyperparameters(member: Member) -> Dict[str, Any]:
@@ -37,7 +39,7 @@ def parse_hyperparameters(member: Member) -> Dict[str, Any]:
     except json.JSONDecodeError as error:
         _invalid(member, f"is no valid JSON ({error.msg})", text[: error.pos])
     except _Unparsable as error:
-        _invalid(member, str(error))
+        _invalid(member, str(error), text[: error.place])
     if not isinstance(parsed, dict):
         _invalid(member, "holds no JSON object at its top level", "")
     return parsed
@@ -70,29 +72,49 @@ def decode_text(value: Any) -> Any:
 
 
 class _Unparsable(Exception):
-    """JSON that is beyond what the parser can hold."""
+    """JSON that is beyond what the parser can hold, at the character `place`."""
+
+    def __init__(self, what: str, place: int) -> None:
+        super().__init__(what)
+        self.place = place
 
 
 def _parse(text: str) -> Any:
+    def integer(digits: str) -> int:
+        try:
+            if len(digits) <= _MAX_INTEGER_DIGITS:
+                return int(digits)
+        except ValueError:  # the process sets a lower limit
+            pass
+        raise _Unparsable("holds an integer of too many digits", text.find(digits))
+
     try:
-        return json.loads(text, parse_int=_integer)
+        return json.loads(text, parse_int=integer)
     except RecursionError:
-        raise _Unparsable("is nested too deep") from None
+        raise _Unparsable("is nested too deep", _deepest(text)) from None
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > _MAX_INTEGER_DIGITS:
-        raise _Unparsable(f"holds an integer of more than {_MAX_INTEGER_DIGITS} digits")
-    return int(digits)
+def _deepest(text: str) -> int:
+    """Return where the innermost array or object of a JSON text begins."""
+    depth = deepest = place = 0
+    quoted = False
+    for match in _JSON_MARK.finditer(text):
+        mark = match.group()
+        if mark == '"':
+            quoted = not quoted
+        elif not quoted and mark in "[{":
+            depth += 1
+            if depth > deepest:
+                deepest, place = depth, match.start()
+        elif not quoted and mark in "]}":
+            depth -= 1
+    return place
 
 
-def _invalid(member: Member, what: str, before: Optional[str] = None) -> NoReturn:
+def _invalid(member: Member, what: str, before: str) -> NoReturn:
     """Raise the error for a fault that stands behind the text `before`."""
-    place = ""
-    if before is not None:
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        place = f", line {line}, column {column}"
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     raise InvalidHyperparametersError(
-        f"'{shown(member.name)}' {what}{place}. "
+        f"'{shown(member.name)}' {what}, line {line}, column {column}. "
         "Have the training job write its hyperparameters as one JSON object in UTF-8."
     )

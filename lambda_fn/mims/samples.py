@@ -104,7 +104,7 @@ def _special_values(
     for name in names:
         by_variable.setdefault(_as_variable(name), []).append(name)
     claims: Dict[str, List[str]] = {}
-    for variable in settings.special_fields:
+    for variable in sorted(settings.special_fields):  # the environment has no order
         if variable in names:
             continue
         candidates = by_variable.get(_as_variable(variable), [])
@@ -130,9 +130,9 @@ def _special_values(
             f"{listed} not applied: the field '{shown(name)}' is matched by several variables. "
             "Keep one of them."
         )
-    for name, value in settings.field_values.items():
+    for name in sorted(settings.field_values):
         if name in names:
-            special[name] = value
+            special[name] = settings.field_values[name]
         else:
             warnings.append(f"field_values names '{shown(name)}', no input field of this model.")
     return special

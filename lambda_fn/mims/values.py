@@ -21,13 +21,17 @@ def number(value: Any) -> Optional[float]:
 def text(value: Any) -> Optional[str]:
     """Return a JSON value as text: a string as it is, a number or truth as JSON writes it.
 
-    `None` stands for what has no text: null, an object, a list, a number that is not finite.
+    `None` stands for what has no text: null, an object, a list, a number that is not finite, an
+    integer of more digits than Python writes.
     """
     if isinstance(value, str):
         return value
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return json.dumps(value) if isinstance(value, (bool, int, float)) else None
+    try:
+        return json.dumps(value) if isinstance(value, (bool, int, float)) else None
+    except ValueError:
+        return None
 
 
 def is_unicode(string: str) -> bool:

@@ -1,0 +1,117 @@
+"""A `payload.tar.gz` → its members, one after another, none of it taken on trust."""
+
+from __future__ import annotations
+
+from typing import Iterator, NamedTuple, NoReturn
+
+from mims.bundle import METADATA
+from mims.errors import ArchiveLimitError, CorruptArchiveError, PayloadTooLargeError, shown
+from mims.inflate import TarStream, looks_like
+from mims.members import Entry, Limits, Walk
+from mims.payload_files import REQUEST_LIMIT
+from mims.settings import MAX_SAMPLES
+
+# The most that is taken of an archive: compressed, decompressed, files, bytes of metadata.json.
+MAX_ARCHIVE_BYTES = 256 * 1024**2
+_LIMITS = Limits(archive_bytes=4 * 1024**3, members=MAX_SAMPLES + 1)
+_METADATA_LIMIT = 16 * 1024**2
+_NAME_LIMIT = 100  # of ustar, and far above the generator's
+
+# As the generator's members are: ustar; mode 0644; uid, gid and time 0; no names of owners.
+_USTAR = b"ustar\x0000"
+_MODE, _ZERO, _ZERO_TIME = b"0000644\0", b"0000000\0", b"00000000000\0"
+
+
+class PayloadMember(NamedTuple):
+    """A file of the archive; `repacked` says that its header is not the generator's."""
+
+    name: str
+    content: bytes
+    repacked: bool
+
+
+def fail(what: str) -> NoReturn:
+    """Raise the error for an archive that does not hold."""
+    raise CorruptArchiveError(
+        f"The payload archive does not hold: {what}. Make it again from its model."
+    )
+
+
+def require(holds: bool, what: str) -> None:
+    if not holds:
+        fail(what)
+
+
+def check_stream(archive: bytes) -> None:
+    """Inflate the whole archive once, for its checksums and for what follows the last member.
+
+    Raises
+    ------
+    CorruptArchiveError, ArchiveLimitError
+        It is no gzip data, damaged or truncated; or larger than any that the generator makes.
+    """
+    if len(archive) > MAX_ARCHIVE_BYTES:
+        raise _too_large(f"{MAX_ARCHIVE_BYTES:,} bytes")
+    require(bool(archive), "it is empty (0 bytes)")
+    stream = TarStream([archive])
+    size = 0
+    try:
+        for chunk in stream:
+            size += len(chunk)
+            if size > _LIMITS.archive_bytes:
+                raise _too_large(f"{_LIMITS.archive_bytes:,} decompressed bytes")
+    except CorruptArchiveError:
+        fail("its gzip data are damaged or truncated")
+    require(stream.compressed, f"it is no gzip'd tar, but looks like {looks_like(archive[:512])}")
+
+
+def read_members(archive: bytes) -> Iterator[PayloadMember]:
+    """Yield the archive's members in order; one is held at a time, and no more than a request.
+
+    Raises
+    ------
+    CorruptArchiveError, ArchiveLimitError, PayloadTooLargeError
+        It is damaged, or holds what no payload archive does: a folder or link, a file larger than
+        a request, more files than there can be samples.
+    """
+    walk = Walk(TarStream([archive]), _LIMITS)
+    refused = None
+    try:
+        for entry in walk.entries():
+            name = entry.name.decode("utf-8", "surrogateescape")
+            limit = _METADATA_LIMIT if name == METADATA else REQUEST_LIMIT
+            if not entry.regular or len(name) > _NAME_LIMIT:
+                refused = f"'{shown(name)}' in it is no file that the generator writes"
+                break
+            if entry.size > limit:
+                raise PayloadTooLargeError(
+                    f"'{shown(name)}' in the payload archive has {entry.size:,} bytes, over the "
+                    f"limit of {limit:,}. Make the archive again, with a lower SAMPLE_COUNT."
+                )
+            yield PayloadMember(name, walk.content(entry), _is_repacked(entry))
+    except CorruptArchiveError:
+        refused = f"its tar data are damaged or truncated after {walk.count:,} files"
+    except ArchiveLimitError:
+        raise _too_large(f"{_LIMITS.members:,} files, or longer headers than are needed") from None
+    finally:
+        walk.close()
+    if refused is not None:
+        fail(refused)
+
+
+def _is_repacked(entry: Entry) -> bool:
+    block = entry.header.block
+    return (
+        block[257:265] != _USTAR
+        or block[100:108] != _MODE
+        or block[108:124] != _ZERO * 2
+        or block[136:148] != _ZERO_TIME
+        or block[265:329] != bytes(64)
+    )
+
+
+def _too_large(what: str) -> ArchiveLimitError:
+    return ArchiveLimitError(
+        f"The payload archive has more than {what}: the generator makes no such archive. "
+        "Name a payload.tar.gz that it made."
+    )

@@ -1,0 +1,141 @@
+"""What is in a payload archive, as values and as text for a reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, List, Sequence, Tuple
+
+from mims.content_types import ContentType
+from mims.fields import Field
+from mims.formats import FORMATS
+from mims.payload_files import REQUEST_LIMIT, SERVERLESS_LIMIT
+from mims.samples import Samples
+
+# Real-time: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+# Serverless: https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
+# Asynchronous: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
+ENDPOINT_LIMITS = {
+    "real-time": REQUEST_LIMIT,
+    "serverless": SERVERLESS_LIMIT,
+    "asynchronous": 1024**3,
+}
+_SOURCES = {
+    "special_field": "SPECIAL_FIELD_* or field_values",
+    "field_default": "FIELD_DEFAULTS",
+    "field_info": "field_info of the hyperparameters",
+    "training": "what training recorded",
+    "default": "the default of its type",
+    "": "not recorded in this layout",
+}
+_SAMPLE_CHARACTERS = 400
+_NAME_CHARACTERS = 60
+_FIELDS = 200
+
+
+@dataclass(frozen=True)
+class ReportedField:
+    """A field, its type, and where its value came from (empty where the archive does not say).
+
+    In the layout flat the type is what the first value looks like, and a body without names gives
+    the fields' positions, from 1.
+    """
+
+    name: str
+    type: str
+    source: str
+
+
+@dataclass(frozen=True)
+class ReportedPayload:
+    """The payload files of a content type: `bytes` is the size of the largest of `file_count`.
+
+    `path` is that of the first; `first_sample` shows the first sample alone, cut where it is long.
+    """
+
+    path: str
+    content_type: ContentType
+    file_count: int
+    bytes: int
+    first_sample: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a payload archive holds, all of it verified. `generator` is empty in the layout flat."""
+
+    layout: str
+    generator: str
+    fields: Tuple[ReportedField, ...]
+    payloads: Tuple[ReportedPayload, ...]
+    sample_count: int
+    warnings: Tuple[str, ...]
+
+
+def first_sample(fields: Sequence[Field], row: Sequence[Any], content_type: ContentType) -> str:
+    """Return a sample as a body of its own, fit to be shown and cut where it is long.
+
+    `row` holds what the body carries of each field; the numbers of a binary body are listed.
+    """
+    if content_type.media_type == "application/x-npy":
+        text = ", ".join(map(repr, row))
+    else:
+        samples = Samples(tuple(fields), tuple((value,) for value in row), (), 1)
+        pieces = FORMATS[content_type.media_type].write(samples, content_type)
+        text = b"".join(pieces).decode("utf-8")
+    return _cut(text, _SAMPLE_CHARACTERS)
+
+
+def describe_report(report: Report) -> str:
+    """Return the report as lines of text, without a newline at the end."""
+    files = sum(payload.file_count for payload in report.payloads)
+    by = f", made by {_shown(report.generator)}" if report.generator else ""
+    lines = [
+        f"The payload archive holds: layout {report.layout}, {_count(files, 'payload file')}, "
+        f"{_count(report.sample_count, 'sample')} of {_count(len(report.fields), 'field')}{by}.",
+        "",
+        "Fields (name, type, where the value came from):",
+    ]
+    named = report.fields[:_FIELDS]
+    width = max(len(_name(field.name)) for field in named)
+    for field in named:
+        source = _SOURCES.get(field.source, field.source)
+        lines.append(f"  {_name(field.name):{width}}  {field.type:11}  {source}")
+    if len(report.fields) > _FIELDS:
+        lines.append(f"  … and {len(report.fields) - _FIELDS:,} more")
+    limits = ", ".join(f"{name} {limit:,}" for name, limit in ENDPOINT_LIMITS.items())
+    lines += ["", f"The most bytes that an endpoint's request may have: {limits}."]
+    for payload in report.payloads:
+        lines += ["", *_describe_payload(payload)]
+    if report.warnings:
+        lines += ["", "Warnings:"]
+        lines += [f"  - {_shown(warning)}" for warning in report.warnings]
+    return "\n".join(lines)
+
+
+def _describe_payload(payload: ReportedPayload) -> List[str]:
+    size = f"{payload.bytes:,} bytes"
+    if payload.file_count > 1:
+        size = f"the first of {payload.file_count:,} files, the largest of {size}"
+    over = [name for name, limit in ENDPOINT_LIMITS.items() if payload.bytes > limit]
+    fits = f"too large for: {', '.join(over)}" if over else "fits every endpoint"
+    lines = [f"{payload.content_type}: {payload.path}, {size}, {fits}; the first sample:"]
+    return lines + [f"  {_shown(line)}" for line in payload.first_sample.split("\n")]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _name(name: str) -> str:
+    return _cut(_shown(name), _NAME_CHARACTERS)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+def _shown(text: str) -> str:
+    """Return the text with what a terminal would not print escaped."""
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )
