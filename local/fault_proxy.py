@@ -1,0 +1,276 @@
+"""A proxy before an S3 server that breaks what it is told to break, request by request.
+
+>>> with FaultProxy(server) as proxy:  # doctest: +SKIP
+...     proxy.on(cut_body(after=100_000), method="GET", range="bytes=262144-")
+...     function = LocalFunction(server.environment(proxy.endpoint_url))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+import struct
+import sys
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Callable, Iterator, Mapping
+from urllib.parse import unquote, urlsplit
+
+from local.s3_server import S3Server
+
+PIECE = 64 * 1024
+IDLE_WITHIN = 30  # seconds
+
+
+@dataclass
+class Request:
+    """A request as it came, and what became of it."""
+
+    method: str
+    key: str  # "bucket/key", decoded
+    headers: Mapping[str, str]
+    fault: str = ""
+    status: int = 0  # 0: no answer was sent
+    sent: int = 0  # bytes of the answer's body
+
+    @property
+    def range(self) -> str:
+        return self.headers.get("Range", "")
+
+
+Fault = Callable[["Exchange"], None]
+
+
+@dataclass
+class Rule:
+    """Applies a fault to some of the requests that match, counted over all connections."""
+
+    fault: Fault
+    method: str
+    key: str
+    range: str
+    skip: int
+    times: int
+    matched: int = 0
+    applied: int = 0
+
+    def __call__(self, request: Request) -> Fault | None:
+        if (
+            request.method != self.method
+            or not request.key.endswith(self.key)
+            or not re.match(self.range, request.range)
+        ):
+            return None
+        self.matched += 1
+        if self.matched <= self.skip or self.applied == self.times:
+            return None
+        self.applied += 1
+        return self.fault
+
+
+def pass_on(exchange: Exchange) -> None:
+    """No fault."""
+    exchange.answer(exchange.forward())
+
+
+class FaultProxy(ThreadingHTTPServer):
+    """Passes requests on to `upstream`, but for the faults that its rules apply.
+
+    Attributes
+    ----------
+    requests
+        Every request so far, in the order in which they came.
+    rules
+        Functions of a request that return a fault or None; the first that returns one is heeded.
+        `on` adds the usual kind; anything else, such as a choice by a seeded random, can be added.
+    """
+
+    daemon_threads = False  # closing the proxy waits for the threads of its connections
+    request_queue_size = 64
+
+    def __init__(self, upstream: S3Server) -> None:
+        super().__init__(("127.0.0.1", 0), Exchange)
+        self.upstream = upstream
+        self.endpoint_url = f"http://127.0.0.1:{self.server_port}"
+        self.requests: list[Request] = []
+        self.rules: list[Callable[[Request], Fault | None]] = []
+        self._connections: set[socket.socket] = set()
+        self._under_way = 0
+        self._change = threading.Condition()
+
+    def __enter__(self) -> FaultProxy:
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+        self._thread.join()
+        with self._change:
+            for connection in self._connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def on(
+        self,
+        fault: Fault,
+        method: str = "GET",
+        key: str = "",
+        range: str = "",
+        skip: int = 0,
+        times: int = 1,
+    ) -> Rule:
+        """Apply `fault` to `times` requests after the first `skip` of those that match.
+
+        They match whose key ends in `key` and whose Range header matches the pattern `range`. The
+        rule that is returned counts how often it was applied.
+        """
+        rule = Rule(fault, method, key, range, skip, times)
+        self.rules.append(rule)
+        return rule
+
+    def wait_until_idle(self) -> None:
+        """Wait until no request is under way: each was answered to its end, or left by its client.
+
+        Raises
+        ------
+        AssertionError
+            A client still holds on to an answer.
+        """
+        with self._change:
+            idle = self._change.wait_for(lambda: self._under_way == 0, IDLE_WITHIN)
+        assert idle, f"{self._under_way} requests are still under way after {IDLE_WITHIN} s"
+
+    @contextlib.contextmanager
+    def under_way(self, request: Request) -> Iterator[Fault]:
+        """Note a request, choose its fault, and count it while it is under way."""
+        with self._change:
+            self.requests.append(request)
+            self._under_way += 1
+            fault = next((chosen for rule in self.rules if (chosen := rule(request))), pass_on)
+            request.fault = "" if fault is pass_on else fault.__qualname__.split(".")[0]
+        try:
+            yield fault
+        finally:
+            with self._change:
+                self._under_way -= 1
+                self._change.notify_all()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        with self._change:
+            self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close the connection, without the orderly end that would come before a reset."""
+        with self._change:
+            self._connections.discard(request)
+        request.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of what is wrong here, not of clients that go away."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request and its answer."""
+
+    server: FaultProxy
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer's head goes out in one packet, with the start of its body
+    disable_nagle_algorithm = True
+
+    def handle_expect_100(self) -> bool:
+        self.send_response_only(http.client.CONTINUE)
+        self.end_headers()
+        self.wfile.flush()
+        return True
+
+    def do_GET(self) -> None:
+        self._body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        key = unquote(urlsplit(self.path).path).lstrip("/")
+        self.request_seen = Request(self.command, key, dict(self.headers))
+        with self.server.under_way(self.request_seen) as fault:
+            fault(self)
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+
+    def forward(self) -> http.client.HTTPResponse:
+        """Send the request on as it came: the signature covers its Host and most of its headers."""
+        headers = dict(self.headers)
+        headers.pop("Expect", None)  # the body is here already
+        return self._ask(self.path, headers)
+
+    def get_whole(self) -> http.client.HTTPResponse:
+        """Ask for the object without a Range, in a request of the proxy's own."""
+        bucket, _, key = self.request_seen.key.partition("/")
+        url = self.server.upstream.client().generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}
+        )
+        parts = urlsplit(url)
+        headers = {"Host": parts.netloc}
+        for name in ("If-Match", "If-None-Match"):
+            if name in self.headers:
+                headers[name] = self.headers[name]
+        return self._ask(f"{parts.path}?{parts.query}", headers)
+
+    def _ask(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(urlsplit(self.server.upstream.endpoint_url).netloc)
+        connection.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {**headers, "Connection": "close"}.items():
+            connection.putheader(name, value)
+        connection.endheaders(self._body or None)
+        return connection.getresponse()
+
+    def answer(self, response: http.client.HTTPResponse, limit: int | None = None) -> None:
+        """Send the server's answer, or its head and the first `limit` bytes of its body."""
+        with response:
+            self._start(response.status, dict(response.headers))
+            left = sys.maxsize if limit is None else limit
+            while piece := response.read(min(PIECE, left)):
+                self.wfile.write(piece)
+                self.wfile.flush()
+                self.request_seen.sent += len(piece)
+                left -= len(piece)
+
+    def send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Send an answer of the proxy's own."""
+        self._start(status, {**headers, "Content-Length": str(len(body))})
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+        self.wfile.flush()
+
+    def _start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.request_seen.status = status
+        self.send_response_only(status)
+        if "Content-Length" not in headers and status != http.client.NOT_MODIFIED:
+            self.close_connection = True  # the body's end is the connection's
+        for name, value in headers.items():
+            if name.lower() not in ("connection", "transfer-encoding"):
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.flush()
+
+    def reset(self) -> None:
+        """End the connection with a reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def wait_for_client_to_leave(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(ConnectionError):
+            self.connection.recv(1)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

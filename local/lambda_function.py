@@ -1,0 +1,320 @@
+"""The deployed function on this machine: its code under the real Lambda runtime client.
+
+`awslambdaric`, the program that runs a function's code in AWS, runs here too, in a process of its
+own with an environment of its own; what it talks to is the Runtime API, served from a thread:
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Mapping
+
+ROOT = Path(__file__).resolve().parent.parent
+TASK_ROOT = ROOT / "lambda_fn"
+PURE_RUNTIME_CLIENT = Path(__file__).with_name("pure_runtime_client")
+API = "/2018-06-01/runtime"
+# As template.yaml has it, whatever interpreter runs here: the runtime client goes by this name.
+EXECUTION_ENVIRONMENT = "AWS_Lambda_python3.13"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one invocation: a result or an error, and what was logged meanwhile."""
+
+    result: Any
+    error: dict[str, Any] | None
+    log: str
+    seconds: float
+
+    @property
+    def error_type(self) -> str | None:
+        return None if self.error is None else str(self.error["errorType"])
+
+    @property
+    def error_message(self) -> str | None:
+        return None if self.error is None else str(self.error["errorMessage"])
+
+
+@dataclass
+class Invocation:
+    """An event on its way to the function, and the place where its answer is awaited."""
+
+    request_id: str
+    event: bytes
+    deadline_ms: int
+    outcome: queue.SimpleQueue[tuple[Any, dict[str, Any] | None]]
+
+
+class LocalFunction:
+    """One sandbox of the function; invoke it as often as you like, one event at a time.
+
+    >>> with LocalFunction(server.environment()) as function:  # doctest: +SKIP
+    ...     answer = function.invoke({"model_s3_uri": "s3://models/churn/model.tar.gz"})
+
+    A process that died or overran its time is replaced at the next invocation, as Lambda does.
+
+    Parameters
+    ----------
+    environment
+        The function's environment variables, beside those that Lambda sets. Nothing else of the
+        caller's environment reaches it.
+    handler, task_root
+        What is run, and from which folder.
+    memory_mb, arn
+        What the function is told of itself.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        handler: str = "app.lambda_handler",
+        task_root: Path = TASK_ROOT,
+        memory_mb: int = 512,
+        arn: str = "arn:aws:lambda:us-east-1:111122223333:function:local",
+    ) -> None:
+        self.handler = handler
+        self.arn = arn
+        self._api = RuntimeApi(self)
+        self._variables = {
+            **lambda_variables(handler, task_root, memory_mb, arn),
+            **environment,
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._api.server_port}",
+        }
+        self._task_root = task_root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: threading.Thread | None = None
+        self.invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
+        self.current: Invocation | None = None
+        self.asks_for_event = threading.Event()
+
+    def __enter__(self) -> LocalFunction:
+        self._folder = tempfile.TemporaryDirectory(prefix="function-")
+        self._log = Path(self._folder.name, "log")
+        self._log.touch()
+        self._thread = threading.Thread(target=self._api.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+        self.invocations.put(None)
+        self._api.shutdown()
+        self._api.server_close()
+        self._thread.join()
+        self._folder.cleanup()
+
+    @property
+    def process_id(self) -> int | None:
+        """The process of the last invocation, if it still runs: for a look into /proc."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
+
+    def wait_until_idle(self) -> None:
+        """Wait until the process asks for the next event, done with all that came before."""
+        self.asks_for_event.wait()
+
+    def invoke(self, event: Any, timeout: float = 900.0) -> Answer:
+        """Send an event and wait for its answer; `timeout` is the function's own, in seconds."""
+        started = time.monotonic()
+        self._start()
+        log_start = self._log.stat().st_size
+        invocation = Invocation(
+            request_id=str(uuid.uuid4()),
+            event=json.dumps(event).encode(),
+            deadline_ms=int((time.time() + timeout) * 1000),
+            outcome=queue.SimpleQueue(),
+        )
+        self.current = invocation
+        self.invocations.put(invocation)
+        try:
+            result, error = invocation.outcome.get(timeout=timeout)
+        except queue.Empty:
+            self.kill()
+            result, error = None, runtime_error(
+                "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"
+            )
+        finally:
+            self.current = None
+        # The process writes its log before it answers, so what is in the file is all there is.
+        log = self._log.read_bytes()[log_start:].decode(errors="replace")
+        return Answer(result, error, log, time.monotonic() - started)
+
+    def kill(self) -> None:
+        """End the process at once, whatever it does; the next invocation begins in a new one."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._watcher is not None:
+            self._watcher.join()
+
+    def _start(self) -> None:
+        if self.process_id is not None:
+            return
+        self.invocations.put(None)  # for a process that waited and was killed
+        self.invocations = queue.SimpleQueue()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "awslambdaric", self.handler],
+                cwd=self._task_root,
+                env=self._variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._watcher = threading.Thread(
+            target=self._report_exit, args=(self._process,), daemon=True
+        )
+        self._watcher.start()
+
+    def _report_exit(self, process: subprocess.Popen[bytes]) -> None:
+        status = process.wait()
+        invocation = self.current
+        if invocation is not None and process is self._process:
+            what = f"exit status {status}" if status >= 0 else f"signal {-status}"
+            message = f"RequestId: {invocation.request_id} Error: Runtime exited with {what}"
+            invocation.outcome.put((None, runtime_error("Runtime.ExitError", message)))
+
+
+class RuntimeApi(ThreadingHTTPServer):
+    """The Runtime API of one function on 127.0.0.1, at a port that the system chose."""
+
+    daemon_threads = False  # closing the server waits for the threads of its requests
+
+    def __init__(self, function: LocalFunction) -> None:
+        super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
+        self.function = function
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of what is wrong here, not of a process that was killed while it asked."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class RuntimeApiHandler(BaseHTTPRequestHandler):
+    """One request of the runtime client."""
+
+    server: RuntimeApi
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # else each header is a packet of its own, and a call waits 90 ms for its ACK
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def do_GET(self) -> None:
+        function = self.server.function
+        invocations = function.invocations
+        function.asks_for_event.set()
+        invocation = invocations.get()
+        function.asks_for_event.clear()
+        if invocation is None:
+            self.close_connection = True
+            return
+        self._reply(
+            200,
+            invocation.event,
+            {
+                "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+                "Lambda-Runtime-Deadline-Ms": str(invocation.deadline_ms),
+                "Lambda-Runtime-Invoked-Function-Arn": function.arn,
+                "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
+            },
+        )
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        invocation = self.server.function.current
+        if invocation is not None:
+            if self.path == f"{API}/invocation/{invocation.request_id}/response":
+                invocation.outcome.put(read_result(body))
+            elif self.path in (
+                f"{API}/invocation/{invocation.request_id}/error",
+                f"{API}/init/error",
+            ):
+                invocation.outcome.put((None, json.loads(body)))
+        self._reply(202, b'{"status":"OK"}', {})
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def _reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        with contextlib.suppress(ConnectionError):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+
+
+def lambda_variables(handler: str, task_root: Path, memory_mb: int, arn: str) -> dict[str, str]:
+    """The environment variables that Lambda sets for every function, and those needed here.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    name = arn.rpartition(":")[2]
+    paths = [str(task_root)]
+    if importlib.util.find_spec("runtime_client") is None:  # awslambdaric builds it on Linux alone
+        paths.append(str(PURE_RUNTIME_CLIENT))
+    return {
+        "_HANDLER": handler,
+        "AWS_EXECUTION_ENV": EXECUTION_ENVIRONMENT,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        "LAMBDA_TASK_ROOT": str(task_root),
+        "LANG": "en_US.UTF-8",
+        "PATH": os.defpath,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TZ": ":UTC",
+        # No account of whoever runs this can be reached, and the code's folder stays as it is.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def read_result(body: bytes) -> tuple[Any, dict[str, Any] | None]:
+    """The result as strict JSON: a NaN, which Lambda passes on and callers fail on, is an error."""
+
+    def refuse(token: str) -> None:
+        raise ValueError(f"{token} is no JSON")
+
+    try:
+        return json.loads(body, parse_constant=refuse), None
+    except ValueError as error:
+        return None, runtime_error("Runtime.InvalidResult", f"The result is no JSON: {error}")
+
+
+def runtime_error(error_type: str, message: str) -> dict[str, Any]:
+    """An error that the function did not report itself."""
+    return {"errorType": error_type, "errorMessage": message, "stackTrace": []}

@@ -1,0 +1,90 @@
+"""The Processing job script runs under every Python from 3.8, from its folder alone.
+
+Which packages an interpreter has installed makes no difference, and neither does the interpreter:
+the payload's members are the same bytes. An interpreter that is not on this machine is skipped.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Mapping
+
+import mims_payload
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCHIVES = ROOT / "tests" / "models" / "archives"
+MODELS = sorted(path.parent.name for path in ARCHIVES.glob("*/model.tar.gz"))
+VERSIONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
+# What csv, json and float formatting might do otherwise in another version.
+SETTINGS = {
+    "CONTENT_TYPES": "application/json, application/json; format=inputs, application/jsonlines, "
+    "text/csv, text/csv; header=absent",
+    "SAMPLE_COUNT": "3",
+    "DEFAULT_NUMERIC_VALUE": "1e-7",
+    "DEFAULT_TEXT_VALUE": 'a "quoted", text\rof\ntwo lines; ü, \u2028, 🎈',
+    "REALISTIC_VALUES": "true",
+}
+
+
+@functools.lru_cache(maxsize=None)
+def interpreter(version: str) -> str | None:
+    """The path of a Python of that version: on the path, or one of pyenv's."""
+    candidates = [shutil.which(f"python{version}")]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates += sorted(map(str, pyenv.glob(f"versions/{version}.*/bin/python")), reverse=True)
+    for candidate in filter(None, candidates):
+        program = "import sys; print('%d.%d' % sys.version_info[:2])"
+        asked = subprocess.run(
+            [candidate, "-c", program], capture_output=True, text=True, check=False
+        )
+        if asked.stdout.strip() == version:
+            return candidate
+    return None
+
+
+def members(payload: Path) -> Mapping[str, bytes]:
+    with tarfile.open(payload) as archive:
+        files = {member.name: archive.extractfile(member) for member in archive}
+        return {name: file.read() for name, file in files.items() if file is not None}
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the function's folder, as a Processing job gets it."""
+    copy = tmp_path_factory.mktemp("job") / "code"
+    shutil.copytree(ROOT / "lambda_fn", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_interpreter_makes_the_same_members(
+    version: str, model: str, code: Path, tmp_path: Path
+) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"Python {version} is not on this machine")
+    archive = ARCHIVES / model / "model.tar.gz"
+    expected = mims_payload.main(
+        {"model_input": str(archive)}, {"payload_sample": str(tmp_path / "here")}, SETTINGS
+    )
+
+    # -S, -E, -s: no installed package, no variable of Python's, no folder of the user's.
+    done = subprocess.run(
+        [python, "-S", "-E", "-s", str(code / "mims_payload.py")]
+        + ["--model", str(archive), "--output", str(tmp_path / "there")],
+        cwd=tmp_path,
+        env=SETTINGS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert members(tmp_path / "there" / "payload.tar.gz") == members(Path(expected))
