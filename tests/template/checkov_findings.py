@@ -1,0 +1,106 @@
+"""Judges what checkov finds: each finding is justified beside its resource, and no more are.
+
+    python -m tests.template.checkov_findings render FOLDER    writes the stacks to check
+    checkov --directory FOLDER --output json > REPORT
+    python -m tests.template.checkov_findings judge REPORT     exits 1 where something is amiss
+
+checkov's own handling of suppressions would keep those that nothing needs any more. And it sees
+little of a template with conditions, so it is given stacks in which they are worked out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Set, Tuple
+
+from tests.template.stack import LARGEST, SMALLEST, resolved, source
+
+STACKS = {
+    "smallest": SMALLEST,
+    "bucket": {**SMALLEST, "CreateModelBucket": "true"},
+    "largest": LARGEST,
+}
+
+Finding = Tuple[str, str]  # resource, check
+
+
+def render(folder: Path) -> None:
+    """Write each of `STACKS` into `folder`, without its suppressions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, parameters in STACKS.items():
+        template = resolved(**parameters)
+        for resource in template["Resources"].values():
+            resource.pop("Metadata", None)
+        (folder / f"{name}.json").write_text(json.dumps(template, indent=2))
+
+
+def suppressions() -> Dict[Finding, str]:
+    """Return the justification of each finding that the template accepts."""
+    return {
+        (name, skip["id"]): skip["comment"]
+        for name, resource in source()["Resources"].items()
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    }
+
+
+def findings(report: Any) -> Set[Finding]:
+    """Return the failed checks of a report of checkov's, over all stacks.
+
+    Raises
+    ------
+    ValueError
+        The report is not about `STACKS`, or a stack could not be read.
+    """
+    summary = report["summary"]
+    files = {
+        Path(check["file_path"]).stem
+        for outcome in ("passed_checks", "failed_checks")
+        for check in report["results"][outcome]
+    }
+    if summary["parsing_errors"] or files != set(STACKS):
+        raise ValueError(f"checkov did not read every stack: {sorted(files)}, {summary}")
+    return {
+        (check["resource"].split(".")[-1], check["check_id"])
+        for check in report["results"]["failed_checks"]
+    }
+
+
+def complaints(found: Set[Finding], accepted: Dict[Finding, str]) -> List[str]:
+    """Return what is amiss, a line each; nothing if all is well."""
+    return [
+        *(
+            f"{check} on {name} is neither mended nor justified"
+            for name, check in found - set(accepted)
+        ),
+        *(
+            f"{check} on {name} is justified, but not found"
+            for name, check in set(accepted) - found
+        ),
+        *(
+            f"{check} on {name} has no reason beside it"
+            for (name, check), reason in accepted.items()
+            if len(reason.split()) < 4
+        ),
+    ]
+
+
+def main(command: str, path: str) -> int:
+    if command == "render":
+        render(Path(path))
+        return 0
+    report = json.loads(Path(path).read_text())
+    found, accepted = findings(report), suppressions()
+    for (name, check), reason in sorted(accepted.items()):
+        print(f"accepted: {check} on {name}: {reason}")
+    amiss = complaints(found, accepted)
+    for complaint in sorted(amiss):
+        print(f"error: {complaint}", file=sys.stderr)
+    summary = report["summary"]
+    print(f"checkov {summary['checkov_version']}: {summary['passed']} checks passed")
+    return 1 if amiss else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,226 @@
+"""The template as CloudFormation sees it: translated from SAM, then worked out for parameters."""
+
+from __future__ import annotations
+
+import copy
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
+
+import boto3
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "template.yaml"
+DEFINITION = ROOT / "pipeline" / "generate_payload.asl.json"
+
+REGION = "eu-central-1"
+ACCOUNT = "111122223333"
+MODEL_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0000-model"
+PAYLOAD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0000-payload"
+
+# The stacks that checks go over: the least that a user gives, and all that one may.
+SMALLEST = {"ModelBucketName": "models"}
+LARGEST = {
+    "ModelBucketName": "models",
+    "CreateModelBucket": "true",
+    "ModelPrefix": "training/",
+    "ModelBucketOwner": "444455556666",
+    "ModelKmsKeyArn": MODEL_KEY,
+    "TrainingJobRule": "ENABLED",
+    "PayloadBucketName": "payloads",
+    "PayloadPrefix": "samples",
+    "PayloadBucketOwner": "777788889999",
+    "PayloadKmsKeyArn": PAYLOAD_KEY,
+    "ReservedConcurrency": "50",
+    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "SecurityGroupIds": "sg-0123456789abcdef0",
+    "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+}
+
+# What `sam package` puts in the place of the paths.
+_PACKAGED = {
+    "PayloadFunction": ("CodeUri", "s3://artifacts/function"),
+    "PayloadStateMachine": ("DefinitionUri", "s3://artifacts/definition"),
+}
+_SUB_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
+_NO_VALUE = object()
+
+Template = Dict[str, Any]
+
+
+def source() -> Template:
+    """Return template.yaml as it is written, with its intrinsic functions in their long form."""
+    return copy.deepcopy(_source())
+
+
+def translated(**parameters: str) -> Template:
+    """Return the CloudFormation template that SAM makes of template.yaml, offline."""
+    return copy.deepcopy(_translated(tuple(sorted(_values(source(), parameters).items()))))
+
+
+def resolved(*, partition: str = "aws", **parameters: str) -> Template:
+    """Return the translated template with its parameters and conditions worked out.
+
+    References to resources stay intrinsic functions. Resources whose condition is false are gone.
+
+    Raises
+    ------
+    ValueError
+        A parameter is missing, unknown or not allowed, or a rule of the template is broken.
+    """
+    template = translated(**parameters)
+    scope: Dict[str, Any] = {
+        "AWS::AccountId": ACCOUNT,
+        "AWS::NoValue": _NO_VALUE,
+        "AWS::Partition": partition,
+        "AWS::Region": REGION,
+        "AWS::StackName": "mims",
+    }
+    for name, value in _values(template, parameters).items():
+        is_list = template["Parameters"][name]["Type"] == "CommaDelimitedList"
+        scope[name] = value.split(",") if is_list else value
+    conditions: Dict[str, bool] = {}
+    for name, condition in template["Conditions"].items():
+        conditions[name] = _resolve(condition, scope, conditions)
+    for rule in template["Rules"].values():
+        if _resolve(rule["RuleCondition"], scope, conditions):
+            for assertion in rule["Assertions"]:
+                if not _resolve(assertion["Assert"], scope, conditions):
+                    raise ValueError(assertion["AssertDescription"])
+    result = dict(template)
+    for section in ("Resources", "Outputs"):
+        result[section] = {
+            name: _resolve({**entry, "Condition": _NO_VALUE}, scope, conditions)
+            for name, entry in template[section].items()
+            if conditions.get(entry.get("Condition"), True)
+        }
+    return result
+
+
+def references(node: Any) -> Iterator[str]:
+    """Yield the name of every resource and parameter that a part of a template refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref":
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value[0] if isinstance(value, list) else value.split(".")[0]
+            elif key == "Fn::Sub":
+                text, variables = (value, {}) if isinstance(value, str) else value
+                names = {name.split(".")[0] for name in _SUB_VARIABLE.findall(text)}
+                yield from names - set(variables)
+                yield from references(variables)
+            elif key == "DependsOn":
+                yield from [value] if isinstance(value, str) else value
+            else:
+                yield from references(value)
+
+
+def statements(template: Template, role: str) -> Dict[str, Dict[str, Any]]:
+    """Return the statements of a role's policies by their Sid, without it.
+
+    Raises
+    ------
+    ValueError
+        The role has permissions from elsewhere, or two statements with one Sid.
+    """
+    properties = template["Resources"][role]["Properties"]
+    if "ManagedPolicyArns" in properties:
+        raise ValueError(f"{role} has managed policies")
+    found: Dict[str, Dict[str, Any]] = {}
+    for policy in properties["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            rest = {key: value for key, value in statement.items() if key != "Sid"}
+            if found.setdefault(statement["Sid"], rest) is not rest:
+                raise ValueError(f"{role} has two statements {statement['Sid']}")
+    return found
+
+
+def of_type(template: Template, resource_type: str) -> Dict[str, Dict[str, Any]]:
+    """Return the properties of each resource of a type, by logical name."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == resource_type
+    }
+
+
+@lru_cache(maxsize=None)
+def _source() -> Template:
+    parsed: Template = yaml_parse(TEMPLATE.read_text())
+    return parsed
+
+
+@lru_cache(maxsize=None)
+def _translated(values: Tuple[Tuple[str, str], ...]) -> Template:
+    template = source()
+    for name, (key, location) in _PACKAGED.items():
+        template["Resources"][name]["Properties"][key] = location
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    result: Template = translator.translate(template, dict(values))
+    translator.metrics.publish()  # else it warns, when the process ends, that it did not
+    return result
+
+
+def _values(template: Template, parameters: Mapping[str, str]) -> Dict[str, str]:
+    unknown = set(parameters) - set(template["Parameters"])
+    if unknown:
+        raise ValueError(f"no such parameter: {', '.join(sorted(unknown))}")
+    values: Dict[str, str] = {}
+    for name, declaration in template["Parameters"].items():
+        if name not in parameters and "Default" not in declaration:
+            raise ValueError(f"{name} has no default and must be given")
+        value = str(parameters.get(name, declaration.get("Default")))
+        allowed = [str(item) for item in declaration.get("AllowedValues", [value])]
+        if value not in allowed or not re.fullmatch(declaration.get("AllowedPattern", ".*"), value):
+            raise ValueError(f"{name} does not allow {value!r}")
+        values[name] = value
+    return values
+
+
+def _resolve(node: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
+    if isinstance(node, list):
+        items = [_resolve(item, scope, conditions) for item in node]
+        return [item for item in items if item is not _NO_VALUE]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        [(function, argument)] = node.items()
+        if function == "Ref":
+            return scope.get(argument, node)
+        if function == "Condition" and isinstance(argument, str):
+            return conditions[argument]
+        if function == "Fn::If":
+            name, if_true, if_false = argument
+            return _resolve(if_true if conditions[name] else if_false, scope, conditions)
+        if function == "Fn::Sub":
+            return _substitute(argument, scope, conditions)
+        if function in _FUNCTIONS:
+            return _FUNCTIONS[function](_resolve(argument, scope, conditions))
+    resolved_items = {key: _resolve(value, scope, conditions) for key, value in node.items()}
+    return {key: value for key, value in resolved_items.items() if value is not _NO_VALUE}
+
+
+def _substitute(argument: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
+    text, variables = (argument, {}) if isinstance(argument, str) else argument
+    known = {**scope, **_resolve(variables, scope, conditions)}
+    text = _SUB_VARIABLE.sub(lambda match: str(known.get(match[1], match[0])), text)
+    return {"Fn::Sub": text} if _SUB_VARIABLE.search(text) else text
+
+
+_FUNCTIONS: Dict[str, Callable[[Any], Any]] = {
+    "Fn::And": all,
+    "Fn::Equals": lambda pair: pair[0] == pair[1],
+    "Fn::Join": lambda argument: argument[0].join(argument[1]),
+    "Fn::Not": lambda argument: not argument[0],
+    "Fn::Or": any,
+    "Fn::Split": lambda argument: argument[1].split(argument[0]),
+}

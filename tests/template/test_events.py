@@ -1,0 +1,209 @@
+"""Which events start the function, and what becomes of those that cannot."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict
+
+import pytest
+from moto.events.models import EventPattern
+
+from tests.template.stack import LARGEST, SMALLEST, of_type, resolved
+
+UPLOADS = "PayloadFunctionModelUploaded"
+TRAINING_JOBS = "PayloadFunctionTrainingJobEnded"
+
+
+def matches(rule: str, event: Dict[str, Any], **parameters: str) -> bool:
+    template = resolved(**{**SMALLEST, **parameters})
+    pattern = template["Resources"][rule]["Properties"]["EventPattern"]
+    return bool(EventPattern.load(json.dumps(pattern)).matches_event(event))  # type: ignore[arg-type]
+
+
+def upload(key: str, bucket: str = "models", detail_type: str = "Object Created") -> Dict[str, Any]:
+    return {
+        "source": "aws.s3",
+        "detail-type": detail_type,
+        "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": 1}},
+    }
+
+
+def training_job(output_path: str, status: str = "Completed") -> Dict[str, Any]:
+    return {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Training Job State Change",
+        "detail": {
+            "TrainingJobStatus": status,
+            "OutputDataConfig": {"KmsKeyId": "", "S3OutputPath": output_path},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "key", ["model.tar.gz", "a/model.tar.gz", "a/b/model.tar.gz", "a b/ü+%2F/model.tar.gz"]
+)
+def test_a_model_anywhere_in_the_bucket_starts_the_function(key: str) -> None:
+    assert matches(UPLOADS, upload(key))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "xmodel.tar.gz",
+        "a/xmodel.tar.gz",
+        "a/model.tar.gz.bak",
+        "a/model.tar.gz/part",
+        "a/model.tar",
+        "A/MODEL.TAR.GZ",
+        "a/payload/payload.tar.gz",
+        "payload/payload.tar.gz",
+        "mims-payload-backfill/job-1/results.csv",
+    ],
+)
+def test_no_other_object_starts_the_function(key: str) -> None:
+    assert not matches(UPLOADS, upload(key))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("training/model.tar.gz", True),
+        ("training/a/b/model.tar.gz", True),
+        ("training/xmodel.tar.gz", False),
+        ("training/a/payload/payload.tar.gz", False),
+        ("model.tar.gz", False),
+        ("other/model.tar.gz", False),
+        ("other/training/model.tar.gz", False),
+        ("trainings/a/model.tar.gz", False),
+        ("training", False),
+    ],
+)
+def test_a_prefix_keeps_other_models_out(key: str, expected: bool) -> None:
+    assert matches(UPLOADS, upload(key), ModelPrefix="training/") is expected
+
+
+def test_other_buckets_and_other_happenings_do_not_start_the_function() -> None:
+    assert not matches(UPLOADS, upload("a/model.tar.gz", bucket="models-2"))
+    assert not matches(UPLOADS, upload("a/model.tar.gz", detail_type="Object Deleted"))
+    assert not matches(UPLOADS, {**upload("a/model.tar.gz"), "source": "my.app"})
+
+
+def test_the_key_pattern_is_one_wildcard_and_one_exact_key() -> None:
+    template = resolved(**SMALLEST, ModelPrefix="training/")
+    pattern = template["Resources"][UPLOADS]["Properties"]["EventPattern"]
+    assert pattern["detail"]["object"]["key"] == [
+        {"wildcard": "training/*/model.tar.gz"},
+        "training/model.tar.gz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("output_path", "prefix", "expected"),
+    [
+        ("s3://models", "", True),
+        ("s3://models/", "", True),
+        ("s3://models/training/x", "", True),
+        ("s3://models-2/training", "", False),
+        ("s3://models", "training/", False),
+        ("s3://models/training", "training/", True),
+        ("s3://models/training/", "training/", True),
+        ("s3://models/training/x", "training/", True),
+        ("s3://models/trainings", "training/", False),
+    ],
+)
+def test_training_jobs_that_write_to_the_models_start_the_function(
+    output_path: str, prefix: str, expected: bool
+) -> None:
+    assert matches(TRAINING_JOBS, training_job(output_path), ModelPrefix=prefix) is expected
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Failed", "Stopped"])
+def test_training_jobs_that_left_no_model_do_not_start_the_function(status: str) -> None:
+    assert not matches(TRAINING_JOBS, training_job("s3://models/x", status))
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["training", "/", "/training/", "a*/", "a?/", "a\\/", 'a"/', "${x}/", "a|/", " /", "a//b"],
+)
+def test_prefixes_that_mean_something_else_to_a_pattern_are_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="ModelPrefix"):
+        resolved(**SMALLEST, ModelPrefix=prefix)
+
+
+def test_uploads_are_on_and_training_jobs_off_by_default() -> None:
+    rules = of_type(resolved(**SMALLEST), "AWS::Events::Rule")
+    assert {name: rule["State"] for name, rule in rules.items()} == {
+        UPLOADS: "ENABLED",
+        TRAINING_JOBS: "DISABLED",
+    }
+    turned = resolved(**SMALLEST, ModelUploadRule="DISABLED", TrainingJobRule="ENABLED")
+    assert {name: rule["State"] for name, rule in of_type(turned, "AWS::Events::Rule").items()} == {
+        UPLOADS: "DISABLED",
+        TRAINING_JOBS: "ENABLED",
+    }
+
+
+def test_rules_call_the_alias_and_may_do_so() -> None:
+    template = resolved(**SMALLEST)
+    alias = {"Ref": "PayloadFunctionAliaslive"}
+    rules = of_type(template, "AWS::Events::Rule")
+    for rule in rules.values():
+        [target] = rule["Targets"]
+        assert target["Arn"] == alias
+        assert target["DeadLetterConfig"] == {
+            "Arn": {"Fn::GetAtt": ["UndeliveredEventQueue", "Arn"]}
+        }
+    permissions = of_type(template, "AWS::Lambda::Permission").values()
+    assert sorted(permission["SourceArn"]["Fn::GetAtt"][0] for permission in permissions) == [
+        UPLOADS,
+        TRAINING_JOBS,
+    ]
+    for permission in permissions:
+        assert permission["FunctionName"] == alias
+        assert permission["Principal"] == "events.amazonaws.com"
+
+
+def test_rules_of_this_stack_and_no_other_may_fill_their_queue() -> None:
+    policies = of_type(resolved(**SMALLEST), "AWS::SQS::QueuePolicy")
+    assert list(policies) == ["UndeliveredEventQueuePolicy"]
+    policy = policies["UndeliveredEventQueuePolicy"]
+    assert policy["Queues"] == [{"Ref": "UndeliveredEventQueue"}]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "RulesOfThisStack",
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": {"Fn::GetAtt": ["UndeliveredEventQueue", "Arn"]},
+            "Condition": {
+                "ArnEquals": {
+                    "aws:SourceArn": [
+                        {"Fn::GetAtt": [UPLOADS, "Arn"]},
+                        {"Fn::GetAtt": [TRAINING_JOBS, "Arn"]},
+                    ]
+                }
+            },
+        }
+    ]
+
+
+def test_what_fails_is_tried_twice_more_and_kept_for_two_weeks() -> None:
+    template = resolved(**LARGEST)
+    [config] = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+    assert config == {
+        "FunctionName": {"Ref": "PayloadFunction"},
+        "Qualifier": "live",
+        "MaximumRetryAttempts": 2,
+        "MaximumEventAgeInSeconds": 6 * 60 * 60,
+        "DestinationConfig": {
+            "OnFailure": {"Destination": {"Fn::GetAtt": ["FailureQueue", "Arn"]}}
+        },
+    }
+    queues = of_type(template, "AWS::SQS::Queue")
+    assert set(queues) == {"FailureQueue", "UndeliveredEventQueue"}
+    for queue in queues.values():
+        assert queue == {
+            "MessageRetentionPeriod": 14 * 24 * 60 * 60,
+            "SqsManagedSseEnabled": True,
+        }

@@ -1,0 +1,161 @@
+"""The template in both forms passes cfn-lint, and holds together."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Set
+
+import pytest
+from cfnlint.api import lint, lint_file  # type: ignore[import-untyped]
+from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
+
+from tests.template.stack import (
+    DEFINITION,
+    LARGEST,
+    SMALLEST,
+    TEMPLATE,
+    Template,
+    of_type,
+    references,
+    resolved,
+    source,
+    translated,
+)
+
+# SAM hands the function's UpdateReplacePolicy on to all that it makes of it. The function's own
+# cfn-lint metadata, which allows it, goes to some of them only.
+HANDED_ON = "W3011"
+
+
+def circles(template: Template) -> List[str]:
+    """Return the resources that depend on themselves, through others or at once."""
+    resources = template["Resources"]
+    edges: Dict[str, Set[str]] = {
+        name: set(references(resource)) & set(resources) for name, resource in resources.items()
+    }
+
+    def reached_from(name: str) -> Set[str]:
+        reached: Set[str] = set()
+        waiting = list(edges[name])
+        while waiting:
+            step = waiting.pop()
+            if step not in reached:
+                reached.add(step)
+                waiting.extend(edges[step])
+        return reached
+
+    return [name for name in edges if name in reached_from(name)]
+
+
+def test_template_as_written_passes_cfn_lint() -> None:
+    assert lint_file(TEMPLATE) == []
+
+
+def test_translated_template_passes_cfn_lint() -> None:
+    findings = lint(json.dumps(translated(**SMALLEST)))
+    assert [
+        finding
+        for finding in findings
+        if finding.rule.id != HANDED_ON or not str(finding.path[1]).startswith("PayloadFunction")
+    ] == []
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1"])
+def test_template_passes_cfn_lint_in_other_partitions(region: str) -> None:
+    assert lint_file(TEMPLATE, config=ManualArgs(regions=[region])) == []
+
+
+def test_no_resource_depends_on_itself() -> None:
+    # With every branch of every Fn::If: more than any one stack has.
+    assert circles(translated(**SMALLEST)) == []
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"Ref": "FunctionRole"},
+        {"Fn::GetAtt": ["FunctionRole", "Arn"]},
+        {"Fn::Sub": "${FunctionRole.Arn}"},
+        {"Fn::If": ["InVpc", {"Fn::GetAtt": ["FunctionRole", "Arn"]}, ""]},
+    ],
+)
+def test_a_circle_would_be_noticed(reference: Any) -> None:
+    template = translated(**SMALLEST)
+    template["Resources"]["FailureQueue"]["Properties"]["QueueName"] = reference
+    assert "FailureQueue" in circles(template)
+
+
+def test_every_reference_has_a_target() -> None:
+    template = translated(**SMALLEST)
+    known = {*template["Parameters"], *template["Resources"]}
+    named = set(references([template["Resources"], template["Outputs"]]))
+    assert {name for name in named - known if not name.startswith("AWS::")} == set()
+
+
+@pytest.mark.parametrize("parameters", [SMALLEST, LARGEST], ids=["smallest", "largest"])
+def test_what_a_stack_holds_refers_to_nothing_it_leaves_out(parameters: Dict[str, str]) -> None:
+    template = resolved(**{**parameters, "CreateStateMachine": "false"})
+    named = set(references([template["Resources"], template["Outputs"]]))
+    assert {name for name in named - set(template["Resources"]) if "::" not in name} == set()
+    assert "StateMachineArn" not in template["Outputs"]
+
+
+def test_no_bucket_is_referred_to_but_by_its_name() -> None:
+    template = translated(**SMALLEST)
+    referring = {
+        name
+        for name, resource in template["Resources"].items()
+        if "ModelBucket" in set(references(resource))
+    }
+    assert referring == {"ModelBucketPolicy"}
+
+
+def test_every_arn_has_the_partition_of_the_stack() -> None:
+    text = json.dumps(resolved(partition="aws-cn", **LARGEST)["Resources"])
+    for given in ("ModelKmsKeyArn", "PayloadKmsKeyArn", "AlarmTopicArn", "PermissionsBoundaryArn"):
+        text = text.replace(LARGEST[given], "")
+    assert "arn:aws:" not in text
+    assert "arn:aws-cn:s3:::models" in text
+
+
+def test_every_parameter_is_used_and_described() -> None:
+    template = source()
+    used = set(references([template["Resources"], template["Conditions"], template["Outputs"]]))
+    assert set(template["Parameters"]) - used == set()
+    assert all(parameter["Description"] for parameter in template["Parameters"].values())
+
+
+def test_every_parameter_is_in_a_group_of_the_console() -> None:
+    template = source()
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+
+
+def test_all_that_can_be_lost_says_what_becomes_of_it() -> None:
+    template = translated(**SMALLEST)
+    for resource in template["Resources"].values():
+        if resource["Type"] in ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Logs::LogGroup"):
+            assert {"DeletionPolicy", "UpdateReplacePolicy"} <= set(resource)
+
+
+def test_roles_need_no_named_capability() -> None:
+    template = resolved(**LARGEST)
+    roles = of_type(template, "AWS::IAM::Role")
+    assert len(roles) == 3
+    assert all("RoleName" not in role for role in roles.values())
+
+
+def test_the_state_machines_definition_passes_cfn_lint() -> None:
+    template = translated(**SMALLEST)
+    machine = template["Resources"]["PayloadStateMachine"]["Properties"]
+    del machine["DefinitionS3Location"]
+    machine["Definition"] = json.loads(DEFINITION.read_text())
+    assert state_machine_findings(template) == []
+    machine["Definition"]["States"]["Done"]["Type"] = "Stop"
+    assert state_machine_findings(template) == ["E3601"]
+
+
+def state_machine_findings(template: Template) -> List[str]:
+    found = lint(json.dumps(template))
+    return [match.rule.id for match in found if match.path[1] == "PayloadStateMachine"]
