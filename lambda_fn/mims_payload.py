@@ -151,10 +151,15 @@ class _Parser(argparse.ArgumentParser):
 def _check(path: str) -> int:
     """Print what is in a payload archive; 1 where it does not hold, with one line on stderr."""
     try:
-        with open(path, "rb") as file:
-            archive = file.read(MAX_ARCHIVE_BYTES + 1)
+        try:
+            with open(path, "rb") as file:
+                archive = file.read(MAX_ARCHIVE_BYTES + 1)
+        except OSError as error:
+            raise InvalidRequestError(
+                f"'{shown(path)}' cannot be read ({error.strerror}). Name a {PAYLOAD_NAME}."
+            ) from None
         print(describe_report(check_payload_archive(archive)), flush=True)
-    except (OSError, PayloadError) as error:
+    except PayloadError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0

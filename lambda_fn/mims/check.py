@@ -30,7 +30,7 @@ _FLAT_TYPES = parse_content_types(
     "application/json; format=features, application/json, application/json; format=inputs, "
     "application/json; format=dataframe_records, application/json; format=dataframe_split, "
     "application/json; format=records, application/json; format=record, application/jsonlines, "
-    "text/csv; header=absent, text/csv, text/libsvm, application/x-npy",
+    "text/csv; header=absent, text/csv, text/libsvm, text/libsvm; index=0, application/x-npy",
     FLAT,
 )
 

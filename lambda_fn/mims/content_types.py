@@ -35,7 +35,7 @@ _SUPPORTED: Dict[str, _MediaType] = {
     ),
     "application/jsonlines": _MediaType(".jsonl", {}),
     "text/csv": _MediaType(".csv", {"header": ("present", "absent")}),
-    "text/libsvm": _MediaType(".libsvm", {}),
+    "text/libsvm": _MediaType(".libsvm", {"index": ("1", "0")}),
     "application/x-npy": _MediaType(".npy", {}),
 }
 _CHARSET = {"charset": ("utf-8",)}

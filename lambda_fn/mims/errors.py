@@ -36,11 +36,11 @@ class AccessDeniedError(PayloadError):
 
 
 class CorruptArchiveError(PayloadError):
-    """The model archive is damaged, truncated, or not a (gzip'd) tar at all."""
+    """A model or payload archive is damaged, truncated, or not a (gzip'd) tar at all."""
 
 
 class ArchiveLimitError(PayloadError):
-    """The model archive is larger, in some respect, than a limit allows."""
+    """A model or payload archive is larger, in some respect, than a limit allows."""
 
 
 class HyperparametersNotFoundError(PayloadError, FileNotFoundError):

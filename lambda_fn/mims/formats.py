@@ -196,21 +196,24 @@ def _read_csv(body: bytes, content_type: ContentType) -> Body:
     return Body(names, rows)
 
 
-def _write_libsvm(samples: Samples, _content_type: ContentType) -> Iterator[bytes]:
+def _write_libsvm(samples: Samples, content_type: ContentType) -> Iterator[bytes]:
+    first = int(content_type.parameter("index"))
     lines = (
-        " ".join(("0", *(f"{index}:{value!r}" for index, value in enumerate(row, 1)))).encode()
+        " ".join(("0", *(f"{index}:{value!r}" for index, value in enumerate(row, first)))).encode()
         for row in samples.rows()
     )
     return _joined(b"", lines, b"\n", b"")
 
 
-def _read_libsvm(body: bytes, _content_type: ContentType) -> Body:
+def _read_libsvm(body: bytes, content_type: ContentType) -> Body:
+    first = int(content_type.parameter("index"))
     rows: List[List[Any]] = []
     for line in body.decode("ascii").split("\n"):
         _label, *pairs = line.split(" ")
         matches = [_LIBSVM_PAIR.match(pair) for pair in pairs]
-        if [match and int(match.group(1)) for match in matches] != list(range(1, len(pairs) + 1)):
-            raise ValueError("its features are not numbered from 1 on")
+        numbers = [match and int(match.group(1)) for match in matches]
+        if numbers != list(range(first, first + len(pairs))):
+            raise ValueError(f"its features are not numbered from {first} on")
         rows.append([float(match.group(2)) for match in matches if match])
     return Body(None, rows)
 

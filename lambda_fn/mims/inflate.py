@@ -28,8 +28,9 @@ except ImportError:
 MAX_PIECE = 256 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS = 31  # zlib: a gzip header and trailer, checked
-_DEFLATE = 8
-_SELDOM_FLAGS = 0xE2  # a checksum of the header, and what is reserved
+# Headers that isal reads right: no optional part, or a file's name. A name with a comment it takes
+# for data where they are split between two calls, and what is reserved it does not refuse.
+_PLAIN_HEADERS = (_GZIP_MAGIC + b"\x08\x00", _GZIP_MAGIC + b"\x08\x08")
 # zlib copies the rest of its input after each call that fills the output: small slices make the
 # copies small.
 _ZLIB_PIECE = 64 * 1024
@@ -184,8 +185,7 @@ class _Source:
 
 
 def _isal_inflate(source: _Source) -> Iterator[bytes]:
-    head = source.peek(4)  # isal accepts in it what zlib does not
-    if len(head) < 4 or head[2] != _DEFLATE or head[3] & _SELDOM_FLAGS:
+    if source.peek(4) not in _PLAIN_HEADERS:
         raise igzip_lib.IsalError("a header that zlib must judge")
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     while not inflater.eof:

@@ -8,12 +8,13 @@ from urllib.parse import unquote_plus
 
 from mims.aws.events import (
     Request,
+    event_in_message,
     is_failure_record,
     is_single,
     notified_request,
     part,
+    records_of,
     requests_in,
-    requests_in_message,
 )
 from mims.errors import InvalidRequestError, PayloadError, shown
 
@@ -36,29 +37,32 @@ def answer(event: Any, perform: Perform, report: Report) -> Any:
         What the first failing request raised, after the last was performed; where the answer
         itself tells failures (SQS, S3 Batch Operations), only for an event of no known shape.
     """
-    if isinstance(event, dict) and is_failure_record(event):
-        return answer(event["requestPayload"], perform, report)
+    while isinstance(event, dict) and is_failure_record(event):
+        event = event["requestPayload"]
     if isinstance(event, dict) and "invocationSchemaVersion" in event:
         return _batch_operations(event, perform, report)
     if _is_from_sqs(event):
         return _sqs(event, perform, report)
-    try:
-        requests = requests_in(event)
-    except PayloadError as error:
-        report(error)
-        raise
-    results = _perform_all(requests, perform)
+    results = _perform_all(event, perform, report)
     return results[0] if is_single(event) else {"results": results}
 
 
-def _perform_all(requests: List[Request], perform: Perform) -> List[Result]:
+def _perform_all(event: Any, perform: Perform, report: Report) -> List[Result]:
+    """Perform all that the event asks for; then raise what the first failure was, if any."""
     results: List[Result] = []
     failure: Optional[Exception] = None
-    for request in requests:
+    for record in records_of(event):
         try:
-            results.append(perform(request))
-        except Exception as error:  # noqa: BLE001 - the other requests come first
+            requests = requests_in(record)
+        except PayloadError as error:
+            report(error)
             failure = failure or error
+            continue
+        for request in requests:
+            try:
+                results.append(perform(request))
+            except Exception as error:  # noqa: BLE001 - the other requests come first
+                failure = failure or error
     if failure is not None:
         raise failure
     return results
@@ -69,7 +73,12 @@ def _is_from_sqs(event: Any) -> bool:
     return (
         isinstance(records, list)
         and bool(records)
-        and all(isinstance(r, dict) and r.get("eventSource") == "aws:sqs" for r in records)
+        and all(
+            isinstance(record, dict)
+            and record.get("eventSource") == "aws:sqs"
+            and isinstance(record.get("messageId"), str)
+            for record in records
+        )
     )
 
 
@@ -85,11 +94,11 @@ def _sqs(event: Dict[str, Any], perform: Perform, report: Report) -> Any:
 
     def handle(record: SQSRecord) -> None:
         try:
-            requests = requests_in_message(record.body)
+            event = event_in_message(record.get("body"))
         except PayloadError as error:
             report(error)
             raise
-        _perform_all(requests, perform)
+        _perform_all(event, perform, report)
 
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(event=event, record_handler=handle, processor=processor)

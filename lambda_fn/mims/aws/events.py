@@ -13,6 +13,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Tuple
 from urllib.parse import unquote_plus
 
 from mims.errors import InvalidRequestError, shown
+from mims.values import is_unicode
 
 MODEL_NAME = "model.tar.gz"
 _REQUEST_KEYS = (
@@ -70,6 +71,14 @@ def requests_in(event: Any) -> List[Request]:
     return _requests(event, 0)
 
 
+def records_of(event: Any) -> List[Any]:
+    """Return the event cut up into events of one record, so that one bad record spoils no other."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(records, list) or len(records) < 2:
+        return [event]
+    return [{**event, "Records": [record]} for record in records]
+
+
 def is_single(event: Any) -> bool:
     """Say whether the event's shape holds one model, and is answered with one result."""
     return not (isinstance(event, dict) and ("Records" in event or _is_test(event)))
@@ -89,6 +98,7 @@ def split_s3_uri(uri: Any, name: str) -> Tuple[str, str]:
         raise InvalidRequestError(
             f"{name} is '{shown(uri)}'; it must be an S3 URI, s3://bucket/key."
         )
+    _check_unicode(uri, name)
     return bucket, key
 
 
@@ -102,7 +112,16 @@ def part(event: Any, *path: str) -> str:
             f"The event has no text at {'.'.join(path)}, where its shape has one. Known shapes "
             f"are: {_KNOWN_SHAPES}."
         )
+    _check_unicode(value, ".".join(path))
     return value
+
+
+def _check_unicode(value: str, name: str) -> None:
+    if not is_unicode(value):
+        raise InvalidRequestError(
+            f"{name} is '{shown(value)}', no valid Unicode (it holds half of a surrogate pair), "
+            "as no name in S3 is. Correct it."
+        )
 
 
 def _requests(event: Any, envelopes: int) -> List[Request]:  # noqa: RET503 - _unknown raises
@@ -186,6 +205,7 @@ def _named(event: Dict[str, Any]) -> Request:
     for name, value in texts.items():
         if value is not None and (not isinstance(value, str) or not value):
             raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be a text.")
+        _check_unicode(value or "", name)
     if texts["version_id"] and not texts["payload_s3_uri"]:
         raise InvalidRequestError(
             "version_id needs a payload_s3_uri: the payload of an old version must not replace "
@@ -216,9 +236,15 @@ def _parsed(message: Any, name: str) -> Any:
         ) from None
 
 
-def requests_in_message(body: Any) -> List[Request]:
-    """Return the requests in the body of a queue's message."""
-    return requests_in(_parsed(body, "The message's body"))
+def event_in_message(body: Any) -> Any:
+    """Return the event in the body of a queue's message.
+
+    Raises
+    ------
+    InvalidRequestError
+        The body is no JSON.
+    """
+    return _parsed(body, "The message's body")
 
 
 def _unknown(event: Any) -> NoReturn:

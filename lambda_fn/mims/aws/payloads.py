@@ -14,6 +14,8 @@ from mims.errors import InvalidRequestError, InvalidSettingsError, shown
 
 PAYLOAD_NAME = "payload.tar.gz"
 _ARCHIVE_ENDINGS = (".tar.gz", ".tgz")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+_MAX_KEY_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def payload_object(request: Request, destination: Destination) -> PayloadObject:
     Raises
     ------
     InvalidRequestError
-        The request's own `payload_s3_uri` would overwrite a model, or is no `.tar.gz`.
+        The request's own `payload_s3_uri` would overwrite a model, or is no `.tar.gz`; or the key
+        is longer than S3 takes.
     """
     if request.payload_s3_uri is None:
         bucket, key = destination.bucket or request.bucket, _key_beside(request.key)
@@ -99,6 +102,11 @@ def payload_object(request: Request, destination: Destination) -> PayloadObject:
                 f"payload_s3_uri is the model itself, '{shown(request.payload_s3_uri)}'. Name "
                 "another key."
             )
+    if len(key.encode()) > _MAX_KEY_BYTES:  # a HEAD of such a key would fail without a reason
+        raise InvalidRequestError(
+            f"The payload's key would have {len(key.encode()):,} bytes, more than the "
+            f"{_MAX_KEY_BYTES:,} that S3 takes: '{shown(key)}'. Name a payload_s3_uri."
+        )
     return PayloadObject(bucket, key, destination.payload_owner, destination.kms_key_id)
 
 

@@ -6,15 +6,17 @@ Here, and only here, do S3's and the SDK's errors become those of this project.
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointProviderError,
     NoCredentialsError,
     ParamValidationError,
 )
@@ -37,9 +39,10 @@ _CONFIG = Config(
     # A connection within S3's region is made in milliseconds; 3 s outlast a lost SYN packet's first
     # repetition (1 s) and its second.
     connect_timeout=3,
-    # S3 answers, or sends on, within a second or two. A read that hangs longer is dead, and must
-    # end inside the 10 s that the deadline leaves before the function is stopped.
-    read_timeout=8,
+    # S3 answers, or sends on, within a second or two. A read that hangs longer is dead, and an
+    # attempt that began at the deadline must end, its connection made, within the 10 s that are
+    # left then before the function is stopped.
+    read_timeout=6,
     # `total_max_attempts` counts the first attempt too, `max_attempts` would not. Three more, with
     # the standard mode's jittered back-off, ride out a throttled prefix; what lasts longer is for
     # whoever started the run to retry.
@@ -57,11 +60,32 @@ _ACTIONS = {
 }
 
 
+# The key is disabled, deleted or of another kind. KMS's other errors are passing ones.
+_KMS_REFUSALS = (
+    "KMS.DisabledException",
+    "KMS.InvalidKeyUsageException",
+    "KMS.KMSInvalidStateException",
+    "KMS.NotFoundException",
+)
+
+
 @functools.lru_cache(maxsize=1)
 def client() -> S3Client:
     """Return the process's one S3 client, made at the first call and kept between invocations."""
     made: S3Client = boto3.client("s3", config=_CONFIG)
+    made.meta.events.register("before-send.s3", _check_attempt)
     return made
+
+
+# The run whose call this thread makes.
+_calling = threading.local()
+
+
+def _check_attempt(**_: Any) -> None:
+    """Keep the SDK from attempting a call once more when the run's time is up."""
+    run: Optional[Run] = getattr(_calling, "run", None)
+    if run is not None:
+        run.check_deadline()
 
 
 class Declined(Exception):
@@ -110,6 +134,7 @@ class Run:
             The call failed in another way.
         """
         self.check_deadline()
+        _calling.run = self
         try:
             answer = getattr(self.client, operation)(**parameters)
         except ClientError as error:
@@ -123,6 +148,8 @@ class Run:
         except BotoCoreError as error:
             self.requests += 1
             raise _unreached(operation, parameters, error) from error
+        finally:
+            _calling.run = None
         self.requests += 1 + answer["ResponseMetadata"].get("RetryAttempts", 0)
         return answer
 
@@ -138,11 +165,12 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
         )
     if status in (404, 405) or (status == 400 and "VersionId" in parameters):
         return ModelNotFoundError(f"There is no {where}. Correct the key or the version.")
-    if status == 403 or code.startswith("KMS."):
+    if status == 403 or code in _KMS_REFUSALS:
         return AccessDeniedError(
             f"S3 refused {action} on {where} ({code or status}). Allow it in the function's role, "
-            "the bucket's policy, its owner condition and, for an encrypted object, the key's "
-            "policy (kms:Decrypt to read, kms:GenerateDataKey to write)."
+            "the bucket's policy and, for an encrypted object, its key's (kms:Decrypt to read, "
+            "kms:GenerateDataKey to write); check that key and the bucket's owner are those "
+            "expected. Without s3:ListBucket on the bucket S3 refuses what does not exist, too."
         )
     if code in ("KeyTooLongError", "InvalidBucketName", "InvalidURI"):
         return InvalidRequestError(f"{where} is no name that S3 takes ({code}). Correct it.")
@@ -153,7 +181,7 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
 
 def _unreached(operation: str, parameters: Dict[str, Any], error: BotoCoreError) -> PayloadError:
     where = _where(parameters)
-    if isinstance(error, ParamValidationError):
+    if isinstance(error, (ParamValidationError, EndpointProviderError)):
         return InvalidRequestError(f"{where} is no name that S3 takes. Correct bucket and key.")
     if isinstance(error, NoCredentialsError):
         return AccessDeniedError(

@@ -1,0 +1,116 @@
+"""The settings that the README recommends for each kind of model server, and their payloads."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import tarfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, List, Mapping
+
+import pytest
+from mims import Payload, generate, generate_from
+from mims.archive import Member
+from mims.check import check_payload_archive
+from mims.settings import read_settings
+
+Settings = Mapping[str, str]
+Json = Dict[str, Any]
+
+ARCHIVES = Path(__file__).resolve().parents[1] / "models" / "archives"
+
+# Recipe → the environment's variables, as in the README's table.
+RECIPES: Dict[str, Settings] = {
+    "xgboost": {"CONTENT_TYPES": "text/csv; header=absent", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
+    "xgboost libsvm": {"CONTENT_TYPES": "text/libsvm", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
+    "xgboost libsvm from 0": {
+        "CONTENT_TYPES": "text/libsvm; index=0",
+        "DEFAULT_CATEGORICAL_VALUE": "0.0",
+    },
+    "numpy": {"CONTENT_TYPES": "application/x-npy", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
+    "numpy csv": {
+        "CONTENT_TYPES": "text/csv; header=absent",
+        "DEFAULT_CATEGORICAL_VALUE": "0.0",
+        "SAMPLE_COUNT": "2",
+    },
+    "table": {"CONTENT_TYPES": "application/json, application/jsonlines, text/csv"},
+    "tensorflow": {"CONTENT_TYPES": "application/json"},
+    "tensorflow columns": {"CONTENT_TYPES": "application/json; format=inputs"},
+    "huggingface": {"CONTENT_TYPES": "application/json; format=record"},
+    "huggingface csv": {"CONTENT_TYPES": "text/csv", "SAMPLE_COUNT": "2"},
+    "built-in": {"CONTENT_TYPES": "text/csv; header=absent", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
+    "built-in json": {"CONTENT_TYPES": "application/json; format=features"},
+    "mlflow": {"CONTENT_TYPES": "application/json; format=dataframe_split, text/csv"},
+    "pandas without header": {"CONTENT_TYPES": "text/csv; header=absent"},
+    "pandas json": {"CONTENT_TYPES": "application/json; format=records"},
+    "inference recommender": {
+        "CONTENT_TYPES": "text/csv; header=absent",
+        "PAYLOAD_LAYOUT": "flat",
+        "SAMPLE_COUNT": "10",
+    },
+}
+
+
+def library(name: str) -> Any:
+    """Import a package, or skip the test that needs it."""
+    return pytest.importorskip(
+        name, reason=f"{name} is not installed: tests/endpoints/README.md says how to get it"
+    )
+
+
+def payload(model: str, settings: Settings) -> Payload:
+    """Return the payload that a real model's archive gives, after the generator's own check."""
+    archive = (ARCHIVES / model / "model.tar.gz").read_bytes()
+    return checked(generate([archive], read_settings(settings)))
+
+
+def payload_from(hyperparameters: Json, settings: Settings) -> Payload:
+    """Return the payload of a model with these hyperparameters."""
+    member = Member("hyperparameters.json", json.dumps(hyperparameters).encode(), 0)
+    return checked(generate_from(member, read_settings(settings)))
+
+
+def checked(made: Payload) -> Payload:
+    check_payload_archive(made.archive)
+    return made
+
+
+def files(made: Payload) -> Dict[str, bytes]:
+    """Return everything in the payload archive, name → content."""
+    with tarfile.open(fileobj=io.BytesIO(made.archive)) as tar:
+        return {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
+
+
+def bodies(made: Payload) -> Dict[str, bytes]:
+    """Return the bodies by what goes over the wire as their content type."""
+    found = files(made)
+    listed = json.loads(found["metadata.json"])["payloads"]
+    return {payload["content_type"]: found[payload["path"]] for payload in listed}
+
+
+def body(made: Payload) -> bytes:
+    """Return the body of a payload with one content type."""
+    (only,) = bodies(made).values()
+    return only
+
+
+def fields(made: Payload) -> List[str]:
+    return [field["name"] for field in json.loads(files(made)["metadata.json"])["fields"]]
+
+
+def extracted(model: str, folder: Path) -> Path:
+    with tarfile.open(ARCHIVES / model / "model.tar.gz") as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+def handler(folder: Path) -> ModuleType:
+    """Load a model's `code/inference.py`, as its container does."""
+    spec = importlib.util.spec_from_file_location("inference", folder / "code" / "inference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,16 @@
+"""The inflate engines, each of which must read every archive alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from mims import inflate
+
+
+@pytest.fixture(params=["isal", "zlib"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "zlib":
+        monkeypatch.setattr(inflate, "igzip_lib", None)
+    elif inflate.igzip_lib is None:
+        pytest.skip("isal is not installed")
+    return str(request.param)

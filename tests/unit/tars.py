@@ -1,0 +1,118 @@
+"""Tar archives byte by byte, for what no tool writes; and ways to read them."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import struct
+from typing import Iterator, List, Optional
+
+from mims.archive import Member, extract_hyperparameters
+from mims.members import Limits
+
+NAME = "hyperparameters.json"
+GOOD = b'{"tab_field_list": ["age"]}'
+END = bytes(1024)
+EPOCH_OF_TESTS = 1_768_465_800  # 2026-01-15 08:30:00 UTC
+
+
+def header(
+    name: bytes,
+    size: int = 0,
+    kind: bytes = b"0",
+    *,
+    size_field: bytes = b"",
+    magic: bytes = b"ustar\x0000",
+    prefix: bytes = b"",
+    rest: bytes = b"",
+    time_field: bytes = b"%011o\0" % EPOCH_OF_TESTS,
+    checksum: Optional[int] = None,
+) -> bytes:
+    """Return a header block; `rest` stands from offset 345 on where there is no `prefix`."""
+    block = bytearray(512)
+    fields = [
+        (0, name),
+        (100, b"0000644\0" + b"0000000\0" * 2),
+        (124, size_field or b"%011o\0" % size),
+        (136, time_field),
+        (148, b" " * 8),
+        (156, kind),
+        (257, magic),
+        (345, prefix or rest),
+    ]
+    for at, field in fields:
+        block[at : at + len(field)] = field
+    total = sum(block) if checksum is None else checksum
+    block[148:156] = b"%06o\0 " % total
+    return bytes(block)
+
+
+def padded(content: bytes) -> bytes:
+    return content + bytes(-len(content) % 512)
+
+
+def member(name: str, content: bytes = GOOD, kind: bytes = b"0") -> bytes:
+    return header(name.encode(), len(content), kind) + padded(content)
+
+
+def record(keyword: str, value: bytes) -> bytes:
+    """Return a pax record, its own length in front."""
+    tail = b" %s=%s\n" % (keyword.encode(), value)
+    length = len(tail) + 1
+    while len(b"%d" % length) + len(tail) != length:
+        length += 1
+    return b"%d" % length + tail
+
+
+def pax(body: bytes, kind: bytes = b"x", **fields: bytes) -> bytes:
+    return header(b"PaxHeaders/x", len(body), kind, **fields) + padded(body)  # type: ignore[arg-type]
+
+
+def long_name(name: bytes, kind: bytes = b"L") -> bytes:
+    return header(b"././@LongLink", len(name) + 1, kind, magic=b"ustar  \0") + padded(name + b"\0")
+
+
+def gz(tar: bytes, level: int = 6) -> bytes:
+    return gzip.compress(tar, level, mtime=0)
+
+
+def gz_members(tar: bytes, size: int) -> bytes:
+    """Return the tar in gzip members of `size` bytes of it, an empty one after each."""
+    return b"".join(gz(piece) + gz(b"") for piece in chunked(tar, size))
+
+
+def stored(content: bytes, last: bool = False) -> bytes:
+    """Return a deflate block that holds its content as it is."""
+    return struct.pack("<BHH", last, len(content), len(content) ^ 0xFFFF) + content
+
+
+def noise(size: int) -> bytes:
+    """Return bytes that do not compress, the same ones each time."""
+    return random.Random(size).getrandbits(8 * size).to_bytes(size, "big")
+
+
+def chunked(content: bytes, size: int) -> List[bytes]:
+    return [content[at : at + size] for at in range(0, len(content), size)] or [b""]
+
+
+def found(content: bytes, size: int = 65536, limits: Optional[Limits] = None) -> Member:
+    """Return the member that the reader finds in an archive given in chunks of that size."""
+    return extract_hyperparameters(chunked(content, size), limits)
+
+
+class Counted:
+    """Chunks, iterable again and again, that count how many were asked for."""
+
+    def __init__(self, chunks: List[bytes]) -> None:
+        self._chunks = chunks
+        self.asked = 0
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.asked = 0
+        try:
+            for chunk in self._chunks:
+                self.asked += 1
+                yield chunk
+        finally:
+            self.closed = True
