@@ -26,13 +26,11 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
 from tests.service_model import faults
-from tests.template.stack import DEFINITION
+from tests.template.stack import FUNCTION_ALIAS, definition
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-REGION = "us-east-1"
-FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:payload:live"
 MODEL = "s3://models/churn/model.tar.gz"
 SPECIFICATION = {
     "Containers": [
@@ -65,7 +63,7 @@ class Lambda:
         self.faults: Deque[Any] = deque()
 
     def invoke(self, **parameters: Any) -> Dict[str, Any]:
-        assert parameters["FunctionName"] == FUNCTION
+        assert parameters["FunctionName"] == FUNCTION_ALIAS
         self.events.append(json.loads(parameters["Payload"]))
         fault = self.faults.popleft() if self.faults else None
         try:
@@ -91,12 +89,9 @@ class Machine:
         self.delays = delays
         self.s3: S3Client = boto3.client("s3")
         self._states = boto3.client("stepfunctions")
-        definition = DEFINITION.read_text()
-        for name, value in {"PayloadFunctionArn": FUNCTION, "Partition": "aws"}.items():
-            definition = definition.replace(f"${{{name}}}", value)
         self._arn = self._states.create_state_machine(
             name="payload",
-            definition=definition,
+            definition=json.dumps(definition()),
             roleArn="arn:aws:iam::123456789012:role/payload",
         )["stateMachineArn"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,8 @@ REGION = "eu-central-1"
 ACCOUNT = "111122223333"
 MODEL_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0000-model"
 PAYLOAD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0000-payload"
+
+FUNCTION_ALIAS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:mims-PayloadFunction-1:live"
 
 # The stacks that checks go over: the least that a user gives, and all that one may.
 SMALLEST = {"ModelBucketName": "models"}
@@ -100,6 +103,15 @@ def resolved(*, partition: str = "aws", **parameters: str) -> Template:
             if conditions.get(entry.get("Condition"), True)
         }
     return result
+
+
+def definition() -> Dict[str, Any]:
+    """Return the state machine's definition, with what the template fills in."""
+    text = DEFINITION.read_text()
+    for name, value in {"PayloadFunctionArn": FUNCTION_ALIAS, "Partition": "aws"}.items():
+        text = text.replace(f"${{{name}}}", value)
+    parsed: Dict[str, Any] = json.loads(text)
+    return parsed
 
 
 def references(node: Any) -> Iterator[str]:

@@ -8,13 +8,14 @@ from typing import Any, Dict, List, Set
 import pytest
 from cfnlint.api import lint, lint_file  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
+from statelint.linter import Linter  # type: ignore[import-untyped]
 
 from tests.template.stack import (
-    DEFINITION,
     LARGEST,
     SMALLEST,
     TEMPLATE,
     Template,
+    definition,
     of_type,
     references,
     resolved,
@@ -45,6 +46,11 @@ def circles(template: Template) -> List[str]:
         return reached
 
     return [name for name in edges if name in reached_from(name)]
+
+
+def state_machine_findings(template: Template) -> List[str]:
+    found = lint(json.dumps(template))
+    return [match.rule.id for match in found if match.path[1] == "PayloadStateMachine"]
 
 
 def test_template_as_written_passes_cfn_lint() -> None:
@@ -146,16 +152,18 @@ def test_roles_need_no_named_capability() -> None:
     assert all("RoleName" not in role for role in roles.values())
 
 
+def test_the_state_machines_definition_passes_statelint() -> None:
+    assert Linter.validate(definition()) == []
+    broken = definition()
+    broken["States"]["Done"]["Type"] = "Stop"
+    assert Linter.validate(broken) != []
+
+
 def test_the_state_machines_definition_passes_cfn_lint() -> None:
     template = translated(**SMALLEST)
     machine = template["Resources"]["PayloadStateMachine"]["Properties"]
     del machine["DefinitionS3Location"]
-    machine["Definition"] = json.loads(DEFINITION.read_text())
+    machine["Definition"] = definition()
     assert state_machine_findings(template) == []
     machine["Definition"]["States"]["Done"]["Type"] = "Stop"
     assert state_machine_findings(template) == ["E3601"]
-
-
-def state_machine_findings(template: Template) -> List[str]:
-    found = lint(json.dumps(template))
-    return [match.rule.id for match in found if match.path[1] == "PayloadStateMachine"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Dict, Iterator, List, Set, Type
 
 import mims.errors
 from mims.errors import OutputError, PayloadError
 
-from tests.template.stack import DEFINITION, SMALLEST, of_type, translated
+from tests.template.stack import DEFINITION, SMALLEST, definition, of_type, translated
 
 # What Step Functions documents that Lambda may answer although the function is well.
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
@@ -20,11 +19,6 @@ LAMBDA_ERRORS = {
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
 }
-
-
-def definition() -> Dict[str, Any]:
-    parsed: Dict[str, Any] = json.loads(DEFINITION.read_text())
-    return parsed
 
 
 def states() -> Dict[str, Dict[str, Any]]:

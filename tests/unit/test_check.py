@@ -630,6 +630,6 @@ def test_the_command_ends_with_1_and_one_line_where_it_does_not_hold(
     assert mims_payload.command(["--check", str(path)]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    expected = "FileNotFoundError: " if content is None else "CorruptArchiveError: "
+    expected = "InvalidRequestError: " if content is None else "CorruptArchiveError: "
     assert printed.err.startswith(expected)
     assert printed.err.count("\n") == 1
