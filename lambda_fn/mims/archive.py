@@ -98,7 +98,7 @@ def _search(walk: Walk, limits: Limits) -> Member:
     best: Optional[_Candidate] = None
     names: List[str] = []
     not_regular = False
-    for entry in walk.entries():
+    for entry in walk.entries(_FILE_NAME, _NAMES_IN_MESSAGES):
         if len(names) < _NAMES_IN_MESSAGES:
             names.append(_text(entry.name[:_NAME_BYTES_IN_MESSAGES]))
         if not entry.name.endswith(_FILE_NAME):

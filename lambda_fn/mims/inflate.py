@@ -7,7 +7,9 @@ the inflate engine gets at most 256 KiB and gives at most 256 KiB, so a bomb cos
 The engine is isal where it is installed and the chunks can be iterated a second time, else zlib.
 A failing inflate call gives back nothing, not even the bytes before the damage, and isal cannot be
 copied beforehand as zlib can: what isal refuses is therefore read once more with zlib, which has
-the last word. So both engines give the same bytes and the same errors.
+the last word. So both engines give the same bytes and the same errors. (But for one thing: isal
+takes a damaged table of codes that leaves some unused, which zlib refuses. The tar's own checksums
+are what tells such damage then.)
 
 gzip: RFC 1952, https://www.rfc-editor.org/rfc/rfc1952
 """

@@ -58,12 +58,18 @@ class Walk:
         self._chunks.close()  # type: ignore[attr-defined]
         self._stream.close()
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield each member, up to two zero blocks or the stream's end at a member's boundary."""
+    def entries(self, ending: bytes = b"", first: int = 0) -> Iterator[Entry]:
+        """Yield each member, up to two zero blocks or the stream's end at a member's boundary.
+
+        After the `first` ones, ordinary files whose names do not end in `ending`, which holds no
+        slash, are counted but not yielded.
+        """
         global_records: Dict[bytes, bytes] = {}
         records: Dict[bytes, bytes] = {}
         long_name: Optional[bytes] = None
         while True:
+            if self.count >= first and not (global_records or records or long_name is not None):
+                self._pass_ordinary_files(ending)
             block = self._next_header(pending=bool(records or long_name is not None))
             if block is None:
                 return
@@ -109,6 +115,20 @@ class Walk:
     @property
     def _offset(self) -> int:
         return self._passed + self._at
+
+    def _pass_ordinary_files(self, ending: bytes) -> None:
+        """Pass over files, up to the first header that needs a closer look, or is not whole yet."""
+        while self.count < self._limits.members:
+            block = self._chunk[self._at : self._at + BLOCK]
+            if len(block) < BLOCK:
+                return
+            name, size = headers.parse_ordinary_file(block)
+            if size < 0 or name.endswith(ending):
+                return
+            if self._offset + BLOCK + size > self._limits.archive_bytes:
+                return
+            self.count += 1
+            self._skip(BLOCK + size + -size % BLOCK)
 
     def _next_header(self, *, pending: bool) -> Optional[bytes]:
         zero_blocks = 0

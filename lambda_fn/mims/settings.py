@@ -143,18 +143,19 @@ def _text(value: Any, setting: str) -> str:
 
 
 def _values(value: Any, setting: str) -> Mapping[str, Any]:
+    parsed = value
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            parsed = json.loads(value)
         except (ValueError, RecursionError):
             _bad(setting, value, "a JSON object")
-    if not isinstance(value, dict):
+    if not isinstance(parsed, dict):
         _bad(setting, value, "a JSON object")
-    for name, given in value.items():
+    for name, given in parsed.items():
         items = given if isinstance(given, list) else [given]
         if not items or not all(_is_value(item) for item in items):
             _bad(f"{setting}: '{shown(name)}'", given, "a text, a finite number, or a list of them")
-    return value
+    return parsed
 
 
 def _is_value(item: Any) -> bool:

@@ -223,3 +223,15 @@ def test_the_security_page_lists_every_statement_of_every_role() -> None:
                 actions = statement["Action"]
                 for action in [actions] if isinstance(actions, str) else actions:
                     assert f"`{action}`" in page
+
+
+def test_the_security_page_names_only_tests_that_there_are() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", page))
+    defined = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert named
+    assert named - defined == set()

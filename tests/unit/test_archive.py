@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
+from mims.errors import (
+    CorruptArchiveError,
+    HyperparametersNotFoundError,
+    PayloadError,
+)
+
 from tests.unit.tars import (
     END,
     EPOCH_OF_TESTS,
@@ -24,16 +30,12 @@ from tests.unit.tars import (
     record,
 )
 
-from mims.errors import (
-    CorruptArchiveError,
-    HyperparametersNotFoundError,
-    PayloadError,
-)
-
 pytestmark = pytest.mark.usefixtures("engine")
 
 FIXTURES = Path(__file__).parent / "fixtures"
 OTHER = b'{"tab_field_list": ["other"]}'
+# After so many members, their names are no longer kept for a message.
+MANY = b"".join(member(f"many/{number}", b"x" * 300 * (number % 4)) for number in range(25))
 LINKS = {"link": b"1", "symlink": b"2", "device": b"3", "block": b"4", "folder": b"5", "fifo": b"6"}
 
 
@@ -72,7 +74,7 @@ def test_archives_of_python_are_read(dialect: str, size: int) -> None:
         for name in [*names, f"./{NAME}"]:
             info = tarfile.TarInfo(name)
             info.size = len(GOOD) if name.endswith(NAME) else 0
-            info.mtime = EPOCH_OF_TESTS + 0.25 if dialect == "PAX" else EPOCH_OF_TESTS  # type: ignore[assignment]
+            info.mtime = EPOCH_OF_TESTS + 0.25 if dialect == "PAX" else EPOCH_OF_TESTS
             info.uid = 2**40 if dialect != "USTAR" else 0
             tar.addfile(info, io.BytesIO(GOOD))
     assert found(archive.getvalue(), size).content == GOOD
@@ -108,6 +110,8 @@ def test_the_root_name_is_normalised(name: str, compressed: bool) -> None:
 def test_other_names_never_match(name: str) -> None:
     with pytest.raises(HyperparametersNotFoundError, match="among its 1 members"):
         found(gz(member(name) + END))
+    with pytest.raises(HyperparametersNotFoundError, match="among its 26 members"):
+        found(gz(MANY + member(name) + END))
 
 
 @pytest.mark.parametrize("kind", LINKS.values(), ids=LINKS)
@@ -134,7 +138,8 @@ def test_a_folder_of_an_old_writer_is_known_by_its_slash_even_where_no_nul_ends_
         folder = header(name, 700, b"\0", magic=b"")
         assert found(gz(folder + member(NAME) + END)).content == GOOD
     file = header(b"c" * 98 + b"/x", 700, b"\0", magic=b"") + padded(b"x" * 700)
-    assert found(gz(file + member(NAME) + END)).content == GOOD
+    for tar in (file, MANY + file, MANY + header(b"c" * 99 + b"/", 700, b"\0", magic=b"")):
+        assert found(gz(tar + member(NAME) + END)).content == GOOD
 
 
 def test_the_first_root_file_wins() -> None:
@@ -158,7 +163,7 @@ def test_the_shallowest_nested_file_is_taken_and_those_under_code_last(
     names: list[str], taken: str
 ) -> None:
     entries = [member(f"{name}/{NAME}", name.lstrip("./").encode()) for name in names]
-    result = found(gz(b"".join(entries) + END), 7)
+    result = found(gz(MANY.join(entries) + MANY + END), 7)
     assert (result.name, result.content) == (f"{taken}/{NAME}", taken.encode())
     assert len(result.warnings) == 1
     assert f"'{taken}/{NAME}'" in result.warnings[0]
@@ -209,7 +214,9 @@ EXTENSIONS: Dict[str, bytes] = {
     "path over global path": pax(record("path", b"other"), b"g")
     + pax(record("path", NAME.encode()))
     + member("-"),
-    "two pax headers": pax(record("path", NAME.encode())) + pax(record("mtime", b"1")) + member("-"),
+    "two pax headers": pax(record("path", NAME.encode()))
+    + pax(record("mtime", b"1"))
+    + member("-"),
     "path taken back": pax(record("path", b"")) + member(NAME),
     "global path taken back": pax(record("path", b"x"), b"g")
     + pax(record("path", b""))
@@ -242,9 +249,28 @@ EXTENSIONS: Dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("size", [1, 511, 65536])
+@pytest.mark.parametrize("before", [b"", MANY], ids=["first", "after many"])
 @pytest.mark.parametrize("tar", EXTENSIONS.values(), ids=EXTENSIONS)
-def test_extensions_are_understood(tar: bytes, size: int) -> None:
-    assert found(gz(tar + member(NAME) + END), size).content == GOOD
+def test_extensions_are_understood(tar: bytes, before: bytes, size: int) -> None:
+    assert found(gz(before + tar + member(NAME) + END), size).content == GOOD
+
+
+def test_a_global_path_holds_for_all_that_follow() -> None:
+    tar = MANY + pax(record("path", b"./" + NAME.encode()), b"g") + member("other")
+    assert found(gz(tar)).content == GOOD
+
+
+@pytest.mark.parametrize("kind", LINKS.values(), ids=LINKS)
+def test_links_and_folders_with_a_size_are_passed_over_after_many(kind: bytes) -> None:
+    for entry in (header(b"x", 700, kind), header(NAME.encode(), 700, kind)):
+        assert found(gz(MANY + entry + member(NAME) + END)).content == GOOD
+
+
+def test_leftovers_behind_the_nul_of_a_name_count_for_nothing() -> None:
+    leftover = header(NAME.encode() + b"\0" + b"old-name", len(GOOD)) + padded(GOOD)
+    other = header(b"x\0" + NAME.encode(), len(OTHER)) + padded(OTHER)
+    for before in (b"", MANY):
+        assert found(gz(before + other + leftover + END)).content == GOOD
 
 
 def test_a_prefix_puts_a_file_into_a_folder() -> None:
@@ -332,11 +358,12 @@ DAMAGED: Dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("size", [1, 65536])
+@pytest.mark.parametrize("before", [b"", MANY], ids=["first", "after many"])
 @pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
 def test_damage_is_told_with_the_compressed_offset_even_behind_a_nested_file(
-    damage: bytes, size: int
+    damage: bytes, before: bytes, size: int
 ) -> None:
-    archive = gz(member(f"a/{NAME}") + damage)
+    archive = gz(member(f"a/{NAME}") + before + damage)
     with pytest.raises(CorruptArchiveError, match=r"compressed offset \d+") as caught:
         found(archive, size)
     offset = re.search(r"compressed offset (\d+)", str(caught.value))

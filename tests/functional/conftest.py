@@ -1,0 +1,161 @@
+"""Door one over moto's S3: the handler as Lambda calls it, and what it called and wrote."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
+
+import app
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from hypothesis import Phase, settings
+from mims.aws import report
+from mims.aws import s3 as s3_calls
+from moto import mock_aws
+
+from tests.functional.events import BUCKET, KEY, model_archive
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# For mutants: that an example fails is enough, it need not be made small.
+settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.generate])
+
+_SETTINGS = (
+    "CONTENT_TYPES",
+    "DEFAULT_",
+    "SPECIAL_FIELD_",
+    "FIELD_DEFAULTS",
+    "PAYLOAD_",
+    "MODEL_BUCKET_OWNER",
+    "SAMPLE_COUNT",
+    "REALISTIC_VALUES",
+    "MAX_",
+)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
+    """The function's own client, before moto's S3, with the model of `events/` in its bucket."""
+    for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
+        monkeypatch.delenv(name)
+    with mock_aws():
+        s3_calls.client.cache_clear()
+        client = s3_calls.client()
+        client.create_bucket(Bucket=BUCKET)
+        client.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive())
+        yield client
+    s3_calls.client.cache_clear()
+
+
+@dataclass
+class Calls:
+    """What the function called S3 for: operation and parameters, in order."""
+
+    made: List[Tuple[str, Dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def operations(self) -> List[str]:
+        return [operation for operation, _ in self.made]
+
+    def of(self, operation: str) -> List[Dict[str, Any]]:
+        return [parameters for made, parameters in self.made if made == operation]
+
+
+@pytest.fixture
+def calls(s3: S3Client) -> Iterator[Calls]:
+    """The calls that the function makes from here on (and no others: use another client)."""
+    calls = Calls()
+
+    def note(params: Dict[str, Any], model: Any, **_: Any) -> None:
+        calls.made.append((model.name, dict(params)))
+
+    s3.meta.events.register("before-parameter-build.s3", note)
+    yield calls
+    s3.meta.events.unregister("before-parameter-build.s3", note)
+
+
+Refuse = Callable[..., List[str]]
+
+
+@pytest.fixture
+def refuse(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Refuse:
+    """`refuse(operation, status, code)`: S3's answer to these calls from here on.
+
+    Only those whose key ends in `key` are refused. Returns the list of the attempts that were
+    refused. No time passes between attempts.
+    """
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+
+    def refuse(operation: str, status: int, code: str, key: str = "") -> List[str]:
+        refused: List[str] = []
+
+        def answer(request: Any, event_name: str, **_: Any) -> Any:
+            url = request.url
+            if not event_name.endswith(f".{operation}") or not url.endswith(key):
+                return None
+            refused.append(url)
+            request.url = "https://refused.invalid/"  # moto, which is asked too, does nothing
+            body = f"<Error><Code>{code}</Code><Message>so says the test</Message></Error>"
+            silent = operation == "HeadObject" or status == 304
+            raw = Body(b"" if silent else body.encode())
+            return AWSResponse(url, status, HTTPHeaders(), raw)
+
+        s3.meta.events.register_first("before-send.s3", answer)
+        return refused
+
+    return refuse
+
+
+class Body(io.BytesIO):
+    """A body as urllib3 gives it to botocore."""
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+class Context:
+    """Lambda's context: so many seconds are left."""
+
+    aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+@dataclass
+class Function:
+    """The handler, and what it wrote."""
+
+    written: io.StringIO
+    metrics_written: Callable[[], str]
+
+    def __call__(self, event: Any, seconds: float = 900.0) -> Any:
+        """Return the answer, through JSON, as Lambda does."""
+        answer = app.lambda_handler(json.loads(json.dumps(event)), Context(seconds))
+        return json.loads(json.dumps(answer, allow_nan=False))
+
+    def log(self) -> List[Dict[str, Any]]:
+        """Return the log's lines so far."""
+        return [json.loads(line) for line in self.written.getvalue().splitlines()]
+
+    def metrics(self) -> List[Dict[str, Any]]:
+        """Return the lines of metrics since this was asked for last."""
+        return [json.loads(line) for line in self.metrics_written().splitlines()]
+
+
+@pytest.fixture
+def function(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Function:
+    written = io.StringIO()
+    monkeypatch.setattr(report.logger.registered_handler, "stream", written)
+    report.metrics.clear_metrics()
+    return Function(written, lambda: capsys.readouterr().out)

@@ -1,0 +1,171 @@
+"""Whatever happens, and in whatever order: when all is quiet, the payload is the newest model's.
+
+Uploads and deletes, runs that overlap call by call, crashes between any two calls, answers that get
+lost, S3's refusals. What fails is delivered again, as whoever started it would.
+"""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from mims import Payload
+from mims.aws import models, reconcile
+from mims.bundle import VERSION
+from mims.errors import ModelChangingError, StorageError
+from mims.settings import Settings
+
+from tests.functional.memory_s3 import MemoryS3, StoredObject
+from tests.functional.stepped_runs import BUCKET, MODEL, PAYLOAD, Crashed, Fate, SteppedRun
+
+# Three models, each read in two parts; the payloads of the first two are equal in bytes.
+PART = 4
+CONTENTS = (b"x: model one", b"x: model two", b"y: model three")
+SETTINGS = Settings()
+MOST_RUNS = 3
+
+# So many calls of a run go well, and then one that may not.
+calls = st.integers(0, 5)
+fates = st.sampled_from([Fate.ANSWERED] * 8 + list(Fate))
+
+
+def payload_of(content: bytes) -> bytes:
+    assert content in CONTENTS, "a payload was made from what was never uploaded"
+    return b"payload of " + content[:1]
+
+
+def _generate(run: object, model: models.Model, *_: Any) -> Payload:
+    return Payload(payload_of(b"".join(model)), ("application/json",), 1, 1, ())
+
+
+@pytest.fixture(autouse=True)
+def _small_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "_generate", _generate)
+    monkeypatch.setattr(models, "FIRST_PART", PART)
+    monkeypatch.setattr(models, "_BACKOFF", 0.0)
+
+
+class Reconciliation(RuleBasedStateMachine):
+    """One key, its uploads, and the deliveries that are owed for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.s3 = MemoryS3()
+        self.runs: List[SteppedRun] = []
+        self.owed = 0
+        self.order: List[int] = []
+
+    @initialize(
+        content=st.sampled_from(CONTENTS),
+        current=st.booleans(),
+        order=st.lists(st.integers(0, MOST_RUNS - 1), max_size=20),
+    )
+    def begin(self, content: bytes, current: bool, order: List[int]) -> None:
+        """A model is there, and perhaps its payload; `order` is that in which runs end at last."""
+        self.upload(content)
+        if current:
+            self._calm_down()
+        self.order = order
+
+    @rule(content=st.sampled_from(CONTENTS))
+    def upload(self, content: bytes) -> None:
+        self.s3.objects[BUCKET, MODEL] = StoredObject(content)
+        self.owed += 1
+
+    @rule()
+    def delete_model(self) -> None:
+        self.s3.objects.pop((BUCKET, MODEL), None)
+
+    @rule()
+    def delete_payload(self) -> None:
+        """Whoever deletes it must start a run to have it again."""
+        self.s3.objects.pop((BUCKET, PAYLOAD), None)
+        self.owed += 1
+
+    @precondition(lambda self: self.owed and len(self.runs) < MOST_RUNS)
+    @rule(calls=calls, fate=fates)
+    def deliver(self, calls: int, fate: Fate) -> None:
+        self.owed -= 1
+        self.runs.append(SteppedRun(self.s3, SETTINGS))
+        self.step(-1, calls, fate)
+
+    @precondition(lambda self: len(self.runs) < MOST_RUNS)
+    @rule(calls=calls, fate=fates)
+    def deliver_twice(self, calls: int, fate: Fate) -> None:
+        self.owed += 1
+        self.deliver(calls, fate)
+
+    @precondition(lambda self: self.runs)
+    @rule(which=st.integers(0, MOST_RUNS - 1), calls=calls, fate=fates)
+    def step(self, which: int, calls: int, fate: Fate) -> None:
+        run = self.runs[which % len(self.runs)]
+        for each in [Fate.ANSWERED] * calls + [fate]:
+            if not run.over:
+                run.step(each)
+        self._collect()
+
+    def teardown(self) -> None:
+        try:
+            self._calm_down()
+            self._check_quiet()
+        finally:
+            for run in self.runs:
+                run.crash()
+
+    @invariant()
+    def no_run_does_what_it_must_not(self) -> None:
+        for run in self.runs:
+            assert not run.violations
+
+    @invariant()
+    def payload_is_whole_and_says_what_it_is(self) -> None:
+        payload = self.s3.objects.get((BUCKET, PAYLOAD))
+        if payload is not None:
+            made_from = {StoredObject(content).etag: content for content in CONTENTS}
+            assert payload.content == payload_of(made_from[payload.metadata["model-etag"]])
+
+    def _calm_down(self) -> None:
+        """Deliver what is owed, to the end, without a fault."""
+        while self.owed or self.runs:
+            if self.owed and len(self.runs) < MOST_RUNS:
+                self.deliver(0, Fate.ANSWERED)
+            else:  # once the order is used up, whoever began last ends first
+                self.step(self.order.pop() if self.order else -1, 0, Fate.ANSWERED)
+
+    def _collect(self) -> None:
+        """Take the runs that are over; what failed is owed once more."""
+        for run in [run for run in self.runs if run.over]:
+            self.runs.remove(run)
+            assert not run.violations
+            if run.error is not None:
+                assert isinstance(run.error, (Crashed, StorageError, ModelChangingError)), run.error
+                self.owed += 1
+
+    def _check_quiet(self) -> None:
+        model = self.s3.objects.get((BUCKET, MODEL))
+        if model is None:
+            return
+        payload = self.s3.objects[BUCKET, PAYLOAD]
+        assert payload.metadata["model-etag"] == model.etag
+        assert payload.metadata["settings-sha256"] == SETTINGS.sha256(VERSION)
+        assert payload.content == payload_of(model.content)
+        once_more = SteppedRun(self.s3, SETTINGS)
+        once_more.finish()
+        assert once_more.result is not None
+        assert (once_more.result["status"], once_more.result["requests"]) == ("unchanged", 2)
+
+
+def test_when_all_is_quiet_the_payload_belongs_to_the_newest_model() -> None:
+    run_state_machine_as_test(
+        Reconciliation, settings=settings(max_examples=1000, stateful_step_count=12)
+    )

@@ -1,0 +1,163 @@
+"""Hyperparameters → fields: the three forms, what is left out, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from mims.errors import InvalidHyperparametersError, NoInputFieldsError
+from mims.fields import Field, derive_fields
+
+NUMERIC = "numeric number float float32 float64 double int integer long int32 int64 bool boolean"
+KINDS = {
+    **dict.fromkeys([*NUMERIC.split(), "decimal"], "numeric"),
+    **dict.fromkeys(["categorical", "category", "enum"], "categorical"),
+    **dict.fromkeys(["text", "string", "str", "object", "varchar"], "text"),
+}
+
+
+def fields(**hyperparameters: Any) -> List[Tuple[str, str]]:
+    return [(field.name, field.type) for field in derive_fields(hyperparameters).fields]
+
+
+def encoded(hyperparameters: Dict[str, Any]) -> Dict[str, str]:
+    """Return the hyperparameters as SageMaker hands them over."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in hyperparameters.items()
+    }
+
+
+FORMS: List[Tuple[Dict[str, Any], str]] = [
+    ({"field_info": {"a": "int", "b": "enum", "c": "str"}}, "a:numeric b:categorical c:text"),
+    ({"field_info": [{"name": "b", "type": "int"}, {"name": "a", "type": "str"}]},
+     "b:numeric a:text"),
+    ({"tab_field_list": ["b", "a"], "cat_field_list": ["c"]}, "b:numeric a:numeric c:categorical"),
+    ({"cat_field_list": ["c"]}, "c:categorical"),
+    ({"tab_field_list": ["a"], "cat_field_list": None}, "a:numeric"),
+    ({"full_field_list": ["b", "a"]}, "b:text a:text"),
+    # the first form that is present, and no other beside it
+    ({"field_info": {"a": "int"}, "tab_field_list": ["b"], "text_name": "t"}, "a:numeric"),
+    ({"tab_field_list": ["a"], "full_field_list": ["a", "b"]}, "a:numeric"),
+    ({"tab_field_list": [], "cat_field_list": ["c"], "full_field_list": ["x"]}, "c:categorical"),
+    *[
+        ({"field_info": absent, "tab_field_list": absent, "full_field_list": ["x"]}, "x:text")
+        for absent in (None, "", "null", "None")
+    ],
+    # left out
+    ({"tab_field_list": ["a", "label", "id"]}, "a:numeric"),
+    ({"tab_field_list": ["a", "y", "label"], "label_name": "y"}, "a:numeric label:numeric"),
+    ({"tab_field_list": ["a", "key", "id"], "id_name": "key"}, "a:numeric id:numeric"),
+    ({"tab_field_list": ["a", "label"], "label_name": "None"}, "a:numeric"),
+    ({"full_field_list": ["a", "t1", "t2"], "task_label_names": ["t1", "t2"]}, "a:text"),
+    ({"field_info": {"a": "int", "label": "int", "id": "str"}}, "a:numeric"),
+    ({"tab_field_list": ["a"], "text_name": "label"}, "a:numeric"),
+    # duplicates
+    ({"tab_field_list": ["a", "b", "a"], "cat_field_list": ["b", "c", "c"]},
+     "a:numeric b:numeric c:categorical"),
+    ({"field_info": [{"name": "a", "type": "int"}, {"name": "a", "type": "str"}]}, "a:numeric"),
+    # raw text fields
+    ({"tab_field_list": ["a"], "text_name": "t"}, "a:numeric t:text"),
+    ({"tab_field_list": ["a"], "primary_text_name": "p", "secondary_text_name": "s"},
+     "a:numeric p:text s:text"),
+    ({"tab_field_list": ["a"], "cat_field_list": ["t", "c"], "text_name": "t"},
+     "a:numeric t:text c:categorical"),
+    ({"tab_field_list": ["t"], "text_name": "t"}, "t:numeric"),
+    ({"tab_field_list": ["a"], "text_name": "t", "text_source_fields": ["x"]}, "a:numeric"),
+    ({"tab_field_list": ["a"], "text_name": "t", "text_source_fields": []}, "a:numeric"),
+    ({"tab_field_list": ["a"], "text_name": "t", "text_source_fields": "null"}, "a:numeric t:text"),
+    ({"cat_field_list": ["t"], "text_name": "t", "text_source_fields": ["x"]}, "t:text"),
+    ({"tab_field_list": [], "text_name": "t"}, "t:text"),
+    ({"full_field_list": ["a"], "text_name": "t"}, "a:text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("hyperparameters", "expected"), FORMS)
+@pytest.mark.parametrize("form", [dict, encoded])
+def test_the_forms(hyperparameters: Dict[str, Any], expected: str, form: Any) -> None:
+    assert " ".join(f"{name}:{kind}" for name, kind in fields(**form(hyperparameters))) == expected
+
+
+@pytest.mark.parametrize("entry", KINDS.items())
+def test_types_in_any_case(entry: Tuple[str, str]) -> None:
+    kind, expected = entry
+    for spelled in (kind, kind.upper(), f" {kind.title()} "):
+        derived = derive_fields({"field_info": {"a": spelled}})
+        assert derived.fields == (Field("a", expected),)
+        assert derived.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["tensor", "", None, 7, ["int"]])
+def test_an_unknown_type_is_text_with_a_warning(kind: Any) -> None:
+    derived = derive_fields({"field_info": [{"name": "a", "type": kind}]})
+    assert derived.fields == (Field("a", "text"),)
+    assert "'a'" in derived.warnings[0]
+
+
+def test_a_full_list_alone_has_a_warning_and_other_forms_none() -> None:
+    assert "full_field_list" in derive_fields({"full_field_list": ["a"]}).warnings[0]
+    assert derive_fields({"tab_field_list": ["a"], "full_field_list": ["a"]}).warnings == ()
+
+
+def test_values_in_field_info_are_kept_as_they_are() -> None:
+    entry = {"name": "a", "type": "enum", "default": "d", "categories": ["x", 1]}
+    encoded_lists = {**entry, "categories": json.dumps(["x", 1])}
+    for info in ([entry], [json.dumps(entry)], [encoded_lists], json.dumps([json.dumps(entry)])):
+        field = derive_fields({"field_info": info}).fields[0]
+        assert field == Field("a", "categorical", "d", ("x", 1))
+    assert derive_fields({"field_info": [{**entry, "example": 0}]}).fields[0].example == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("tab_field_list", "a,b", "tab_field_list is no list"),
+        ("tab_field_list", {"a": 1}, "tab_field_list is no list"),
+        ("cat_field_list", 7, "cat_field_list is no list"),
+        ("cat_field_list", ["a", 7], r"cat_field_list\[1\] is no non-empty string"),
+        ("tab_field_list", [""], r"tab_field_list\[0\]"),
+        ("tab_field_list", ["a", None], r"tab_field_list\[1\]"),
+        ("full_field_list", [["a"]], r"full_field_list\[0\]"),
+        ("task_label_names", "y", "task_label_names is no list"),
+        ("label_name", ["y"], "label_name is no non-empty string"),
+        ("id_name", 7, "id_name"),
+        ("text_name", {"secret": 1}, "text_name"),
+        ("field_info", "secret", "field_info is neither"),
+        ("field_info", 7, "field_info is neither"),
+        ("field_info", ["secret"], r"field_info\[0\] is no object"),
+        ("field_info", [{"type": "int"}], r"field_info\[0\]\.name"),
+        ("field_info", {"": "int"}, r"field_info\[0\]\.name"),
+        ("field_info", [{"name": "a", "categories": "secret"}], r"field_info\[0\]\.categories"),
+    ],
+)
+def test_what_is_refused_names_the_key_but_no_value(key: str, value: Any, named: str) -> None:
+    hyperparameters = {"tab_field_list": ["a"], key: value}
+    if key == "full_field_list":
+        del hyperparameters["tab_field_list"]
+    with pytest.raises(InvalidHyperparametersError, match=named) as caught:
+        derive_fields(hyperparameters)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "hyperparameters",
+    [
+        {},
+        {"full_field_list": []},
+        {"tab_field_list": [], "full_field_list": ["a"]},
+        {"field_info": [], "tab_field_list": ["a"]},
+        {"field_info": "{}", "tab_field_list": ["a"]},
+        {"tab_field_list": ["label", "id"]},
+        {"text_name": "t"},
+    ],
+)
+def test_no_field_left(hyperparameters: Dict[str, Any]) -> None:
+    with pytest.raises(NoInputFieldsError, match="tab_field_list"):
+        derive_fields(hyperparameters)
+
+
+def test_a_name_that_is_no_unicode_is_refused_unless_it_is_left_out() -> None:
+    with pytest.raises(InvalidHyperparametersError, match=r"'a\\ud800'"):
+        fields(tab_field_list=["a\ud800"])
+    assert fields(tab_field_list=["a", "\ud800"], label_name="\ud800") == [("a", "numeric")]

@@ -1,0 +1,237 @@
+"""Fields and settings → values: what wins, what is matched, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional
+
+import pytest
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError
+from mims.fields import Field
+from mims.samples import Samples, make_samples
+from mims.settings import read_settings
+
+AGE, CITY, NOTE = Field("age", "numeric"), Field("city", "categorical"), Field("note", "text")
+MODIFIED = 1_768_465_800
+
+
+def make(
+    *fields: Field,
+    environment: Optional[Mapping[str, str]] = None,
+    request: Any = None,
+    modified: int = MODIFIED,
+    **hyperparameters: Any,
+) -> Samples:
+    settings = read_settings(environment or {}, request)
+    return make_samples(fields, hyperparameters, settings, modified)
+
+
+def values(samples: Samples) -> Dict[str, Any]:
+    (row,) = samples.rows()
+    return dict(zip(samples.names, row))
+
+
+def test_defaults_by_type() -> None:
+    samples = make(AGE, CITY, NOTE)
+    assert values(samples) == {"age": 0.0, "city": "DEFAULT_TEXT", "note": "DEFAULT_TEXT"}
+    assert samples.sources == ("default",) * 3
+    environment = {"DEFAULT_NUMERIC_VALUE": "7", "DEFAULT_TEXT_VALUE": "t"}
+    samples = make(AGE, CITY, NOTE, environment={**environment, "DEFAULT_CATEGORICAL_VALUE": "0"})
+    assert values(samples) == {"age": 7.0, "city": "0", "note": "t"}
+    assert isinstance(values(samples)["age"], float)
+
+
+def test_what_wins() -> None:
+    field = Field("age", "numeric", example=3)
+    training: Dict[str, Any] = {"imputation_dict": {"age": 2}}
+    environment = {"REALISTIC_VALUES": "true"}
+
+    def taken(field: Field = field, request: Any = None, **more: Any) -> tuple[Any, str]:
+        samples = make(field, environment={**environment, **more}, request=request, **training)
+        return values(samples)["age"], samples.sources[0]
+
+    defaults: Dict[str, Any] = {"FIELD_DEFAULTS": '{"age": 4}'}
+    special: Dict[str, Any] = {"SPECIAL_FIELD_AGE": "5"}
+    assert taken(AGE, request={"realistic_values": False}) == (0.0, "default")
+    assert taken(AGE) == (2.0, "training")
+    assert taken() == (3.0, "field_info")
+    assert taken(**defaults) == (4.0, "field_default")
+    assert taken(**defaults, **special) == (5.0, "special_field")
+    assert taken(request={"field_values": {"age": 6}}, **special) == (6.0, "special_field")
+    assert taken(request={"field_values": {"x": 6}}, **special) == (5.0, "special_field")
+
+
+@pytest.mark.parametrize("falsy", [0, False, ""])
+def test_an_example_that_is_falsy_is_a_value(falsy: Any) -> None:
+    samples = make(Field("note", "text", example=falsy))
+    assert (values(samples)["note"], samples.sources) == (
+        {"0": "0", "False": "false", "": ""}[str(falsy)],
+        ("field_info",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "variables", "applied", "warned"),
+    [
+        (["a.b"], {"a.b": "1"}, {"a.b": "1"}, 0),
+        (["a.b"], {"a_b": "1"}, {"a.b": "1"}, 0),
+        (["Risk.Age-1"], {"RISK_AGE_1": "1"}, {"Risk.Age-1": "1"}, 0),
+        (["größe"], {"GR__E": "1"}, {"größe": "1"}, 0),
+        (["a_b", "a.b"], {"a_b": "1"}, {"a_b": "1"}, 0),  # the exact name
+        (["a-b", "a.b"], {"a_b": "1"}, {}, 1),  # two fields for a variable
+        (["a_b", "a.b"], {"A_B": "1"}, {}, 1),
+        (["a.b"], {"a_b": "1", "A_B": "2"}, {}, 1),  # two variables for a field
+        (["a_b"], {"a_b": "1", "A_B": "2"}, {"a_b": "1"}, 1),
+        (["a"], {"b": "1"}, {}, 1),
+        (["a"], {"a": ""}, {"a": ""}, 0),
+        (["a"], {}, {}, 0),
+    ],
+)
+def test_variables_are_matched_to_fields(
+    names: List[str], variables: Dict[str, str], applied: Dict[str, str], warned: int
+) -> None:
+    samples = make(
+        *(Field(name, "text") for name in names),
+        environment={f"SPECIAL_FIELD_{name}": value for name, value in variables.items()},
+    )
+    assert values(samples) == {name: applied.get(name, "DEFAULT_TEXT") for name in names}
+    assert len(samples.warnings) == warned
+    for warning in samples.warnings:
+        assert any(f"SPECIAL_FIELD_{name}" in warning for name in variables)
+
+
+def test_warnings_do_not_depend_on_the_order_of_the_environment() -> None:
+    variables = {f"SPECIAL_FIELD_{name}": "1" for name in ("x", "y", "a_b", "A_B", "c_d")}
+    fields = [Field(name, "text") for name in ("a.b", "c.d", "c-d", "e")]
+    request = {"field_values": {"q": "1", "p": "2"}}
+    swapped = {"field_values": {"p": "2", "q": "1"}}
+    one = make(*fields, environment=variables, request=request)
+    other = make(*fields, environment=dict(reversed(list(variables.items()))), request=swapped)
+    assert one.warnings == other.warnings
+    assert len(one.warnings) == 6
+
+
+def test_a_request_names_a_field_that_the_model_lacks() -> None:
+    assert "'x'" in make(AGE, request={"field_values": {"x": 1}}).warnings[0]
+    assert make(AGE, environment={"FIELD_DEFAULTS": '{"x": 1}'}).warnings == ()
+
+
+def test_field_defaults_reach_any_name() -> None:
+    names = ["a.b", "größe, m", "x\ny", '"']
+    environment = {"FIELD_DEFAULTS": '{"a.b": "1", "größe, m": 2.5, "x\\ny": true, "\\"": 3}'}
+    samples = make(*(Field(name, "text") for name in names), environment=environment)
+    assert list(values(samples).values()) == ["1", "2.5", "true", "3"]
+
+
+def test_lists_are_cycled_over_the_samples() -> None:
+    environment = {"FIELD_DEFAULTS": '{"age": [1, "2", 3.5], "note": ["x", "y"]}'}
+    fields = (AGE, NOTE, Field("city", "categorical", categories=("p", "q")))
+    request = {"sample_count": 5, "realistic_values": True, "field_values": {"note": ["z"]}}
+    samples = make(*fields, environment=environment, request=request)
+    columns = [list(samples.column(index)) for index in range(3)]
+    assert columns == [[1.0, 2.0, 3.5, 1.0, 2.0], ["z"] * 5, ["p", "q", "p", "q", "p"]]
+    assert list(samples.rows())[4] == [2.0, "z", "p"]
+    assert list(samples.one(4).rows()) == [[2.0, "z", "p"]]
+    assert samples.count == 5
+
+
+@pytest.mark.parametrize(
+    ("modified", "timestamp"),
+    [
+        (MODIFIED, "2026-01-15 08:30:00"),
+        (0, "1970-01-01 00:00:00"),
+        (-1, "1969-12-31 23:59:59"),
+        (-60_000_000_000, "0068-09-03 13:20:00"),
+        (2**62, "1970-01-01 00:00:00"),
+        (-(2**95), "1970-01-01 00:00:00"),
+    ],
+)
+def test_a_timestamp_is_the_files_time(modified: int, timestamp: str) -> None:
+    environment = {
+        "SPECIAL_FIELD_note": "{timestamp}|{now}|{0}|%s|{timestamp}",
+        "FIELD_DEFAULTS": '{"city": ["at {timestamp}", "x"]}',
+        "DEFAULT_TEXT_VALUE": "{timestamp}",
+    }
+    samples = make(NOTE, CITY, Field("a", "text"), environment=environment, modified=modified)
+    assert values(samples) == {
+        "note": f"{timestamp}|{{now}}|{{0}}|%s|{timestamp}",
+        "city": f"at {timestamp}",
+        "a": "{timestamp}",
+    }
+
+
+RISKS = {"city": {"Rome": 0.1, "Oslo": 0.2}}
+
+
+@pytest.mark.parametrize(
+    ("field", "hyperparameters", "expected"),
+    [
+        (AGE, {"imputation_dict": {"age": 41}}, [41.0]),
+        (AGE, {"imputation_dict": '{"age": "41.5"}'}, [41.5]),
+        (AGE, {"imputation_dict": {"age": float("nan")}}, [0.0]),
+        (AGE, {"imputation_dict": {"age": None}}, [0.0]),
+        (AGE, {"imputation_dict": {"age": 10**400}}, [0.0]),
+        (AGE, {"imputation_dict": "None", "risk_tables": None}, [0.0]),
+        (CITY, {"risk_tables": RISKS}, ["Rome", "Oslo"]),
+        (CITY, {"risk_tables": {"city": {"bins": RISKS["city"], "default_bin": 0.3}}},
+         ["Rome", "Oslo"]),
+        (CITY, {"risk_tables": {"city": {}}}, ["DEFAULT_TEXT"]),
+        (CITY, {"risk_tables": {"city": 7}}, ["DEFAULT_TEXT"]),
+        (CITY, {"imputation_dict": {"city": "x"}}, ["DEFAULT_TEXT"]),
+        (NOTE, {"risk_tables": {"note": {"x": 1}}}, ["DEFAULT_TEXT"]),
+        (Field("city", "categorical", categories=("p", None, 1)), {}, ["p", "1"]),
+        (Field("city", "categorical", categories=("p",)), {"risk_tables": RISKS}, ["Rome", "Oslo"]),
+    ],
+)  # fmt: skip
+def test_realistic_values_are_what_training_recorded(
+    field: Field, hyperparameters: Dict[str, Any], expected: List[Any]
+) -> None:
+    request = {"realistic_values": True, "sample_count": len(expected)}
+    samples = make(field, request=request, **hyperparameters)
+    assert list(samples.column(0)) == expected
+    assert samples.sources == ("default" if expected[0] in (0.0, "DEFAULT_TEXT") else "training",)
+    off = make(field, request={"sample_count": 2}, **hyperparameters)
+    assert off.sources == ("default",)
+
+
+@pytest.mark.parametrize("key", ["imputation_dict", "risk_tables"])
+def test_recorded_values_that_are_no_object_are_refused_only_where_they_are_used(key: str) -> None:
+    recorded: Dict[str, Any] = {key: ["secret"]}
+    assert make(AGE, **recorded).sources == ("default",)
+    with pytest.raises(InvalidHyperparametersError, match=key) as caught:
+        make(AGE, request={"realistic_values": True}, **recorded)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["x", "nan", "Infinity", "", "{timestamp}", "1_000", [1, "x"]])
+def test_a_value_for_a_numeric_field_must_be_a_finite_number(value: Any) -> None:
+    with pytest.raises(InvalidSettingsError, match="'age'") as caught:
+        make(AGE, request={"field_values": {"age": value}})
+    if value not in ("{timestamp}", [1, "x"]):
+        assert f"'{value}'" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["special", "default", "info", "training"])
+def test_text_of_no_unicode_is_refused_and_a_hyperparameters_value_never_named(source: str) -> None:
+    half = "secret\ud83d"
+    field = Field("city", "categorical", example=half if source == "info" else None)
+    environment = {"SPECIAL_FIELD_CITY": half} if source == "special" else {}
+    if source == "default":
+        with pytest.raises(InvalidSettingsError, match="'city'"):
+            make(field, environment={"FIELD_DEFAULTS": '{"city": "\\ud83d"}'})
+        return
+    error = InvalidSettingsError if source == "special" else InvalidHyperparametersError
+    with pytest.raises(error, match="'city'") as caught:
+        make(
+            field,
+            environment=environment,
+            request={"realistic_values": True},
+            risk_tables={"city": {half: 1}},
+        )
+    assert ("secret" in str(caught.value)) == (source == "special")
+
+
+@pytest.mark.parametrize("example", [{"secret": 1}, [], [[1]], float("nan"), "secret"])
+def test_an_example_that_does_not_fit_is_refused_unnamed(example: Any) -> None:
+    with pytest.raises(InvalidHyperparametersError, match=r"'age'.*field_info") as caught:
+        make(Field("age", "numeric", example=example))
+    assert "secret" not in str(caught.value)
