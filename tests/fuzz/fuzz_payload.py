@@ -1,0 +1,93 @@
+"""Any hyperparameters and settings: a payload that passes its check, or an error of the tree."""
+
+from __future__ import annotations
+
+import json
+
+import atheris
+
+from tests.fuzz.running import SEEDS, mapping, run, value
+
+with atheris.instrument_imports(include=["mims"]):
+    from mims import generate_from
+    from mims.archive import Member
+    from mims.check import check_payload_archive
+    from mims.errors import PayloadError
+    from mims.settings import read_settings
+
+_NAMES = ("age", "a.b", "a_b", "label", "id", "ünï", "name")
+_KEYS = (
+    *_NAMES,
+    "field_info",
+    "tab_field_list",
+    "cat_field_list",
+    "full_field_list",
+    "text_name",
+    "text_source_fields",
+    "label_name",
+    "id_name",
+    "task_label_names",
+    "imputation_dict",
+    "risk_tables",
+    "bins",
+    "type",
+    "numeric",
+    "categorical",
+    "default",
+    "example",
+    "categories",
+    "model_class",
+    "pipeline_version",
+)
+_SETTINGS = (
+    "content_types",
+    "default_numeric_value",
+    "default_text_value",
+    "default_categorical_value",
+    "field_values",
+    "layout",
+    "realistic_values",
+)
+_CONTENT_TYPES = (
+    "application/json",
+    "application/json; format=record",
+    "application/json; format=records",
+    "application/json; format=dataframe_split",
+    "application/json; format=dataframe_records",
+    "application/json; format=inputs",
+    "application/json; format=features",
+    "application/jsonlines",
+    "text/csv",
+    "text/csv; header=absent",
+    "text/libsvm",
+    "application/x-npy",
+)
+
+
+def fuzz_payload(fuzzed: bytes) -> None:
+    """A first byte `{` makes the whole the file's text; else the file is made of the bytes."""
+    environment = {"CONTENT_TYPES": ",".join(_CONTENT_TYPES[:1] + _CONTENT_TYPES[2:10])}
+    requested = None
+    if fuzzed.startswith(b"{"):
+        content = fuzzed
+    else:
+        provider = atheris.FuzzedDataProvider(fuzzed)
+        environment["CONTENT_TYPES"] = provider.PickValueInList(list(_CONTENT_TYPES))
+        environment["SAMPLE_COUNT"] = str(provider.ConsumeIntInRange(0, 12))
+        environment["SPECIAL_FIELD_" + provider.PickValueInList(list(_NAMES))] = "7"
+        environment["FIELD_DEFAULTS"] = json.dumps(mapping(provider, _NAMES, 1))
+        if provider.ConsumeBool():
+            requested = {provider.PickValueInList(list(_SETTINGS)): value(provider, _NAMES, 2)}
+        content = json.dumps(mapping(provider, _KEYS)).encode()
+    try:
+        settings = read_settings(environment, requested)
+        payload = generate_from(Member("hyperparameters.json", content, 0), settings)
+    except PayloadError as error:
+        if type(error) is PayloadError:  # a file that does not give back its samples
+            raise
+        return
+    check_payload_archive(payload.archive)
+
+
+if __name__ == "__main__":
+    run(fuzz_payload, SEEDS / "payload")
