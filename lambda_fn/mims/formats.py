@@ -12,7 +12,7 @@ import struct
 import sys
 from array import array
 from ast import literal_eval
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from mims.content_types import ContentType
 from mims.errors import InvalidSettingsError, shown
@@ -20,9 +20,9 @@ from mims.fields import Field
 from mims.samples import Samples, Value
 from mims.values import number
 
-# A cell that needs quotes (RFC 4180, section 2). The csv module is not used: it leaves a carriage
+# What, beside a comma, needs quotes in a cell (RFC 4180, section 2). The csv module is not used: it leaves a carriage
 # return bare on Python 3.8, and its reader refuses NUL there and cells over 131,072 characters.
-_NEEDS_QUOTES = re.compile('[",\r\n]')
+_NEEDS_QUOTES = re.compile('["\r\n]')
 _CELL = re.compile('(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\n|\\Z)')
 _LIBSVM_PAIR = re.compile(r"([0-9]+):(\S+)\Z")
 _NPY_MAGIC = b"\x93NUMPY\x01\x00"
@@ -171,29 +171,46 @@ def _write_csv(samples: Samples, content_type: ContentType) -> Iterator[bytes]:
 def _csv_row(cells: List[str]) -> bytes:
     if cells == [""]:
         return b'""'  # an empty line would be no row to a reader
-    joined = ",".join(
-        '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
-        for cell in cells
-    )
-    return joined.encode("utf-8")
+    row = ",".join(cells)
+    if _NEEDS_QUOTES.search(row) or row.count(",") >= len(cells):
+        row = ",".join(
+            '"' + cell.replace('"', '""') + '"'
+            if "," in cell or _NEEDS_QUOTES.search(cell)
+            else cell
+            for cell in cells
+        )
+    return row.encode("utf-8")
 
 
 def _read_csv(body: bytes, content_type: ContentType) -> Body:
     text = body.decode("utf-8")
-    rows: List[List[Any]] = [[]]
+    rows: List[List[Any]] = []
     at = 0
-    separator = ","
-    while separator:
-        match = _CELL.match(text, at)
-        if match is None:
-            raise ValueError(f"a quote is not closed, or out of place, in row {len(rows)}")
-        quoted, plain, separator = match.groups()
-        rows[-1].append(plain if quoted is None else quoted.replace('""', '"'))
-        if separator == "\n":
-            rows.append([])
-        at = match.end()
+    while at <= len(text):
+        end = text.find("\n", at)
+        line = text[at:] if end < 0 else text[at:end]
+        if _NEEDS_QUOTES.search(line):
+            row, end = _read_quoted_row(text, at)
+        else:
+            row, end = line.split(","), at + len(line)
+        rows.append(row)
+        at = end + 1
     names = rows.pop(0) if content_type.parameter("header") == "present" else None
     return Body(names, rows)
+
+
+def _read_quoted_row(text: str, at: int) -> Tuple[List[str], int]:
+    """Return the cells of the row that begins there, and where it ends."""
+    row: List[str] = []
+    separator = ","
+    while separator == ",":
+        match = _CELL.match(text, at)
+        if match is None:
+            raise ValueError("a quote is not closed, or out of place")
+        quoted, plain, separator = match.groups()
+        row.append(plain if quoted is None else quoted.replace('""', '"'))
+        at = match.end()
+    return row, at - len(separator)
 
 
 def _write_libsvm(samples: Samples, content_type: ContentType) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle, islice
 from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence, Tuple, Union
 
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, PayloadError, shown
@@ -39,13 +40,11 @@ class Samples:
 
     def rows(self) -> Iterator[List[Value]]:
         """Yield each sample's values in the order of the fields."""
-        for index in range(self.count):
-            yield [values[index % len(values)] for values in self.values]
+        return map(list, islice(zip(*map(cycle, self.values)), self.count))
 
     def column(self, index: int) -> Iterator[Value]:
         """Yield the values of the field of that index, sample by sample."""
-        values = self.values[index]
-        return (values[row % len(values)] for row in range(self.count))
+        return islice(cycle(self.values[index]), self.count)
 
     def one(self, index: int) -> Samples:
         """Return the sample of that index alone."""
@@ -101,7 +100,7 @@ def _special_values(
     """Return field name → value, the request's `field_values` laid over the environment's."""
     names = {field.name for field in fields}
     by_variable: Dict[str, List[str]] = {}
-    for name in names:
+    for name in names if settings.special_fields else ():
         by_variable.setdefault(_as_variable(name), []).append(name)
     claims: Dict[str, List[str]] = {}
     for variable in sorted(settings.special_fields):  # the environment has no order

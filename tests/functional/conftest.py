@@ -12,10 +12,12 @@ import app
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.session import Session, get_session
 from hypothesis import Phase, settings
 from mims.aws import report
 from mims.aws import s3 as s3_calls
 from moto import mock_aws
+from moto.backends import get_backend
 
 from tests.functional.events import BUCKET, KEY, model_archive
 
@@ -38,17 +40,25 @@ _SETTINGS = (
 )
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    """One moto, and one session of the SDK, for a module's tests: it reads its files but once."""
+    with mock_aws():
+        yield get_session()
+
+
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
+def s3(session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
     """The function's own client, before moto's S3, with the model of `events/` in its bucket."""
     for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
         monkeypatch.delenv(name)
-    with mock_aws():
-        s3_calls.client.cache_clear()
-        client = s3_calls.client()
-        client.create_bucket(Bucket=BUCKET)
-        client.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive())
-        yield client
+    monkeypatch.setattr("botocore.session.get_session", lambda: session)
+    s3_calls.client.cache_clear()
+    client = s3_calls.client()
+    client.create_bucket(Bucket=BUCKET)
+    client.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive())
+    yield client
+    get_backend("s3").reset()
     s3_calls.client.cache_clear()
 
 

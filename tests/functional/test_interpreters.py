@@ -76,9 +76,10 @@ def test_every_interpreter_makes_the_same_members(
     )
 
     # -S, -E, -s: no installed package, no variable of Python's, no folder of the user's.
+    isolated = [python, "-S", "-E", "-s"]
+    paths = ["--model", str(archive), "--output", str(tmp_path / "there")]
     done = subprocess.run(
-        [python, "-S", "-E", "-s", str(code / "mims_payload.py")]
-        + ["--model", str(archive), "--output", str(tmp_path / "there")],
+        [*isolated, str(code / "mims_payload.py"), *paths],
         cwd=tmp_path,
         env=SETTINGS,
         capture_output=True,

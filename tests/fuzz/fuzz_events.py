@@ -1,15 +1,17 @@
-"""Any event: the requests in it, or an error of the tree."""
+"""Any event: an answer that JSON can carry, or an error of the tree."""
 
 from __future__ import annotations
 
 import json
+from typing import Any, Dict
 
 import atheris
 
-from tests.fuzz.running import ROOT, mapping, run
+from tests.fuzz.running import ROOT, mapping, run, value
 
 with atheris.instrument_imports(include=["mims"]):
-    from mims.aws.events import requests_in
+    from mims.aws.answers import answer
+    from mims.aws.events import Request
     from mims.errors import PayloadError
 
 _KEYS = (
@@ -67,17 +69,49 @@ _KEYS = (
 )
 
 
+_EVENTS = [path.read_bytes() for path in sorted((ROOT / "events").glob("*.json"))]
+
+
 def fuzz_events(fuzzed: bytes) -> None:
-    """What is JSON is the event; else the event is made of the bytes."""
+    """What is JSON is the event; else one of `events/` with a few parts replaced, or another."""
     try:
         event = json.loads(fuzzed)
     except (ValueError, RecursionError):
-        event = mapping(atheris.FuzzedDataProvider(fuzzed), _KEYS, 5)
+        provider = atheris.FuzzedDataProvider(fuzzed)
+        number = provider.ConsumeIntInRange(0, len(_EVENTS))
+        if number == len(_EVENTS):
+            event = mapping(provider, _KEYS, 5)
+        else:
+            event = json.loads(_EVENTS[number])
+            for _ in range(provider.ConsumeIntInRange(0, 4)):
+                event = _changed(event, provider)
     try:
-        for request in requests_in(event):
-            str(request.model_s3_uri)
+        json.dumps(answer(event, _perform, str))
     except PayloadError as error:
         str(error)
+
+
+def _perform(request: Request) -> Dict[str, Any]:
+    return {"status": "created", "payload_s3_uri": request.model_s3_uri}
+
+
+def _changed(part: Any, provider: atheris.FuzzedDataProvider) -> Any:
+    """Return an event with one part of it replaced, left out, or put into an envelope's text."""
+    keys = [*part] if isinstance(part, dict) else []
+    keys = [*range(len(part))] if isinstance(part, list) else keys
+    if not keys or provider.ConsumeIntInRange(0, 9) == 0:
+        choice = provider.ConsumeIntInRange(0, 4)
+        if choice == 0:
+            return json.dumps(part)
+        if choice == 1:
+            return json.loads(provider.PickValueInList(_EVENTS))
+        return value(provider, _KEYS, 2)
+    key = provider.PickValueInList(keys)
+    if provider.ConsumeIntInRange(0, 9) == 0:
+        del part[key]
+    else:
+        part[key] = _changed(part[key], provider)
+    return part
 
 
 if __name__ == "__main__":

@@ -1,0 +1,238 @@
+"""Model archives to measure on: made once, from a seed, and kept in a cache folder.
+
+An archive is one gzip member, as `tar` and Python's `tarfile` make it with zlib at level 6, put
+together from parts that end on a full flush. So the same compressed weights serve the archives with
+`hyperparameters.json` first, in the middle and last, and large weights are blocks of 64 MiB said
+again: deflate looks back 32 KiB at most, so it can't tell, and neither can who inflates it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import tarfile
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+MIB = 1024 * 1024
+BLOCK = 64 * MIB
+LEVEL = 6
+FIRST, MIDDLE, LAST = PLACES = ("first", "middle", "last")
+FLOAT, JSON, FILES, ZEROS = KINDS = ("float", "json", "files", "zeros")
+# What changes an archive's bytes changes this, and with it the cache folder's name.
+_EDITION = 1
+_GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+_END_OF_TAR = bytes(1024)
+
+
+class Size(NamedTuple):
+    """How large the archives are: MiB of weights, and the number of small files."""
+
+    weights_mib: int
+    small_files: int
+
+
+FULL = Size(1024, 100_000)
+QUICK = Size(128, 12_000)
+
+
+class Part(NamedTuple):
+    """Bytes of a tar stream, and the deflate blocks, up to a full flush, that hold them."""
+
+    content: bytes
+    deflated: bytes
+
+
+def archive_name(kind: str, place: str, member: str = "small") -> str:
+    """Return the file's name of an archive; `member` says how large hyperparameters.json is."""
+    return f"{kind}-{place}-{member}.tar.gz"
+
+
+def make_archives(cache: Path, size: Size) -> Path:
+    """Return the folder with all archives of that size, made where it is not there yet."""
+    folder = cache / f"archives-{_EDITION}-{size.weights_mib}-{size.small_files}"
+    if folder.is_dir():
+        return folder
+    making = folder.with_name(f"{folder.name}.{os.getpid()}")
+    making.mkdir(parents=True)
+    with ProcessPoolExecutor(2) as pool:
+        for _ in pool.map(_make_kind, KINDS, [size] * len(KINDS), [making] * len(KINDS)):
+            pass
+    making.rename(folder)
+    return folder
+
+
+def _make_kind(kind: str, size: Size, folder: Path) -> None:
+    halves = _HALVES[kind](size)
+    members = {"small": hyperparameters(12), "1mib": large_hyperparameters()}
+    for place in PLACES:
+        for member, content in members.items():
+            if member == "small" or place == LAST:
+                header = _header("hyperparameters.json", len(content))
+                wanted = [compress(header + content + bytes(-len(content) % 512))]
+                parts = list(halves)
+                parts.insert(PLACES.index(place), wanted)
+                _write_archive(folder / archive_name(kind, place, member), parts)
+
+
+def _write_archive(path: Path, parts: Iterable[Iterable[Part]]) -> None:
+    crc, length = 0, 0
+    with path.open("wb") as file:
+        file.write(_GZIP_HEADER)
+        for part in (*(part for group in parts for part in group), compress(_END_OF_TAR)):
+            file.write(part.deflated)
+            crc = zlib.crc32(part.content, crc)
+            length += len(part.content)
+        file.write(b"\x03\0")  # the empty block that ends a deflate stream
+        file.write(crc.to_bytes(4, "little") + (length % 2**32).to_bytes(4, "little"))
+
+
+def compress(content: bytes) -> Part:
+    """Return the part of an archive that holds `content`."""
+    deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflated = deflater.compress(content) + deflater.flush(zlib.Z_FULL_FLUSH)
+    return Part(content, deflated)
+
+
+def _header(name: str, size: int) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    member.mtime = 1_767_225_600
+    return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+def _weights(size: Size, name: str, block: Callable[[], bytes]) -> tuple[list[Part], list[Part]]:
+    """Two files of weights, each half of the archive."""
+    half = size.weights_mib * MIB // 2
+    compressed = compress(block())
+    count = half // BLOCK
+    first, second = (
+        [compress(_header(name.format(number), half))] + [compressed] * count for number in (1, 2)
+    )
+    return first, second
+
+
+def _float_weights(size: Size) -> tuple[list[Part], list[Part]]:
+    return _weights(size, "model-0000{}-of-00002.safetensors", _normal_floats)
+
+
+def _xgboost_models(size: Size) -> tuple[list[Part], list[Part]]:
+    return _weights(size, "xgboost-model-{}.json", _trees)
+
+
+def _zeros(size: Size) -> tuple[list[Part], list[Part]]:
+    return _weights(size, "embedding-{}.bin", lambda: bytes(BLOCK))
+
+
+def _small_files(size: Size) -> tuple[list[Part], list[Part]]:
+    """Files of 1 to 4 KB, a model for each of many shops say: slices of XGBoost's JSON."""
+    chance = random.Random(5)
+    trees = _trees()
+    halves = []
+    for half in range(2):
+        parts = []
+        for folder in range(size.small_files // 2 // 500):
+            stream = bytearray()
+            for file in range(500):
+                length = chance.randint(1000, 4000)
+                start = chance.randrange(len(trees) - length)
+                stream += _header(f"shops/{half}{folder:04}/shop-{file:03}.json", length)
+                stream += trees[start : start + length] + bytes(-length % 512)
+            parts.append(compress(bytes(stream)))
+        halves.append(parts)
+    return halves[0], halves[1]
+
+
+def _normal_floats() -> bytes:
+    """A block of 32-bit floats as a freshly trained layer has them: normal, deviation 0.02."""
+    chance = random.Random(3)
+    floats = array("f", (chance.gauss(0, 0.02) for _ in range(4 * MIB)))
+    block = floats.tobytes()
+    # 16 MiB of them, four times over: drawing more takes longer than all else here.
+    return block * (BLOCK // len(block))
+
+
+def _trees() -> bytes:
+    """A block of JSON as XGBoost's `save_model` writes trees, without a space between tokens."""
+    chance = random.Random(4)
+    text = bytearray()
+    number = 0
+    while len(text) < BLOCK // 4:
+        tree = json.dumps(_tree(chance, number), separators=(",", ":"))
+        text += tree.encode() + b","
+        number += 1
+    return (bytes(text) * 5)[:BLOCK]
+
+
+def _tree(chance: random.Random, number: int) -> dict[str, object]:
+    """One complete tree of depth 6, with the keys and the digits that XGBoost 2 writes."""
+    splits, leaves = 63, 64
+    nodes = splits + leaves
+
+    def numbers(scale: float, digits: int = 9) -> list[float]:
+        return [float(f"{chance.gauss(0, scale):.{digits}g}") for _ in range(nodes)]
+
+    return {
+        "base_weights": numbers(0.3),
+        "categories": [],
+        "categories_nodes": [],
+        "categories_segments": [],
+        "categories_sizes": [],
+        "default_left": [chance.randint(0, 1) for _ in range(nodes)],
+        "id": number,
+        "left_children": [2 * node + 1 for node in range(splits)] + [-1] * leaves,
+        "loss_changes": [*numbers(9.0)[:splits], *[0.0] * leaves],
+        "parents": [2147483647] + [(node - 1) // 2 for node in range(1, nodes)],
+        "right_children": [2 * node + 2 for node in range(splits)] + [-1] * leaves,
+        "split_conditions": numbers(2.0),
+        "split_indices": [chance.randrange(200) for _ in range(splits)] + [0] * leaves,
+        "split_type": [0] * nodes,
+        "sum_hessian": [float(chance.randint(1, 5000)) for _ in range(nodes)],
+        "tree_param": {
+            "num_deleted": "0",
+            "num_feature": "200",
+            "num_nodes": str(nodes),
+            "size_leaf_vector": "1",
+        },
+    }
+
+
+def hyperparameters(fields: int, **more: object) -> bytes:
+    """The hyperparameters.json of a model with so many fields, one in four categorical."""
+    names = [f"feature_{number:05}" for number in range(fields)]
+    content = {
+        "tab_field_list": [name for index, name in enumerate(names) if index % 4],
+        "cat_field_list": names[::4],
+        "label_name": "label",
+        "id_name": "id",
+        "model_class": "xgboost",
+        **more,
+    }
+    return json.dumps(content).encode()
+
+
+def large_hyperparameters() -> bytes:
+    """1 MiB of hyperparameters.json: most of it what training recorded of categories."""
+    chance = random.Random(6)
+    fields, categories = 200, 500
+    tables = {
+        f"feature_{number:05}": {
+            f"merchant-{category}": chance.random() for category in range(categories)
+        }
+        for number in range(0, fields, 4)
+    }
+    content = hyperparameters(fields, risk_tables=tables)
+    return content[:-1] + b" " * (MIB - len(content)) + b"}"
+
+
+_HALVES: dict[str, Callable[[Size], tuple[list[Part], list[Part]]]] = {
+    FLOAT: _float_weights,
+    JSON: _xgboost_models,
+    FILES: _small_files,
+    ZEROS: _zeros,
+}

@@ -1,0 +1,133 @@
+"""Ways to get `hyperparameters.json` out of a model archive in S3, and the limits they have.
+
+Each gets the client, the object's key and its file; what it says, where that is bytes, is the member.
+The habits do it as their documentation shows: a pipe through `tarfile` stops at the member, what
+can't stop does not.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.archives import MIB
+from benchmarks.server import BUCKET
+
+NAME = "hyperparameters.json"
+_PIECE = 256 * 1024
+
+
+class Source(NamedTuple):
+    """A model archive: the client to read it with, its key, and its file for what needs no S3."""
+
+    client: Any
+    key: str
+    file: Path
+
+
+def download_and_unpack(source: Source) -> bytes:
+    """All of it to disk, and all of it unpacked there."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = f"{folder}/model.tar.gz"
+        source.client.download_file(BUCKET, source.key, archive)
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        return Path(folder, NAME).read_bytes()
+
+
+def tarfile_stream(source: Source) -> bytes:
+    """boto3's body through `tarfile` as a stream, left at the member."""
+    body = source.client.get_object(Bucket=BUCKET, Key=source.key)["Body"]
+    with body, tarfile.open(fileobj=body, mode="r|gz") as tar:
+        return _member(tar)
+
+
+def powertools(source: Source) -> bytes:
+    """Powertools' `S3Object`, which inflates, through `tarfile` as a stream."""
+    from aws_lambda_powertools.utilities.streaming.s3_object import S3Object
+
+    with S3Object(BUCKET, source.key, boto3_client=source.client, is_gzip=True) as stream:
+        return _member(tarfile.open(fileobj=stream, mode="r|"))
+
+
+def smart_open(source: Source) -> bytes:
+    """smart_open, which inflates by the key's ending, through `tarfile` as a stream."""
+    import smart_open
+
+    parameters = {"client": source.client}
+    uri = f"s3://{BUCKET}/{source.key}"
+    with smart_open.open(uri, "rb", transport_params=parameters) as stream:
+        return _member(tarfile.open(fileobj=stream, mode="r|"))
+
+
+def curl_tar(source: Source) -> bytes:
+    """curl and GNU tar, which runs gzip, in a pipe; tar stops at the member."""
+    url = source.client.generate_presigned_url(
+        "get_object", Params={"Bucket": BUCKET, "Key": source.key}
+    )
+    command = f'curl --silent "$0" | tar --extract --gzip --to-stdout --occurrence=1 {NAME}'
+    return subprocess.run(
+        ["sh", "-c", command, url], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ).stdout
+
+
+def download(source: Source) -> None:
+    """The bare download: boto3's body, read and thrown away."""
+    body = source.client.get_object(Bucket=BUCKET, Key=source.key)["Body"]
+    while body.read(_PIECE):
+        pass
+
+
+def inflate_with_isal(pieces: list[bytes]) -> None:
+    """What inflate alone takes: isal over the whole archive in memory."""
+    from isal import igzip_lib
+
+    inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    for piece in pieces:
+        inflater.decompress(piece, _PIECE)
+        while not inflater.needs_input and not inflater.eof:
+            inflater.decompress(b"", _PIECE)
+    if not inflater.eof:
+        raise ValueError("the archive is not whole")
+
+
+def inflate_with_zlib(pieces: list[bytes]) -> None:
+    """The same by zlib."""
+    inflater = zlib.decompressobj(31)
+    for piece in pieces:
+        while piece:
+            inflater.decompress(piece, _PIECE)
+            piece = inflater.unconsumed_tail
+    if not inflater.eof:
+        raise ValueError("the archive is not whole")
+
+
+def pieces_of(file: Path, size: int) -> list[bytes]:
+    """Return a file's bytes in pieces of that size."""
+    with file.open("rb") as opened:
+        return list(iter(lambda: opened.read(size), b""))
+
+
+def _member(tar: tarfile.TarFile) -> bytes:
+    for member in tar:
+        if member.name == NAME:
+            content = tar.extractfile(member)
+            assert content
+            return content.read()
+    raise ValueError(f"no {NAME}")
+
+
+PEERS: dict[str, Callable[[Source], bytes | None]] = {
+    "download_unpack": download_and_unpack,
+    "tarfile": tarfile_stream,
+    "powertools": powertools,
+    "smart_open": smart_open,
+    "curl_tar": curl_tar,
+    "download": download,
+}

@@ -1,0 +1,156 @@
+"""A static file server that answers as S3 does, in a process of its own, and no bottleneck.
+
+It knows what the readers under measurement ask for: HEAD and GET with `Range`, `If-Match` and
+`If-None-Match`, from files by `sendfile`; and PUT, whose objects it keeps in memory. Keys whose
+first folder is `paced` are sent at 75 MB/s, what one connection to S3 gives a function, by a token
+bucket: so many bytes by such a time, never a burst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+BUCKET = "benchmarks"
+PACED = "paced"
+PACE = 75_000_000  # bytes a second
+# What the bucket holds at most: 3 ms' worth of the pace.
+_BURST = 256 * 1024
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve the files of `folder` as objects of the bucket; gives the server's URL."""
+    command = [sys.executable, "-m", "benchmarks.server", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.objects[urlsplit(self.path).path] = body
+        self.send_response(200)
+        self.send_header("ETag", _etag(body))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _answer(self, *, with_body: bool) -> None:
+        path = urlsplit(self.path).path
+        bucket, *folders, name = unquote(path).strip("/").split("/")
+        file = self.server.folder / name
+        stored = self.server.objects.get(path)
+        if stored is not None:
+            self._begin(200, _etag(stored), len(stored))
+            if with_body:
+                self.wfile.write(stored)
+            return
+        if bucket != BUCKET or not file.is_file():
+            self._begin(404, "", 0)
+            return
+        size = file.stat().st_size
+        etag = f'"{file.stat().st_mtime_ns:x}-{size:x}"'
+        if self.headers.get("If-Match", etag) != etag:
+            self._begin(412, etag, 0)
+            return
+        if self.headers.get("If-None-Match") == etag:
+            self._begin(304, etag, 0)
+            return
+        asked = _RANGE.match(self.headers.get("Range", ""))
+        start, stop = 0, size
+        if asked:
+            start = int(asked.group(1))
+            stop = min(size, int(asked.group(2)) + 1) if asked.group(2) else size
+        self._begin(206 if asked else 200, etag, stop - start, start, size)
+        if with_body:
+            self._send(file, start, stop, PACE if PACED in folders else 0)
+
+    def _begin(self, status: int, etag: str, length: int, start: int = 0, size: int = 0) -> None:
+        self.send_response(status)
+        if etag:
+            self.send_header("ETag", etag)
+            self.send_header("Last-Modified", formatdate(0, usegmt=True))
+            self.send_header("Accept-Ranges", "bytes")
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {start}-{start + length - 1}/{size}")
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def _send(self, path: Path, offset: int, stop: int, pace: int) -> None:
+        piece = _BURST // 1 if pace else stop
+        due = time.monotonic()
+        with path.open("rb") as file:
+            while offset < stop:
+                try:
+                    sent = os.sendfile(
+                        self.connection.fileno(), file.fileno(), offset, min(piece, stop - offset)
+                    )
+                except OSError:  # the reader has what it wants
+                    self.close_connection = True
+                    return
+                offset += sent
+                if pace:
+                    # A bucket that was full for a while is no fuller than full.
+                    due = max(due, time.monotonic() - _BURST / pace) + sent / pace
+                    time.sleep(max(0.0, due - time.monotonic()))
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder = folder
+        self.objects: dict[str, bytes] = {}
+
+    def server_bind(self) -> None:
+        # As much as S3 lets fly on a connection within a region; inherited by each connection.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
+        super().server_bind()
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+
+
+def main() -> None:
+    """Serve a folder until the process is ended; the first line printed is the server's URL."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folder", type=Path)
+    server = _Server(parser.parse_args().folder)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
