@@ -14,7 +14,7 @@ import random
 import tarfile
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +23,10 @@ MIB = 1024 * 1024
 BLOCK = 64 * MIB
 LEVEL = 6
 FIRST, MIDDLE, LAST = PLACES = ("first", "middle", "last")
-FLOAT, JSON, FILES, ZEROS = KINDS = ("float", "json", "files", "zeros")
+FLOAT, JSON, FILES, JSON_FILES, ZEROS = KINDS = ("float", "json", "files", "json-files", "zeros")
 # What changes an archive's bytes changes this, and with it the cache folder's name.
 _EDITION = 1
+_FILES_IN_FOLDER = 500
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _END_OF_TAR = bytes(1024)
 
@@ -129,20 +130,27 @@ def _zeros(size: Size) -> tuple[list[Part], list[Part]]:
     return _weights(size, "embedding-{}.bin", lambda: bytes(BLOCK))
 
 
-def _small_files(size: Size) -> tuple[list[Part], list[Part]]:
-    """Files of 1 to 4 KB, a model for each of many shops say: slices of XGBoost's JSON."""
+def _small_float_files(size: Size) -> tuple[list[Part], list[Part]]:
+    return _small_files(size, "shops/{}/shop-{:03}.npy", _normal_floats())
+
+
+def _small_json_files(size: Size) -> tuple[list[Part], list[Part]]:
+    return _small_files(size, "shops/{}/shop-{:03}.json", _trees())
+
+
+def _small_files(size: Size, name: str, content: bytes) -> tuple[list[Part], list[Part]]:
+    """Files of 1 to 4 KB, a model for each of many shops say: slices of `content`."""
     chance = random.Random(5)
-    trees = _trees()
     halves = []
-    for half in range(2):
+    for half in "ab":
         parts = []
-        for folder in range(size.small_files // 2 // 500):
+        for folder in range(size.small_files // 2 // _FILES_IN_FOLDER):
             stream = bytearray()
-            for file in range(500):
+            for file in range(_FILES_IN_FOLDER):
                 length = chance.randint(1000, 4000)
-                start = chance.randrange(len(trees) - length)
-                stream += _header(f"shops/{half}{folder:04}/shop-{file:03}.json", length)
-                stream += trees[start : start + length] + bytes(-length % 512)
+                start = chance.randrange(len(content) - length)
+                stream += _header(name.format(f"{half}{folder:03}", file), length)
+                stream += content[start : start + length] + bytes(-length % 512)
             parts.append(compress(bytes(stream)))
         halves.append(parts)
     return halves[0], halves[1]
@@ -233,6 +241,7 @@ def large_hyperparameters() -> bytes:
 _HALVES: dict[str, Callable[[Size], tuple[list[Part], list[Part]]]] = {
     FLOAT: _float_weights,
     JSON: _xgboost_models,
-    FILES: _small_files,
+    FILES: _small_float_files,
+    JSON_FILES: _small_json_files,
     ZEROS: _zeros,
 }

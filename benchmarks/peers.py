@@ -1,13 +1,11 @@
 """Ways to get `hyperparameters.json` out of a model archive in S3, and the limits they have.
 
-Each gets the client, the object's key and its file; what it says, where that is bytes, is the member.
-The habits do it as their documentation shows: a pipe through `tarfile` stops at the member, what
-can't stop does not.
+Each gets the client and the object's key, and returns the member. They do it as their documentation
+shows: a pipe through `tarfile` stops at the member, what cannot stop does not.
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -16,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.archives import MIB
 from benchmarks.server import BUCKET
 
 NAME = "hyperparameters.json"
@@ -24,11 +21,10 @@ _PIECE = 256 * 1024
 
 
 class Source(NamedTuple):
-    """A model archive: the client to read it with, its key, and its file for what needs no S3."""
+    """A model archive: the client to read it with, and its key."""
 
     client: Any
     key: str
-    file: Path
 
 
 def download_and_unpack(source: Source) -> bytes:

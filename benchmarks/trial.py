@@ -50,28 +50,29 @@ def main() -> None:
     elif options.method in _LIMITS:
         measured = _measure_limit(options.method, file)
     else:
-        measured = _measure_peer(options.method, options.key, file)
+        measured = _measure_peer(options.method, options.key)
     print(json.dumps(measured._asdict()))
 
 
 def _measure_ours(key: str) -> Measured:
     """The whole run of the function: payload looked up, model read, payload written, looked at."""
     import app
+    from mims.aws import s3
 
     event = {
         "model_s3_uri": f"s3://{BUCKET}/{key}",
         "payload_s3_uri": f"s3://{BUCKET}/payloads/{os.getpid()}-{time.time_ns()}.tar.gz",
     }
-    app.s3.client()
+    s3.client()
     clock = _Clock()
     result = app.lambda_handler(event, None)
     return clock.stop()._replace(requests=result["requests"], bytes_read=result["bytes_read"])
 
 
-def _measure_peer(method: str, key: str, file: Path) -> Measured:
+def _measure_peer(method: str, key: str) -> Measured:
     import boto3
 
-    source = Source(boto3.client("s3"), key, file)
+    source = Source(boto3.client("s3"), key)
     clock = _Clock()
     content = PEERS[method](source)
     measured = clock.stop()

@@ -20,8 +20,9 @@ from mims.fields import Field
 from mims.samples import Samples, Value
 from mims.values import number
 
-# What, beside a comma, needs quotes in a cell (RFC 4180, section 2). The csv module is not used: it leaves a carriage
-# return bare on Python 3.8, and its reader refuses NUL there and cells over 131,072 characters.
+# What, beside a comma, needs quotes in a cell (RFC 4180, section 2). The csv module is not used: it
+# leaves a carriage return bare on Python 3.8, and its reader refuses NUL there and cells over
+# 131,072 characters.
 _NEEDS_QUOTES = re.compile('["\r\n]')
 _CELL = re.compile('(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\n|\\Z)')
 _LIBSVM_PAIR = re.compile(r"([0-9]+):(\S+)\Z")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from typing import Union
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 from tests.fuzz.running import SEEDS, run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 from tests.fuzz.running import SEEDS, mapping, run, value
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = Path(__file__).resolve().parent / "seeds"

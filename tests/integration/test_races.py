@@ -66,7 +66,7 @@ def test_of_writers_with_one_condition_the_server_lets_exactly_one_through(
                     **parameters,  # type: ignore[arg-type] # noqa: B023
                 )
             except ClientError as error:
-                return error.response["ResponseMetadata"]["HTTPStatusCode"]
+                return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
             return 200
 
         with ThreadPoolExecutor(len(writers)) as pool:
@@ -96,7 +96,7 @@ def test_runs_that_race_leave_the_payload_of_the_newest_model(
     statuses: list[str] = []
     with ThreadPoolExecutor(PROCESSES * 2) as pool:
         for number in range(ROUNDS):
-            first, second = sequence[2 * number : 2 * number + 2]
+            first, second = sequence[2 * number], sequence[2 * number + 1]
             s3.put_object(Bucket=BUCKET, Key=key, Body=models[first])
             answers = all_at_once(functions[:2], event, pool)
             newest = s3.put_object(Bucket=BUCKET, Key=key, Body=models[second])["ETag"]

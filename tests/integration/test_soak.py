@@ -17,18 +17,18 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 import pytest
 from botocore.exceptions import ClientError
+from mims import generate
+from mims.settings import Settings
 
 from local.events import notification, object_created
-from local.fault_proxy import Exchange, Fault, FaultProxy, Request
+from local.fault_proxy import Exchange, Fault, FaultProxy, Request, pass_on
 from local.faults import cut_body, lose_answer, refuse, reset, short_body
 from local.lambda_function import LocalFunction
 from local.s3_server import S3Server
-from mims import generate
-from mims.settings import Settings
 from tests.integration.conftest import BUCKET
 from tests.integration.model_archives import hyperparameters, model_archive, weights
 
@@ -37,53 +37,216 @@ if TYPE_CHECKING:
 
 KEYS = 20
 PROCESSES = 4
-OVERWRITES = int(os.environ.get("SOAK_OVERWRITES", "25"))
+OVERWRITES = int(os.environ.get("SOAK_OVERWRITES", "25"))  # a multiple of BURST
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 FAULTS = 0.06  # of all requests
+OUTAGES = 0.004
 KILLS = 0.003
-WAITING = 60  # so many events wait at most before the next upload
-MOST_ATTEMPTS = 100  # of one delivery, before something is wrong beyond the faults
+SLOW = 0.4  # of all writes; so slow that a few other runs come and go meanwhile
+BURST = 5  # so many uploads of a key follow one another
+WAITING = 2  # so many events wait at most before the next upload
+MOST_FAILURES = 50  # of one event, before something is wrong beyond the faults
+SUCCESSES = ("created", "updated", "unchanged")
+TRANSIENT = ("StorageError", "ModelChangingError", "Runtime.ExitError")
+
+pytestmark = pytest.mark.soak
+
+
+class Deliveries:
+    """Events that wait to be delivered, in no order, each until it was delivered to its end."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.failure = ""
+        self._waiting: list[tuple[str, Any, int]] = []  # key, event, and how often it failed
+        self._under_way: Counter[str] = Counter()
+        self._closed = False
+        self._change = threading.Condition()
+
+    def add(self, key: str, *events: Any) -> None:
+        """Add events, when not too many wait: uploads and deliveries are to mingle."""
+        with self._change:
+            self._change.wait_for(lambda: self.failure or len(self._waiting) <= WAITING)
+            self._waiting += [(key, event, 0) for event in events]
+            self._change.notify_all()
+
+    def wait_until_quiet(self, key: str) -> None:
+        """Wait until every event of the key was delivered to its end."""
+        with self._change:
+            self._change.wait_for(
+                lambda: (
+                    self.failure
+                    or not (self._under_way[key] or any(key == each for each, *_ in self._waiting))
+                )
+            )
+
+    def close(self) -> None:
+        """Say that there will be no more events."""
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+
+    def work(self, function: LocalFunction, chance: random.Random) -> None:
+        """Deliver events to the function until there are no more, or something is wrong."""
+        while (taken := self._take(chance)) is not None:
+            key, event, failures = taken
+            try:
+                answer = function.invoke(event, timeout=120)
+                outcome = answer.error_type or status_of(answer.result)
+            except Exception as error:  # noqa: BLE001 - the test tells it, in its own thread
+                outcome = f"the driver failed: {error!r}"
+            self._note(key, event, failures, outcome)
+
+    def _take(self, chance: random.Random) -> tuple[str, Any, int] | None:
+        with self._change:
+            self._change.wait_for(
+                lambda: (
+                    self._waiting or self.failure or (self._closed and not self._under_way.total())
+                )
+            )
+            if self.failure or not self._waiting:
+                return None
+            taken = self._waiting.pop(chance.randrange(len(self._waiting)))
+            self._under_way[taken[0]] += 1
+            return taken
+
+    def _note(self, key: str, event: Any, failures: int, outcome: str) -> None:
+        with self._change:
+            self._under_way[key] -= 1
+            self.outcomes[outcome] += 1
+            if outcome in TRANSIENT:
+                self._waiting.append((key, event, failures + 1))
+            if outcome not in (*TRANSIENT, *SUCCESSES) or failures > MOST_FAILURES:
+                self.failure = f"{outcome}, after {failures} failures, of {event}"
+            self._change.notify_all()
+
+
+def status_of(result: Any) -> str:
+    """Return the status in a result, or in the one result of a notification."""
+    return str((result["results"][0] if "results" in result else result)["status"])
+
+
+def slow(seconds: float) -> Fault:
+    """The request is under way for so long before the server sees it."""
+
+    def fault(exchange: Exchange) -> None:
+        time.sleep(seconds)
+        pass_on(exchange)
+
+    return fault
+
+
+def faults(chance: random.Random, function: LocalFunction) -> Callable[[Request], Fault | None]:
+    """Return a rule that breaks some requests, and at times kills the process that sent one."""
+
+    def kill() -> None:
+        process = function.process_id
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def kill_after(exchange: Exchange) -> None:
+        exchange.forward().read()
+        kill()
+        exchange.reset()
+
+    outage: list[Fault] = []
+
+    def rule(request: Request) -> Fault | None:
+        if outage:
+            return outage.pop()
+        if chance.random() < OUTAGES:  # longer than the SDK goes on trying
+            outage.extend([chance.choice((reset(), lose_answer(), refuse(500, "Outage")))] * 4)
+            return outage.pop()
+        if chance.random() < KILLS:
+            return chance.choice((reset(kill), kill_after))
+        if request.method == "PUT" and chance.random() < SLOW:
+            return slow(chance.uniform(0.05, 0.5))
+        if chance.random() >= FAULTS:
+            return None
+        possible = [reset(), lose_answer(), refuse(500, "InternalError"), refuse(503, "SlowDown")]
+        if request.method == "PUT":
+            possible += [lose_answer(), refuse(409, "ConditionalRequestConflict")]
+        if request.method == "GET":
+            after = chance.randrange(300_000)
+            possible += [cut_body(after), short_body(after)]
+        return chance.choice(possible)
+
+    return rule
+
+
+def make_models() -> list[bytes]:
+    """Return models that share fields, so that payloads are equal in bytes, and of both sizes."""
+    return [
+        model_archive(
+            ("weights", weights(size, seed)), ("hyperparameters.json", hyperparameters(field))
+        )
+        for seed, (size, field) in enumerate(
+            [(1_000, "x"), (2_000, "x"), (600_000, "x"), (3_000, "y"), (500_000, "z")]
+        )
+    ]
+
+
+def judge(s3: S3Client, key: str, expected: Mapping[bytes, bytes]) -> str:
+    """Say whether the key's payload is right, stale (of another model), wrong, or missing."""
+    model = s3.get_object(Bucket=BUCKET, Key=key)
+    try:
+        payload = s3.get_object(
+            Bucket=BUCKET, Key=key.replace("model.tar.gz", "payload/payload.tar.gz")
+        )
+    except ClientError:
+        return "missing"
+    if payload["Metadata"]["model-etag"] != model["ETag"]:
+        return "stale"
+    return "right" if payload["Body"].read() == expected[model["Body"].read()] else "wrong"
 
 
 def test_when_all_is_quiet_every_payload_is_the_newest_model_s(
     s3_server: S3Server, s3: S3Client, folder: str
 ) -> None:
-    chance = random.Random(SEED)
-    uploads = [f"{folder}/{number}/model.tar.gz" for number in range(KEYS)] * OVERWRITES
-    chance.shuffle(uploads)
-    models = make_models()
-    deliveries = Deliveries()
     started = time.monotonic()
+    chance = random.Random(SEED)
+    keys = [f"{folder}/{number}/model.tar.gz" for number in range(KEYS)]
+    bursts = keys * (OVERWRITES // BURST)
+    chance.shuffle(bursts)
+    models = make_models()
+    expected = {model: generate([model], Settings()).archive for model in models}
+    verdicts: Counter[str] = Counter()
+    deliveries = Deliveries()
+    proxies: list[FaultProxy] = []
+    workers: list[threading.Thread] = []
     with ExitStack() as running:
-        workers = []
         for number in range(PROCESSES):
-            proxy = running.enter_context(FaultProxy(s3_server))
-            function = running.enter_context(
-                LocalFunction(s3_server.environment(proxy.endpoint_url))
-            )
-            proxy.rules.append(faults(random.Random(f"{SEED} {number}"), function))
-            own = random.Random(f"{SEED} worker {number}")
-            work = threading.Thread(target=deliveries.work, args=(function, own))
-            workers.append(work)
-            work.start()
+            proxies.append(running.enter_context(FaultProxy(s3_server)))
+            environment = s3_server.environment(proxies[-1].endpoint_url)
+            function = running.enter_context(LocalFunction(environment))
+            proxies[-1].rules.append(faults(random.Random(f"{SEED} faults {number}"), function))
+            order = random.Random(f"{SEED} order {number}")
+            workers.append(threading.Thread(target=deliveries.work, args=(function, order)))
+            workers[-1].start()
         try:
-            for key in uploads:
-                body = chance.choice(models)
-                etag = s3.put_object(Bucket=BUCKET, Key=key, Body=body)["ETag"]
-                event = object_created(BUCKET, key, len(body), etag)
-                deliveries.add(event, chance.choice((event, notification(BUCKET, key))))
+            for number, key in enumerate(bursts):
+                if key in bursts[:number]:
+                    deliveries.wait_until_quiet(key)
+                    verdicts[judge(s3, key, expected)] += 1
+                for body in chance.choices(models, k=BURST):
+                    etag = s3.put_object(Bucket=BUCKET, Key=key, Body=body)["ETag"]
+                    event = object_created(BUCKET, key, len(body), etag)
+                    again = chance.choice((event, notification(BUCKET, key)))
+                    deliveries.add(key, event, again)
         finally:
             deliveries.close()
-            for work in workers:
-                work.join()
-        assert not deliveries.failure, deliveries.failure
-        requests = [request for proxy in proxies(running) for request in proxy.requests]
-    counts = judge(s3, sorted(set(uploads)), models)
+            for worker in workers:
+                worker.join()
+    assert not deliveries.failure
+    verdicts.update(judge(s3, key, expected) for key in keys)
+    requests = [request for proxy in proxies for request in proxy.requests]
     injected = Counter(request.fault for request in requests if request.fault)
     print(
-        f"\nseed {SEED}: {len(uploads)} uploads of {KEYS} keys; outcomes "
-        f"{dict(deliveries.outcomes)}; {len(requests)} requests, faults {dict(injected)}; "
-        f"payloads {dict(counts)}; {time.monotonic() - started:.0f} s"
+        f"\nseed {SEED}: {KEYS} keys, {len(bursts) * BURST} uploads; outcomes "
+        f"{dict(deliveries.outcomes)}; {len(requests)} requests, of them broken "
+        f"{dict(injected)}; payloads {dict(verdicts)}; {time.monotonic() - started:.0f} s"
     )
-    assert counts == {"right": KEYS}
-    assert sum(injected.values()) > len(uploads) / 10
+    assert sum(deliveries.outcomes[each] for each in SUCCESSES) == 2 * BURST * len(bursts)
+    assert verdicts == {"right": len(bursts)}
+    assert sum(injected.values()) > len(bursts)

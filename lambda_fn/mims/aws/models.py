@@ -120,24 +120,23 @@ class Model:
         self._known_etag = known_etag
         self._body: Any = None
         self._left = threading.Event()
-        self._first = b"".join(self._read(0, FIRST_PART))
+        self._first = b"".join(self._chunks(0, FIRST_PART))
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._first
-        if self.size <= len(self._first):
-            return
+        if len(self._first) < self.size:
+            yield from self._chunks(len(self._first), None)
+
+    def _chunks(self, start: int, stop: Optional[int]) -> Iterator[bytes]:
+        """Yield what `_read` does, by a thread of its own, and no longer than the deadline."""
         self._left.clear()
-        rest = self._read(len(self._first), None)
-        with closing(read_ahead(rest, self._leave, self._run.seconds_left)) as ahead:
-            while True:
-                try:
-                    chunk = next(ahead, None)
-                except TimeoutError:
-                    chunk = b""
-                self._run.check_deadline()
-                if chunk is None:
-                    return
-                yield chunk
+        read = self._read(start, stop)
+        with closing(read_ahead(read, self._leave, self._time_left)) as ahead:
+            yield from ahead
+
+    def _time_left(self) -> float:
+        self._run.check_deadline()
+        return self._run.seconds_left()
 
     def _read(self, start: int, stop: Optional[int]) -> Generator[bytes, None, None]:
         """Yield the bytes from `start` to `stop`, or the end, in as many requests as it takes."""
@@ -186,7 +185,7 @@ class Model:
         except Declined as declined:
             if declined.status == 304:
                 raise ModelUnchangedError(declined.headers.get("x-amz-version-id")) from None
-            if declined.status == 416 and not offset:
+            if declined.status == 416 and not self.etag:
                 return io.BytesIO()  # an object of 0 bytes has no range
             if declined.status in (412, 416):
                 raise ModelReplacedError from None
@@ -201,7 +200,9 @@ class Model:
 
     def _believe(self, answer: Dict[str, Any], offset: int, stop: Optional[int]) -> None:
         """Check what S3 says of the body against what was asked for; put the body at `offset`."""
-        length, etag = answer["ContentLength"], answer.get("ETag", "")
+        length, etag = answer.get("ContentLength"), answer.get("ETag")
+        if length is None or not etag:
+            raise UnbelievableAnswerError("no length, or no ETag")
         if self.etag and etag != self.etag:
             raise ModelReplacedError
         whole = answer["ResponseMetadata"]["HTTPStatusCode"] == 200  # Range was ignored

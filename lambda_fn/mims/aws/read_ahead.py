@@ -15,14 +15,13 @@ _Item = Tuple[Optional[bytes], Optional[BaseException]]
 def read_ahead(
     chunks: Generator[bytes, None, None],
     interrupt: Callable[[], None],
-    seconds_left: Callable[[], float],
+    time_left: Callable[[], float],
 ) -> Generator[bytes, None, None]:
     """Yield `chunks`, of which at most `DEPTH` are read before they are asked for.
 
     The thread starts with the first chunk asked for, and has ended when the iteration has, however
-    it ends. `interrupt` is called to break off a read that is under way. Where no chunk comes while
-    `seconds_left` is above 0, the iteration ends with `TimeoutError`; what `chunks` raises passes
-    through.
+    it ends. `interrupt` is called to break off a read that is under way. What `chunks` raises goes
+    through, and so does what `time_left`, which gives seconds, raises when there are none.
     """
     queue: SimpleQueue[_Item] = SimpleQueue()
     places = threading.Semaphore(DEPTH)
@@ -48,12 +47,13 @@ def read_ahead(
     try:
         while True:
             try:
-                chunk, error = queue.get(timeout=max(0.0, seconds_left()))
+                chunk, error = queue.get(timeout=max(0.0, time_left()))
             except Empty:
-                raise TimeoutError from None
-            if error is not None:
-                raise error
+                continue
             if chunk is None:
+                thread.join()  # it is at its end: nothing is left to be broken off
+                if error is not None:
+                    raise error
                 return
             places.release()
             yield chunk

@@ -1,0 +1,65 @@
+"""What the making of a large payload takes: 10,000 fields, 10 samples, JSON and CSV.
+
+Prints, as JSON, the seconds of the yardstick (one `json.dumps` and one `csv.writer` over the same
+samples), of encoding and parsing back, and of the whole payload from its hyperparameters on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+
+from mims import generate_from
+from mims.archive import Member
+from mims.fields import derive_fields
+from mims.hyperparameters import parse_hyperparameters
+from mims.payload_files import generate_sample_payload
+from mims.samples import make_samples
+from mims.settings import read_settings
+
+from benchmarks.archives import hyperparameters
+
+_FIELDS, _SAMPLES, _REPEATS = 10_000, 10, 5
+
+
+def main() -> None:
+    """Measure the three in turns, after one round to warm up."""
+    member = Member("hyperparameters.json", hyperparameters(_FIELDS), 0)
+    settings = read_settings(
+        {"CONTENT_TYPES": "application/json,text/csv", "SAMPLE_COUNT": str(_SAMPLES)}
+    )
+    parsed = parse_hyperparameters(member)
+    samples = make_samples(derive_fields(parsed).fields, parsed, settings, 0)
+    names, rows = samples.names, list(samples.rows())
+
+    def yardstick() -> None:
+        json.dumps({"instances": [dict(zip(names, row)) for row in rows]})
+        writer = csv.writer(io.StringIO())
+        writer.writerow(names)
+        writer.writerows(rows)
+
+    def encoding() -> None:
+        list(generate_sample_payload(samples, settings))
+
+    def payload() -> None:
+        generate_from(member, settings)
+
+    measured: dict[str, list[float]] = {}
+    for _ in range(1 + _REPEATS):
+        for measure in (yardstick, encoding, payload):
+            measured.setdefault(measure.__name__, []).append(_seconds(measure))
+    print(json.dumps({name: median(seconds[1:]) for name, seconds in measured.items()}))
+
+
+def _seconds(measure: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    measure()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

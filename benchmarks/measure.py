@@ -1,0 +1,93 @@
+"""Measurements in fresh processes, in turns: what each takes is the median of its trials."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from benchmarks.trial import Measured
+
+ROOT = Path(__file__).resolve().parent.parent
+# Ours with zlib, as where isal is not installed.
+WITHOUT_ISAL = "ours_without_isal"
+
+
+class Taken(NamedTuple):
+    """The medians of a way's trials: seconds, processor seconds, MiB, and a run's own figures."""
+
+    wall: float
+    cpu: float
+    memory: float
+    requests: float
+    bytes_read: float
+
+
+@dataclass
+class Bench:
+    """Runs trials on the archives of `folder`, served at `url`, and keeps what each measured."""
+
+    folder: Path
+    cache: Path
+    url: str
+    repeats: int
+    trials: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, ways: Sequence[str], key: str) -> dict[str, Taken]:
+        """Measure these ways to read one archive, in turns."""
+        print(f"  {key}: {', '.join(ways)}", file=sys.stderr)
+        measured: dict[str, list[Measured]] = {way: [] for way in ways}
+        for _ in range(self.repeats):
+            for way in ways:
+                taken = Measured(**self._try(way, key))
+                measured[way].append(taken)
+                self.trials.append({"way": way, "key": key, **taken._asdict()})
+        return {way: Taken(*map(median, zip(*taken))) for way, taken in measured.items()}
+
+    def take_modules(self, commands: Sequence[Sequence[str]]) -> list[Any]:
+        """Run these modules of the benchmarks in turns, and return what each printed, in lists."""
+        names = [" ".join(command) for command in commands]
+        print(f"  {', '.join(names)}", file=sys.stderr)
+        printed: list[list[Any]] = [[] for _ in commands]
+        for trial in range(1 + self.repeats):
+            for name, command, results in zip(names, commands, printed):
+                result = self._run(command)
+                if trial:  # the first one writes what Python keeps of its compiling
+                    results.append(result)
+                    self.trials.append({"way": name, "printed": result})
+        return printed
+
+    def _try(self, way: str, key: str) -> Any:
+        command = ["benchmarks.trial", way, key, "--folder", str(self.folder)]
+        if way == WITHOUT_ISAL:
+            command[1] = "ours"
+            command.append("--without-isal")
+        return self._run(command)
+
+    def _run(self, command: Sequence[str]) -> Any:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.cache),  # no configuration of whoever runs this
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'lambda_fn'}",
+            "PYTHONPYCACHEPREFIX": str(self.cache / "pycache"),
+            "TMPDIR": str(self.cache),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "benchmarks",
+            "AWS_SECRET_ACCESS_KEY": "benchmarks",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout.splitlines()[-1])

@@ -1,0 +1,196 @@
+"""The rows of the table: what is measured, how good it is to be, and how good it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from typing import NamedTuple
+
+from benchmarks.archives import (
+    FILES,
+    FIRST,
+    FLOAT,
+    JSON,
+    JSON_FILES,
+    KINDS,
+    LAST,
+    MIDDLE,
+    ZEROS,
+    archive_name,
+)
+from benchmarks.measure import WITHOUT_ISAL, Bench, Taken
+from benchmarks.server import PACED
+
+FIRST_PART = 256 * 1024
+_WORDS = {
+    FLOAT: "float weights",
+    JSON: "XGBoost JSON",
+    FILES: "many files",
+    JSON_FILES: "many JSON files",
+    ZEROS: "zeros",
+}
+# Kind → times as fast as `tarfile`'s stream, and as download and unpack, with isal; without.
+_FASTER = {FLOAT: (1.8, 2.0, 1.15), JSON: (2.8, 3.5, 1.15), FILES: (2.3, 8.0, 1.5)}
+_OTHERS = ("powertools", "smart_open", "curl_tar")
+
+
+class Row(NamedTuple):
+    """A line of the table; `reached` is `None` where nothing is to be reached."""
+
+    what: str
+    reach: str
+    measured: str
+    reached: bool | None = None
+
+
+def measure_rows(bench: Bench) -> Iterator[Row]:
+    """Measure everything, and yield the table row by row."""
+    yield from _member_first(bench)
+    for kind in _FASTER:
+        yield from _member_last(bench, kind)
+    yield from _many_json_files(bench)
+    yield from _member_in_the_middle(bench)
+    yield from _paced(bench)
+    yield _zeros(bench)
+    yield _memory(bench)
+    yield _cold_start(bench)
+    yield from _encoding(bench)
+
+
+def _member_first(bench: Bench) -> Iterator[Row]:
+    for kind in _FASTER:
+        ours = bench.take(["ours"], archive_name(kind, FIRST))["ours"]
+        yield Row(
+            f"member first, {_WORDS[kind]}",
+            "256 KiB, 4 requests",
+            f"{ours.bytes_read / 1024:.0f} KiB, {ours.requests:.0f} requests, "
+            f"{ours.wall * 1000:.0f} ms",
+            ours.bytes_read <= FIRST_PART and ours.requests <= 4,
+        )
+
+
+def _member_last(bench: Bench, kind: str) -> Iterator[Row]:
+    what = f"member last, {_WORDS[kind]}"
+    ways = ("isal", "ours", WITHOUT_ISAL, "tarfile", "download_unpack", *_OTHERS, "download")
+    taken = bench.take(ways, archive_name(kind, LAST))
+    stream, unpack, without = _FASTER[kind]
+    yield _ratio_to_limit(
+        f"{what}: wall", taken["ours"], taken["isal"], 1.2 if kind == FILES else 1.15
+    )
+    yield _faster(f"{what}: than `tarfile` as a stream", taken["tarfile"], taken["ours"], stream)
+    yield _faster(
+        f"{what}: than download and unpack", taken["download_unpack"], taken["ours"], unpack
+    )
+    for other in _OTHERS:
+        yield _faster(f"{what}: than {other}", taken[other], taken["ours"], None)
+    yield _faster(
+        f"{what}: without isal, than `tarfile` as a stream",
+        taken["tarfile"],
+        taken[WITHOUT_ISAL],
+        without,
+    )
+    for way in ("ours", "download"):
+        seconds = taken[way]
+        yield Row(f"{what}: {way}", "", f"{seconds.wall:.2f} s, {seconds.cpu:.2f} CPU s")
+
+
+def _many_json_files(bench: Bench) -> Iterator[Row]:
+    taken = bench.take(("isal", "ours", "tarfile"), archive_name(JSON_FILES, LAST))
+    what = f"member last, {_WORDS[JSON_FILES]}"
+    yield _ratio_to_limit(f"{what}: wall", taken["ours"], taken["isal"], None)
+    yield _faster(f"{what}: than `tarfile` as a stream", taken["tarfile"], taken["ours"], None)
+
+
+def _member_in_the_middle(bench: Bench) -> Iterator[Row]:
+    for kind in (FLOAT, JSON):
+        ours = bench.take(["ours"], archive_name(kind, MIDDLE))["ours"]
+        yield Row(
+            f"member in the middle, {_WORDS[kind]}", "", f"{ours.wall:.2f} s, {ours.cpu:.2f} CPU s"
+        )
+
+
+def _paced(bench: Bench) -> Iterator[Row]:
+    for kind in (FLOAT, JSON):
+        taken = bench.take(("download", "ours", "isal"), f"{PACED}/{archive_name(kind, LAST)}")
+        ours, bare, limit = taken["ours"], taken["download"], taken["isal"]
+        what = f"member last at 75 MB/s, {_WORDS[kind]}"
+        yield Row(
+            f"{what}: wall over the bare download's",
+            "3 %",
+            f"{100 * (ours.wall / bare.wall - 1):.1f} % ({ours.wall:.2f} s)",
+            ours.wall <= 1.03 * bare.wall,
+        )
+        yield Row(
+            f"{what}: CPU seconds a wall second",
+            "0.27" if kind == FLOAT else "",
+            f"{ours.cpu / ours.wall:.3f} (of which inflate alone {limit.cpu / ours.wall:.3f}, "
+            f"the bare download {bare.cpu / ours.wall:.3f})",
+            ours.cpu <= 0.27 * ours.wall if kind == FLOAT else None,
+        )
+
+
+def _zeros(bench: Bench) -> Row:
+    taken = bench.take(("isal", "ours"), archive_name(ZEROS, LAST))
+    return _ratio_to_limit("zeros before the member: wall", taken["ours"], taken["isal"], 1.1)
+
+
+def _memory(bench: Bench) -> Row:
+    most = {
+        kind: bench.take(["ours"], archive_name(kind, LAST, "1mib"))["ours"].memory
+        for kind in KINDS
+    }
+    kind = max(most, key=lambda kind: most[kind])
+    return Row(
+        "memory over the process with a client made, member of 1 MiB",
+        "8 MiB",
+        f"{most[kind]:.1f} MiB ({_WORDS[kind]})",
+        most[kind] <= 8,
+    )
+
+
+def _cold_start(bench: Bench) -> Row:
+    commands = [["benchmarks.cold_start", what] for what in ("app", "boto3")]
+    app, boto3 = map(median, bench.take_modules(commands))
+    return Row(
+        'cold start: `app` and first client, to `boto3.client("s3")`',
+        "1.1 ×",
+        f"{app / boto3:.2f} × ({app * 1000:.0f} ms)",
+        app <= 1.1 * boto3,
+    )
+
+
+def _encoding(bench: Bench) -> Iterator[Row]:
+    (printed,) = bench.take_modules([["benchmarks.encoding"]])
+    taken = {name: median(trial[name] for trial in printed) for name in printed[0]}
+    what = "10,000 fields × 10 samples, JSON and CSV"
+    for part, words, reach in (
+        ("encoding", "encoding and parsing back", 3.0),
+        ("payload", "the whole payload", 4.5),
+    ):
+        ratio = taken[part] / taken["yardstick"]
+        yield Row(
+            f"{what}: {words}, to `json.dumps` and `csv.writer`",
+            f"{reach:g} ×",
+            f"{ratio:.2f} × ({taken[part] * 1000:.0f} ms)",
+            ratio <= reach,
+        )
+
+
+def _ratio_to_limit(what: str, ours: Taken, limit: Taken, reach: float | None) -> Row:
+    ratio = ours.wall / limit.wall
+    return Row(
+        f"{what}, to inflate alone",
+        f"{reach:g} ×" if reach else "",
+        f"{ratio:.2f} × ({ours.wall:.2f} s)",
+        ratio <= reach if reach else None,
+    )
+
+
+def _faster(what: str, other: Taken, ours: Taken, reach: float | None) -> Row:
+    ratio = other.wall / ours.wall
+    return Row(
+        f"{what}: faster by",
+        f"{reach:g} ×" if reach else "",
+        f"{ratio:.2f} × ({other.wall:.2f} s to {ours.wall:.2f} s)",
+        ratio >= reach if reach else None,
+    )

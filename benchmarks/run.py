@@ -1,0 +1,86 @@
+"""Every measurement of speed, and the table of them: `scripts/bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.archives import FULL, QUICK, make_archives
+from benchmarks.measure import ROOT, Bench
+from benchmarks.rows import Row, measure_rows
+from benchmarks.server import serving
+
+_MARKS = {True: "✓", False: "✗", None: ""}
+_PACKAGES = ("boto3", "isal", "aws-lambda-powertools", "smart_open", "urllib3")
+
+
+def main() -> None:
+    """Make the archives, measure everything in turns, and print a Markdown table."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="128 MiB and 12,000 files, not 1 GiB and 100,000"
+    )
+    parser.add_argument("--repeats", type=int, help="trials of each measurement (5; quick: 3)")
+    parser.add_argument(
+        "--cache", type=Path, default=ROOT / ".cache" / "bench", help="where the archives are kept"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench.json")
+    options = parser.parse_args()
+    cache: Path = options.cache.resolve()
+    started = time.monotonic()
+    folder = make_archives(cache, QUICK if options.quick else FULL)
+    with serving(folder) as url:
+        bench = Bench(folder, cache, url, options.repeats or (3 if options.quick else 5))
+        rows = list(measure_rows(bench))
+    machine = describe_machine()
+    print(f"{folder.name}, median of {bench.repeats}, {time.monotonic() - started:.0f} s")
+    print(", ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")
+    print(table(rows))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(
+        json.dumps(
+            {
+                "archives": folder.name,
+                "machine": machine,
+                "rows": [row._asdict() for row in rows],
+                "trials": bench.trials,
+            },
+            indent=1,
+        )
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as Markdown."""
+    lines = ["| what | reach | measured | |", "|---|---|---|---|"]
+    lines += [
+        f"| {what} | {reach} | {measured} | {_MARKS[reached]} |"
+        for what, reach, measured, reached in rows
+    ]
+    return "\n".join(lines)
+
+
+def describe_machine() -> dict[str, str]:
+    """Return what the figures depend on."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": models[0] if models else platform.machine(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "Python": platform.python_version(),
+        **{name: version(name) for name in _PACKAGES},
+    }
+
+
+if __name__ == "__main__":
+    main()
