@@ -37,6 +37,7 @@ class Bench:
     cache: Path
     url: str
     repeats: int
+    certificate: Path | None = None
     trials: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, ways: Sequence[str], key: str) -> dict[str, Taken]:
@@ -82,6 +83,7 @@ class Bench:
             "AWS_SECRET_ACCESS_KEY": "benchmarks",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
+            **({"AWS_CA_BUNDLE": str(self.certificate)} if self.certificate else {}),
         }
         done = subprocess.run(
             [sys.executable, "-m", *command],

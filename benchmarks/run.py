@@ -8,13 +8,14 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.archives import FULL, QUICK, make_archives
 from benchmarks.measure import ROOT, Bench
 from benchmarks.rows import Row, measure_rows
-from benchmarks.server import serving
+from benchmarks.server import make_certificate, serving
 
 _MARKS = {True: "✓", False: "✗", None: ""}
 _PACKAGES = ("boto3", "isal", "aws-lambda-powertools", "smart_open", "urllib3")
@@ -35,9 +36,11 @@ def main() -> None:
     cache: Path = options.cache.resolve()
     started = time.monotonic()
     folder = make_archives(cache, QUICK if options.quick else FULL)
-    with serving(folder) as url:
+    certificate = make_certificate(cache)
+    with serving(folder) as url, serving(folder, certificate) as secure_url:
         bench = Bench(folder, cache, url, options.repeats or (3 if options.quick else 5))
-        rows = list(measure_rows(bench))
+        over_tls = replace(bench, url=secure_url, certificate=certificate)
+        rows = list(measure_rows(bench, over_tls))
     machine = describe_machine()
     print(f"{folder.name}, median of {bench.repeats}, {time.monotonic() - started:.0f} s")
     print(", ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")

@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 BUCKET = "benchmarks"
@@ -31,10 +33,28 @@ _BURST = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
 
 
+def make_certificate(folder: Path) -> Path:
+    """Return a certificate for the server, made by openssl, with its key in the same file."""
+    file = folder / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=127.0.0.1"
+    done = subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    file.write_bytes(done.stdout)
+    return file
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve the files of `folder` as objects of the bucket; gives the server's URL."""
+def serving(folder: Path, certificate: Path | None = None) -> Iterator[str]:
+    """Serve the files of `folder` as objects of the bucket, over TLS where there is a certificate;
+    gives the server's URL.
+    """
     command = [sys.executable, "-m", "benchmarks.server", str(folder)]
+    if certificate:
+        command += ["--certificate", str(certificate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -104,14 +124,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send(self, path: Path, offset: int, stop: int, pace: int) -> None:
-        piece = _BURST // 1 if pace else stop
+        piece = _BURST if pace else stop
         due = time.monotonic()
         with path.open("rb") as file:
             while offset < stop:
                 try:
-                    sent = os.sendfile(
-                        self.connection.fileno(), file.fileno(), offset, min(piece, stop - offset)
-                    )
+                    sent = self._send_piece(file, offset, min(piece, stop - offset))
                 except OSError:  # the reader has what it wants
                     self.close_connection = True
                     return
@@ -121,6 +139,13 @@ class _Handler(BaseHTTPRequestHandler):
                     due = max(due, time.monotonic() - _BURST / pace) + sent / pace
                     time.sleep(max(0.0, due - time.monotonic()))
 
+    def _send_piece(self, file: BinaryIO, offset: int, size: int) -> int:
+        if not isinstance(self.connection, ssl.SSLSocket):
+            return os.sendfile(self.connection.fileno(), file.fileno(), offset, size)
+        content = os.pread(file.fileno(), min(size, _BURST), offset)
+        self.connection.sendall(content)
+        return len(content)
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
@@ -128,10 +153,16 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificate: Path | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folder = folder
         self.objects: dict[str, bytes] = {}
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self.url = self.url.replace("http", "https")
 
     def server_bind(self) -> None:
         # As much as S3 lets fly on a connection within a region; inherited by each connection.
@@ -147,8 +178,10 @@ def main() -> None:
     """Serve a folder until the process is ended; the first line printed is the server's URL."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", type=Path)
-    server = _Server(parser.parse_args().folder)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    parser.add_argument("--certificate", type=Path)
+    options = parser.parse_args()
+    server = _Server(options.folder, options.certificate)
+    print(server.url, flush=True)
     server.serve_forever()
 
 

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TASK_ROOT = ROOT / "lambda_fn"
 PURE_RUNTIME_CLIENT = Path(__file__).with_name("pure_runtime_client")
 API = "/2018-06-01/runtime"
+IDLE_WITHIN = 30  # seconds
 # As template.yaml has it, whatever interpreter runs here: the runtime client goes by this name.
 EXECUTION_ENVIRONMENT = "AWS_Lambda_python3.13"
 
@@ -132,8 +133,15 @@ class LocalFunction:
         return self._process.pid
 
     def wait_until_idle(self) -> None:
-        """Wait until the process asks for the next event, done with all that came before."""
-        self.asks_for_event.wait()
+        """Wait until the process asks for the next event, done with all that came before.
+
+        Raises
+        ------
+        TimeoutError
+            It does not, or has ended.
+        """
+        if not self.asks_for_event.wait(IDLE_WITHIN):
+            raise TimeoutError(f"the function asked for no event within {IDLE_WITHIN} s")
 
     def invoke(self, event: Any, timeout: float = 900.0) -> Answer:
         """Send an event and wait for its answer; `timeout` is the function's own, in seconds."""
@@ -166,6 +174,7 @@ class LocalFunction:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self.asks_for_event.clear()
         if self._watcher is not None:
             self._watcher.join()
 

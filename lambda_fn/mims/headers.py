@@ -7,6 +7,7 @@ GNU: https://www.gnu.org/software/tar/manual/html_node/Standard.html
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from struct import Struct
 from typing import Dict, NamedTuple, Tuple
 from zlib import adler32
@@ -79,12 +80,25 @@ def parse_ordinary_file(block: bytes) -> Tuple[bytes, int]:
     way: an archive may have a hundred thousand small files.
     """
     name, size, size_end, checksum, kind = _ORDINARY(block)
-    if size_end == b"\0" and kind == b"0" and not size.strip(_OCTAL_DIGITS) and block.isascii():
-        # The sum of 512 bytes of ASCII, too, stays below adler32's modulus.
-        total = (adler32(block) & 0xFFFF) - (adler32(checksum) & 0xFFFF) + 8 * 32
-        if checksum == b"%06o\0 " % total:
-            return name.split(b"\0", 1)[0], int(size, 8)
+    if (
+        size_end == b"\0"
+        and kind == b"0"
+        and adler32(block) & 0xFFFF == _adler32_half(checksum)
+        and not size.strip(_OCTAL_DIGITS)
+        and block.isascii()  # of 512 such bytes, too, the sum stays below adler32's modulus
+    ):
+        return name.split(b"\0", 1)[0], int(size, 8)
     return b"", -1
+
+
+@lru_cache(maxsize=1024)  # many headers share one: their names and sizes differ by some digits
+def _adler32_half(checksum: bytes) -> int:
+    """Return the low 16 bits that adler32 gives for a header with that field; else -1."""
+    digits, end = checksum[:6], checksum[6:]
+    if end != b"\0 " or digits.strip(_OCTAL_DIGITS):
+        return -1
+    # The header's checksum counts the field itself as 8 spaces.
+    return 1 + int(digits, 8) - 8 * 32 + sum(checksum)
 
 
 def full_name(header: Header) -> bytes:

@@ -118,17 +118,17 @@ class Walk:
 
     def _pass_ordinary_files(self, ending: bytes) -> None:
         """Pass over files, up to the first header that needs a closer look, or is not whole yet."""
-        while self.count < self._limits.members:
-            block = self._chunk[self._at : self._at + BLOCK]
-            if len(block) < BLOCK:
-                return
-            name, size = headers.parse_ordinary_file(block)
-            if size < 0 or name.endswith(ending):
-                return
-            if self._offset + BLOCK + size > self._limits.archive_bytes:
-                return
-            self.count += 1
-            self._skip(BLOCK + size + -size % BLOCK)
+        chunk, at = self._chunk, self._at
+        passed, most = 0, self._limits.members - self.count
+        room = self._limits.archive_bytes - self._passed - BLOCK
+        while passed < most and at + BLOCK <= len(chunk):
+            name, size = headers.parse_ordinary_file(chunk[at : at + BLOCK])
+            if size < 0 or at + size > room or name.endswith(ending):
+                break
+            passed += 1
+            at += BLOCK + size + -size % BLOCK
+        self.count += passed
+        self._skip(at - self._at)
 
     def _next_header(self, *, pending: bool) -> Optional[bytes]:
         zero_blocks = 0

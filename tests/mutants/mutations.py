@@ -18,7 +18,9 @@ class Mutation:
 
 
 _AWS = "lambda_fn/mims/aws"
+_BATCHES = "tests/functional/test_batches.py"
 _EVENTS = "tests/functional/test_events.py"
+_REQUESTS = "tests/functional/test_requests.py"
 _ERRORS = "tests/functional/test_errors.py"
 _LOCATIONS = "tests/functional/test_output_locations.py"
 _RECONCILE = "tests/functional/test_reconcile.py"
@@ -112,7 +114,7 @@ MUTATIONS = (
         f"{_AWS}/answers.py",
         "return _task_failed(task_id, error, error.permanent)\n    except Exception",
         "return _task_failed(task_id, error, False)\n    except Exception",
-        (f"{_EVENTS}::test_a_permanent_error_is_a_permanent_failure_of_its_task_alone",),
+        (f"{_BATCHES}::test_a_permanent_error_is_a_permanent_failure_of_its_task_alone",),
     ),
     Mutation(
         "a failing record keeps the others from being looked at",
@@ -121,7 +123,7 @@ MUTATIONS = (
         "                failure = failure or error",
         "            except ZeroDivisionError as error:\n"
         "                failure = failure or error",
-        (f"{_EVENTS}::test_a_failing_record_is_raised_after_the_last_one",),
+        (f"{_BATCHES}::test_a_failing_record_is_raised_after_the_last_one",),
     ),
     Mutation(
         "what is up to date is read and written again",
@@ -163,7 +165,7 @@ MUTATIONS = (
         f"{_AWS}/events.py",
         'if texts["version_id"] and not texts["payload_s3_uri"]:',
         "if False:",
-        (f"{_EVENTS}::test_a_request_that_cannot_be_meant_is_refused",),
+        (f"{_REQUESTS}::test_a_request_that_cannot_be_meant_is_refused",),
     ),
     Mutation(
         "the SDK goes on attempting when time is up",
@@ -177,6 +179,6 @@ MUTATIONS = (
         f"{_AWS}/report.py",
         "str(error) if known else",
         "str(error) if True else",
-        (f"{_EVENTS}::test_a_defect_is_a_temporary_failure_and_its_message_is_not_logged",),
+        (f"{_BATCHES}::test_a_defect_is_a_temporary_failure_and_its_message_is_not_logged",),
     ),
 )

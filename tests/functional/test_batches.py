@@ -1,0 +1,178 @@
+"""Events of several models: what fails keeps nothing else from being done, and is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any, Dict, List
+from urllib.parse import quote_plus
+
+import pytest
+from mims.errors import (
+    CorruptArchiveError,
+    InvalidRequestError,
+)
+
+from tests.functional.conftest import Calls, Function
+from tests.functional.events import (
+    BUCKET,
+    KEY,
+    PAYLOAD_KEY,
+    event,
+    model_archive,
+    sqs_event,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# --- several records, some of which fail ---
+
+
+def s3_records(*keys: str) -> Dict[str, Any]:
+    (record,) = event("s3")["Records"]
+    records = [copy.deepcopy(record) for _ in keys]
+    for each, key in zip(records, keys):
+        each["s3"]["object"]["key"] = quote_plus(key, safe="/")
+    return {"Records": records}
+
+
+def test_a_failing_record_is_raised_after_the_last_one(function: Function, s3: S3Client) -> None:
+    s3.put_object(Bucket=BUCKET, Key="bad/model.tar.gz", Body=b"not an archive")
+    with pytest.raises(CorruptArchiveError):
+        function(s3_records("bad/model.tar.gz", KEY))
+    assert s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)
+
+
+def test_a_malformed_record_is_raised_after_the_last_one(function: Function, s3: S3Client) -> None:
+    sent = s3_records(KEY, KEY)
+    del sent["Records"][0]["s3"]["object"]
+    with pytest.raises(InvalidRequestError, match=r"s3\.object\.key"):
+        function(sent)
+    assert s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)
+    assert [line["status"] for line in function.log()] == ["failed", "created"]
+
+
+def test_every_record_of_several_gives_a_result(function: Function, s3: S3Client) -> None:
+    s3.put_object(Bucket=BUCKET, Key="b/model.tar.gz", Body=model_archive())
+    answer = function(s3_records(KEY, "b/notes.txt", "b/model.tar.gz"))
+    assert [r["status"] for r in answer["results"]] == ["created", "skipped", "created"]
+
+
+# --- queues ---
+
+
+def test_a_queue_of_mixed_bodies_is_answered_with_just_those_that_failed(
+    function: Function, s3: S3Client
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="bad/model.tar.gz", Body=b"not an archive")
+    sns_body = json.loads(event("sqs")["Records"][1]["body"])
+    bodies: List[Any] = [
+        event("s3"),
+        s3_records(KEY, "bad/model.tar.gz"),
+        sns_body,
+        "no JSON",
+        event("eventbridge_object_created"),
+        {"unknown": True},
+        event("request"),
+        {"model_s3_uri": f"s3://{BUCKET}/missing/model.tar.gz"},
+        event("training_job"),
+        event("failure_record"),
+        {**sns_body, "Message": "no JSON"},
+        [1, 2],
+        "null",
+    ]
+    failed = {"1", "3", "5", "7", "10", "11", "12"}
+    answer = function(sqs_event(*bodies))
+    assert {each["itemIdentifier"] for each in answer.pop("batchItemFailures")} == failed
+    assert answer == {}
+    assert s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)
+
+
+def test_a_queue_whose_messages_all_fail_is_answered_as_well(function: Function) -> None:
+    assert function(sqs_event("no JSON", {}, {"model_s3_uri": "nonsense"})) == {
+        "batchItemFailures": [{"itemIdentifier": str(number)} for number in range(3)]
+    }
+
+
+def test_a_message_without_an_id_cannot_be_answered(function: Function) -> None:
+    sent = event("sqs")
+    del sent["Records"][0]["messageId"]
+    with pytest.raises(InvalidRequestError):
+        function(sent)
+
+
+# --- S3 Batch Operations ---
+
+
+def batch(version: str, *keys: str) -> Dict[str, Any]:
+    sent: Dict[str, Any] = event(f"batch_operations_{version[0]}")
+    (task,) = sent["tasks"]
+    sent["tasks"] = [{**task, "taskId": key, "s3Key": quote_plus(key, safe="/")} for key in keys]
+    return sent
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_permanent_error_is_a_permanent_failure_of_its_task_alone(
+    version: str, function: Function, s3: S3Client
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="bad/model.tar.gz", Body=b"not an archive")
+    answer = function(batch(version, "bad/model.tar.gz", KEY))
+    bad, good = answer["results"]
+    assert (bad["taskId"], bad["resultCode"]) == ("bad/model.tar.gz", "PermanentFailure")
+    assert bad["resultString"].startswith("CorruptArchiveError: ")
+    assert (good["taskId"], good["resultCode"]) == (KEY, "Succeeded")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_transient_error_is_a_temporary_failure(version: str, function: Function) -> None:
+    (result,) = function(batch(version, KEY), seconds=9)["results"]
+    assert result["resultCode"] == "TemporaryFailure"
+    assert result["resultString"].startswith("DeadlineExceededError: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [("a/data.csv", "'data.csv' is no model.tar.gz"), ("gone/model.tar.gz", "the model is gone")],
+)
+def test_a_key_that_is_no_model_succeeds_as_skipped(
+    key: str, reason: str, function: Function
+) -> None:
+    (result,) = function(batch("2.0", key))["results"]
+    assert (result["resultCode"], result["resultString"]) == ("Succeeded", f"skipped: {reason}")
+
+
+@pytest.mark.parametrize("task", [None, {}, {"taskId": "t", "s3Bucket": BUCKET}, {"s3Key": 5}])
+def test_a_malformed_task_is_a_permanent_failure(task: Any, function: Function) -> None:
+    (result,) = function({**event("batch_operations_2"), "tasks": [task]})["results"]
+    assert result["resultCode"] == "PermanentFailure"
+    assert result["resultString"].startswith("InvalidRequestError: ")
+
+
+@pytest.mark.parametrize("change", [{"invocationSchemaVersion": "3.0"}, {"tasks": None}])
+def test_an_unknown_batch_schema_is_refused(change: Dict[str, Any], function: Function) -> None:
+    with pytest.raises(InvalidRequestError, match=r"1\.0 and 2\.0"):
+        function({**event("batch_operations_1"), **change})
+
+
+def test_a_defect_is_a_temporary_failure_and_its_message_is_not_logged(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: Any) -> None:
+        raise ZeroDivisionError("CANARY")
+
+    monkeypatch.setattr("app.reconcile", defect)
+    first, second = function(batch("1.0", KEY, KEY))["results"]
+    assert first["resultCode"] == second["resultCode"] == "TemporaryFailure"
+    line = function.log()[0]
+    assert (line["error"], "CANARY" in line["error_message"]) == ("ZeroDivisionError", False)
+
+
+def test_a_version_in_a_task_or_a_notification_is_ignored(
+    function: Function, s3: S3Client, calls: Calls
+) -> None:
+    function(event("batch_operations_1"))
+    function(event("s3"))
+    function(event("eventbridge_object_created"))
+    assert calls.made
+    assert not any("VersionId" in parameters for _, parameters in calls.made)
