@@ -14,7 +14,6 @@ from benchmarks.archives import (
     JSON_FILES,
     KINDS,
     LAST,
-    PLACES,
     ZEROS,
     archive_name,
 )
@@ -43,13 +42,12 @@ class Row(NamedTuple):
     reached: bool | None = None
 
 
-def measure_rows(bench: Bench, over_tls: Bench) -> Iterator[Row]:
+def measure_rows(bench: Bench) -> Iterator[Row]:
     """Measure everything, and yield the table row by row."""
     yield from _member_first(bench)
     for kind in _FASTER:
         yield from _member_last(bench, kind)
     yield from _many_json_files(bench)
-    yield from _over_tls(over_tls)
     yield from _paced(bench)
     yield _zeros(bench)
     yield _memory(bench)
@@ -99,18 +97,6 @@ def _many_json_files(bench: Bench) -> Iterator[Row]:
     what = f"member last, {_WORDS[JSON_FILES]}"
     yield _ratio_to_limit(f"{what}: wall", taken["ours"], taken["isal"], None)
     yield _faster(f"{what}: than `tarfile` as a stream", taken["tarfile"], taken["ours"], None)
-
-
-def _over_tls(bench: Bench) -> Iterator[Row]:
-    """What a run costs a function, which reads S3 over TLS."""
-    for kind in (FLOAT, JSON):
-        for place in PLACES:
-            ours = bench.take(["ours"], archive_name(kind, place))["ours"]
-            yield Row(
-                f"over TLS, member {place}, {_WORDS[kind]}",
-                "",
-                f"{ours.wall:.2f} s, {ours.cpu:.2f} CPU s",
-            )
 
 
 def _paced(bench: Bench) -> Iterator[Row]:

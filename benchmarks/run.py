@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.archives import FULL, QUICK, make_archives
+from benchmarks.costs import cost_table, measure_costs
 from benchmarks.measure import ROOT, Bench
 from benchmarks.rows import Row, measure_rows
 from benchmarks.server import make_certificate, serving
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="128 MiB and 12,000 files, not 1 GiB and 100,000"
     )
-    parser.add_argument("--repeats", type=int, help="trials of each measurement (5; quick: 3)")
+    parser.add_argument("--repeats", type=int, help="trials of each measurement (5; quick: 2)")
     parser.add_argument(
         "--cache", type=Path, default=ROOT / ".cache" / "bench", help="where the archives are kept"
     )
@@ -38,13 +39,14 @@ def main() -> None:
     folder = make_archives(cache, QUICK if options.quick else FULL)
     certificate = make_certificate(cache)
     with serving(folder) as url, serving(folder, certificate) as secure_url:
-        bench = Bench(folder, cache, url, options.repeats or (3 if options.quick else 5))
-        over_tls = replace(bench, url=secure_url, certificate=certificate)
-        rows = list(measure_rows(bench, over_tls))
+        bench = Bench(folder, cache, url, options.repeats or (2 if options.quick else 5))
+        over_tls = replace(bench, url=secure_url, certificate=certificate, trials=[])
+        rows = list(measure_rows(bench))
+        costs = measure_costs(over_tls)
     machine = describe_machine()
     print(f"{folder.name}, median of {bench.repeats}, {time.monotonic() - started:.0f} s")
     print(", ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")
-    print(table(rows))
+    print(table(rows), cost_table(costs, folder), sep="\n\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(
         json.dumps(
@@ -53,6 +55,7 @@ def main() -> None:
                 "machine": machine,
                 "rows": [row._asdict() for row in rows],
                 "trials": bench.trials,
+                "trials_over_tls": over_tls.trials,
             },
             indent=1,
         )
