@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import os
 import signal
 import sys
@@ -27,7 +26,6 @@ LOG = OUT / "function.log"
 BUCKET = "models"
 TIMEOUT = 900  # seconds, as in template.yaml
 SHOWN = 2_000  # characters of each payload file
-SHOWN_LINE = 150  # characters of each key's value in metadata.json
 INDENT = "    "
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -164,9 +162,9 @@ def show(answer: Answer, size: int, server: S3Server) -> None:
     with tarfile.open(fileobj=io.BytesIO(payload)) as files:
         for member in files:
             content = files.extractfile(member)
-            if content is not None:
-                show_content = shown_metadata if member.name == "metadata.json" else shown_content
-                print(f"\n{member.name} ({member.size:,} bytes)\n{show_content(content.read())}")
+            if content is not None and member.name != "metadata.json":
+                print(f"\n{member.name} ({member.size:,} bytes)\n{shown_content(content.read())}")
+    print(f"\n{report(payload)}")
     warnings = result["warnings"]
     print(f"\nWarnings       {len(warnings) or 'none'}")
     for warning in warnings:
@@ -183,11 +181,13 @@ def shown_content(content: bytes) -> str:
     return textwrap.indent(text[:SHOWN], INDENT) + rest
 
 
-def shown_metadata(content: bytes) -> str:
-    """The file's keys, one a line, their values cut where they are long."""
-    lines = [f"{key}: {json.dumps(value)}" for key, value in json.loads(content).items()]
-    cut = [line if len(line) <= SHOWN_LINE else f"{line[:SHOWN_LINE]} ..." for line in lines]
-    return textwrap.indent("\n".join(cut), INDENT)
+def report(payload: bytes) -> str:
+    """What `mims_payload.py --check` prints of the payload."""
+    sys.path.insert(0, str(ROOT / "lambda_fn"))
+    from mims.check import check_payload_archive
+    from mims.payload_report import describe_report
+
+    return describe_report(check_payload_archive(payload))
 
 
 def shown_path(path: Path) -> str:
