@@ -20,8 +20,8 @@ DATALESS_TYPES = frozenset(b"123456")
 GNU_LONG_NAME, GNU_LONG_LINK, GNU_SPARSE = b"LKS"
 PAX_LOCAL, PAX_LOCAL_SOLARIS, PAX_GLOBAL = b"xXg"
 
-# The name, the size and what ends it, the checksum and the type of a header block.
-_ORDINARY = Struct("100s24x11sc12x8sc355x").unpack
+# The name, the size and what ends it, the checksum and the type behind it, of a header block.
+_ORDINARY = Struct("100s24x11sc12x9s355x").unpack
 _OCTAL_DIGITS = b"01234567"
 
 _OCTAL = re.compile(rb" *([0-7]*) *\Z")
@@ -72,33 +72,46 @@ def parse_header(block: bytes) -> Header:
     return Header(name, kind, _number(block[124:136], "size"), block)
 
 
-def parse_ordinary_file(block: bytes) -> Tuple[bytes, int]:
-    """Return the field `name` and the size of an ordinary file's header.
+def pass_ordinary_files(
+    chunk: bytes, at: int, most: int, room: int, ending: bytes
+) -> Tuple[int, int]:
+    """Return how many ordinary files lie in a row from `at` on, and the offset behind the last.
 
     Ordinary is a header as most writers make it: all ASCII, a regular file, numbers in full width.
-    Any other, valid or not, gives the size -1 and is for `parse_header`, of which this is the short
-    way: an archive may have a hundred thousand small files.
+    What ends the row is for `parse_header`, of which this is the short way, as an archive may have
+    a hundred thousand small files: any other header, valid or not; a name that ends in `ending`;
+    data beyond the offset `room`; a header that is not whole in `chunk`; the file after `most`.
     """
-    name, size, size_end, checksum, kind = _ORDINARY(block)
-    if (
-        size_end == b"\0"
-        and kind == b"0"
-        and adler32(block) & 0xFFFF == _adler32_half(checksum)
-        and not size.strip(_OCTAL_DIGITS)
-        and block.isascii()  # of 512 such bytes, too, the sum stays below adler32's modulus
-    ):
-        return name.split(b"\0", 1)[0], int(size, 8)
-    return b"", -1
+    count, last = 0, len(chunk) - BLOCK
+    try:
+        while at <= last and count < most:
+            block = chunk[at : at + BLOCK]
+            name, size, size_end, checksum_and_kind = _ORDINARY(block)
+            behind = at + BLOCK + -(-int(size, 8) // BLOCK) * BLOCK
+            if (
+                size_end != b"\0"
+                or not size.isdigit()
+                or adler32(block) & 0xFFFF != _ordinary_adler32(checksum_and_kind)
+                or behind > room
+                or name.split(b"\0", 1)[0].endswith(ending)
+                or not block.isascii()  # of 512 such bytes, too, the sum is below adler32's modulus
+            ):
+                break
+            count += 1
+            at = behind
+    except ValueError:  # the size is no number
+        pass
+    return count, at
 
 
 @lru_cache(maxsize=1024)  # many headers share one: their names and sizes differ by some digits
-def _adler32_half(checksum: bytes) -> int:
-    """Return the low 16 bits that adler32 gives for a header with that field; else -1."""
-    digits, end = checksum[:6], checksum[6:]
-    if end != b"\0 " or digits.strip(_OCTAL_DIGITS):
+def _ordinary_adler32(checksum_and_kind: bytes) -> int:
+    """Return the low 16 bits that adler32 gives for a file's header with these fields; else -1."""
+    digits, end_and_kind = checksum_and_kind[:6], checksum_and_kind[6:]
+    if end_and_kind != b"\0 0" or digits.strip(_OCTAL_DIGITS):
         return -1
-    # The header's checksum counts the field itself as 8 spaces.
-    return 1 + int(digits, 8) - 8 * 32 + sum(checksum)
+    # The header's checksum counts its own field as 8 spaces.
+    return 1 + int(digits, 8) - 8 * 32 + sum(checksum_and_kind[:8])
 
 
 def full_name(header: Header) -> bytes:

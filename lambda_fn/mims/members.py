@@ -118,17 +118,17 @@ class Walk:
 
     def _pass_ordinary_files(self, ending: bytes) -> None:
         """Pass over files, up to the first header that needs a closer look, or is not whole yet."""
-        chunk, at = self._chunk, self._at
-        passed, most = 0, self._limits.members - self.count
-        room = self._limits.archive_bytes - self._passed - BLOCK
-        while passed < most and at + BLOCK <= len(chunk):
-            name, size = headers.parse_ordinary_file(chunk[at : at + BLOCK])
-            if size < 0 or at + size > room or name.endswith(ending):
-                break
-            passed += 1
-            at += BLOCK + size + -size % BLOCK
-        self.count += passed
-        self._skip(at - self._at)
+        passed = -1
+        while passed:
+            passed, behind = headers.pass_ordinary_files(
+                self._chunk,
+                self._at,
+                self._limits.members - self.count,
+                self._limits.archive_bytes - self._passed,
+                ending,
+            )
+            self.count += passed
+            self._skip(behind - self._at)
 
     def _next_header(self, *, pending: bool) -> Optional[bytes]:
         zero_blocks = 0

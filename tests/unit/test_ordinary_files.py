@@ -10,7 +10,7 @@ from typing import List, Tuple, Union
 import pytest
 from mims.archive import Member, extract_hyperparameters
 from mims.errors import PayloadError
-from mims.headers import full_name, parse_header, parse_ordinary_file
+from mims.headers import BLOCK, parse_header, pass_ordinary_files
 from mims.members import Limits, Walk
 
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
@@ -25,9 +25,16 @@ def _header(name: str = "model/part-1.bin", size: int = 2500, **changed: object)
     return member.tobuf(tarfile.GNU_FORMAT)[:512]
 
 
-@pytest.mark.parametrize("size", [0, 1, 511, 512, 8**11 - 1])
-def test_an_ordinary_header_gives_name_and_size(size: int) -> None:
-    assert parse_ordinary_file(_header(size=size)) == (b"model/part-1.bin", size)
+def _passed(stream: bytes, at: int = 0, most: int = 1000, room: int = 1 << 40) -> Tuple[int, int]:
+    return pass_ordinary_files(stream, at, most, room, b"hyperparameters.json")
+
+
+@pytest.mark.parametrize(
+    "size, behind",
+    [(0, 512), (1, 1024), (511, 1024), (512, 1024), (513, 1536), (8**11 - 1, 512 + 8**11)],
+)
+def test_an_ordinary_file_is_passed_with_its_data(size: int, behind: int) -> None:
+    assert _passed(_header(size=size)) == (1, behind)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +46,47 @@ def test_an_ordinary_header_gives_name_and_size(size: int) -> None:
         _header(type=tarfile.GNUTYPE_SPARSE),
         _header(size=8**11),
         _header(name="modèle.bin"),
+        _header(name="hyperparameters.json"),
+        _header(name="code/hyperparameters.json"),
         bytes(512),
         b"\xff" * 512,
     ],
-    ids=["link", "directory", "old file", "sparse", "base-256", "no ASCII", "zeros", "no header"],
+    ids=[
+        "link",
+        "directory",
+        "old file",
+        "sparse",
+        "base-256",
+        "no ASCII",
+        "wanted",
+        "nested",
+        "zeros",
+        "no header",
+    ],
 )
 def test_any_other_header_is_for_the_long_way(block: bytes) -> None:
-    assert parse_ordinary_file(block) == (b"", -1)
+    assert _passed(block) == (0, 0)
+    assert _passed(_header(size=100) + bytes(512) + block) == (1, 1024)
+
+
+@pytest.mark.parametrize("size", [b"-0000000001", b"+0000000001", b"0o000000001", b"0_000000001"])
+def test_a_size_that_only_python_reads_is_for_the_long_way(size: bytes) -> None:
+    block = bytearray(_header())
+    block[124:135] = size
+    block[148:156] = b" " * 8
+    block[148:155] = b"%06o\0" % sum(block)
+    assert _passed(bytes(block)) == (0, 0)
+
+
+def test_the_row_ends_where_it_is_told_to() -> None:
+    stream = (_header(size=512) + bytes(512)) * 5
+    assert _passed(stream) == (5, 5120)
+    assert _passed(stream, at=2048) == (3, 5120)
+    assert _passed(stream, most=2) == (2, 2048)
+    assert _passed(stream, room=3072) == (3, 3072)
+    assert _passed(stream, room=3071) == (2, 2048)
+    assert _passed(stream[:4097]) == (4, 4096)
+    assert _passed(stream[: 4096 + BLOCK]) == (5, 5120)
 
 
 @pytest.mark.parametrize("at", range(512))
@@ -53,11 +94,11 @@ def test_a_header_with_a_damaged_byte_is_never_taken(at: int) -> None:
     block = bytearray(_header())
     for damage in (1, 0x80):
         block[at] ^= damage
-        name, size = parse_ordinary_file(bytes(block))
-        if size >= 0:
+        count, behind = _passed(bytes(block))
+        if count:
             # What ends the checksum, or the like, may be written in another way.
-            header = parse_header(bytes(block))
-            assert (full_name(header), header.size) == (name, size)
+            size = parse_header(bytes(block)).size
+            assert behind == BLOCK + size + -size % BLOCK
 
 
 def _archive(chance: random.Random) -> bytes:

@@ -24,13 +24,15 @@ def read_ahead(
     through, and so does what `time_left`, which gives seconds, raises when there are none.
     """
     queue: SimpleQueue[_Item] = SimpleQueue()
-    places = threading.Semaphore(DEPTH)
+    places: SimpleQueue[None] = SimpleQueue()
+    for _ in range(DEPTH):
+        places.put(None)
     left = threading.Event()
 
     def read() -> None:
         try:
             while True:
-                places.acquire()
+                places.get()
                 if left.is_set():
                     return
                 chunk = next(chunks, None)
@@ -55,11 +57,11 @@ def read_ahead(
                 if error is not None:
                     raise error
                 return
-            places.release()
+            places.put(None)
             yield chunk
     finally:
         left.set()
-        places.release()
+        places.put(None)
         while thread.is_alive():
             interrupt()
             thread.join(0.05)
