@@ -9,12 +9,13 @@ from __future__ import annotations
 import subprocess
 import tarfile
 import tempfile
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.server import BUCKET
+from benchmarks.server import BUCKET, PACE
 
 NAME = "hyperparameters.json"
 _PIECE = 256 * 1024
@@ -80,7 +81,7 @@ def download(source: Source) -> None:
         pass
 
 
-def inflate_with_isal(pieces: list[bytes]) -> None:
+def inflate_with_isal(pieces: Iterable[bytes]) -> None:
     """What inflate alone takes: isal over the whole archive in memory."""
     from isal import igzip_lib
 
@@ -93,7 +94,12 @@ def inflate_with_isal(pieces: list[bytes]) -> None:
         raise ValueError("the archive is not whole")
 
 
-def inflate_with_zlib(pieces: list[bytes]) -> None:
+def inflate_with_isal_at_pace(pieces: Iterable[bytes]) -> None:
+    """The same where each piece comes when the paced server would have sent it."""
+    inflate_with_isal(_at_pace(pieces))
+
+
+def inflate_with_zlib(pieces: Iterable[bytes]) -> None:
     """The same by zlib."""
     inflater = zlib.decompressobj(31)
     for piece in pieces:
@@ -102,6 +108,14 @@ def inflate_with_zlib(pieces: list[bytes]) -> None:
             piece = inflater.unconsumed_tail
     if not inflater.eof:
         raise ValueError("the archive is not whole")
+
+
+def _at_pace(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    due = time.monotonic()
+    for piece in pieces:
+        due += len(piece) / PACE
+        time.sleep(max(0.0, due - time.monotonic()))
+        yield piece
 
 
 def pieces_of(file: Path, size: int) -> list[bytes]:

@@ -16,12 +16,23 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.peers import PEERS, Source, inflate_with_isal, inflate_with_zlib, pieces_of
+from benchmarks.peers import (
+    PEERS,
+    Source,
+    inflate_with_isal,
+    inflate_with_isal_at_pace,
+    inflate_with_zlib,
+    pieces_of,
+)
 from benchmarks.server import BUCKET
 
-_LIMITS = {"isal": inflate_with_isal, "zlib": inflate_with_zlib}
+_LIMITS = {
+    "isal": inflate_with_isal,
+    "isal_at_pace": inflate_with_isal_at_pace,
+    "zlib": inflate_with_zlib,
+}
 # 64 KiB to zlib, which copies the rest of its input after each call: the best that it does.
-_LIMIT_PIECES = {"isal": 256 * 1024, "zlib": 64 * 1024}
+_LIMIT_PIECES = {"isal": 256 * 1024, "isal_at_pace": 256 * 1024, "zlib": 64 * 1024}
 
 
 class Measured(NamedTuple):

@@ -30,7 +30,7 @@ def _passed(stream: bytes, at: int = 0, most: int = 1000, room: int = 1 << 40) -
 
 
 @pytest.mark.parametrize(
-    "size, behind",
+    ("size", "behind"),
     [(0, 512), (1, 1024), (511, 1024), (512, 1024), (513, 1536), (8**11 - 1, 512 + 8**11)],
 )
 def test_an_ordinary_file_is_passed_with_its_data(size: int, behind: int) -> None:

@@ -8,8 +8,7 @@ not. (Powertools' event class for EventBridge decodes its keys all the same, whi
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Dict, List, NoReturn, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple
 from urllib.parse import unquote_plus
 
 from mims.errors import InvalidRequestError, shown
@@ -33,8 +32,7 @@ _KNOWN_SHAPES = (
 )
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A model whose payload is wanted; a key that ends in `/` is an uncompressed model.
 
     `notified` tells an event that only says *look at this key* from a request by name; a

@@ -12,8 +12,7 @@ import random
 import re
 import threading
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from typing import Any, Dict, Generator, Iterator, Optional
+from typing import Any, Dict, Generator, Iterator, NamedTuple, Optional
 
 from botocore.exceptions import (
     HTTPClientError,
@@ -68,8 +67,7 @@ BROKEN = (
 )
 
 
-@dataclass(frozen=True)
-class ModelObject:
+class ModelObject(NamedTuple):
     """Where the object lies, and, if only that one will do, its version and its bucket's owner."""
 
     bucket: str

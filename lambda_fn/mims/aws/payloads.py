@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from mims import Payload
 from mims.aws.events import MODEL_NAME, Request, split_s3_uri
@@ -18,8 +17,7 @@ _ARCHIVE_ENDINGS = (".tar.gz", ".tgz")
 _MAX_KEY_BYTES = 1024
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(NamedTuple):
     """Where payloads go, and whose the buckets must be; empty where nothing is said of it."""
 
     bucket: str = ""
@@ -29,8 +27,7 @@ class Destination:
     model_owner: str = ""
 
 
-@dataclass(frozen=True)
-class PayloadObject:
+class PayloadObject(NamedTuple):
     """Where a payload goes, its bucket's owner and the key it is encrypted with."""
 
     bucket: str
@@ -45,16 +42,14 @@ class PayloadObject:
         return {name: value for name, value in named.items() if value}
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What a payload was made from: the model's ETag, the digest of settings and generator."""
 
     model_etag: str
     settings_sha256: str
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A payload as it lies in S3."""
 
     etag: str
