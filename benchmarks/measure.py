@@ -43,13 +43,20 @@ class Bench:
     def take(self, ways: Sequence[str], key: str) -> dict[str, Taken]:
         """Measure these ways to read one archive, in turns."""
         print(f"  {key}: {', '.join(ways)}", file=sys.stderr)
-        measured: dict[str, list[Measured]] = {way: [] for way in ways}
         for _ in range(self.repeats):
             for way in ways:
                 taken = Measured(**self._try(way, key))
-                measured[way].append(taken)
                 self.trials.append({"way": way, "key": key, **taken._asdict()})
-        return {way: Taken(*map(median, zip(*taken))) for way, taken in measured.items()}
+        return {way: self.taken(way, key) for way in ways}
+
+    def taken(self, way: str, key: str) -> Taken:
+        """Return what this way to read that archive took, which has been measured."""
+        trials = [
+            [trial[figure] for figure in Measured._fields]
+            for trial in self.trials
+            if (trial["way"], trial.get("key")) == (way, key)
+        ]
+        return Taken(*map(median, zip(*trials)))
 
     def take_modules(self, commands: Sequence[Sequence[str]]) -> list[Any]:
         """Run these modules of the benchmarks in turns, and return what each printed, in lists."""

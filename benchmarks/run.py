@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.archives import FULL, QUICK, make_archives
 from benchmarks.costs import cost_table, measure_costs
 from benchmarks.measure import ROOT, Bench
-from benchmarks.rows import Row, measure_rows
+from benchmarks.rows import Row, measure_rows, seconds_table
 from benchmarks.server import make_certificate, serving
 
 _MARKS = {True: "✓", False: "✗", None: ""}
@@ -46,7 +46,7 @@ def main() -> None:
     machine = describe_machine()
     print(f"{folder.name}, median of {bench.repeats}, {time.monotonic() - started:.0f} s")
     print(", ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")
-    print(table(rows), cost_table(costs, folder), sep="\n\n")
+    print(table(rows), seconds_table(bench), cost_table(costs, folder), sep="\n\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(
         json.dumps(

@@ -2,7 +2,7 @@
 
 A gzip stream may have several members, and padding or garbage after the last; what does not begin
 like gzip passes through as it is (a plain tar under the name of a compressed one). Each call of
-the inflate engine gets at most 256 KiB and gives at most 256 KiB, so a bomb costs time, not memory.
+the inflate engine gets at most 512 KiB and gives at most 256 KiB, so a bomb costs time, not memory.
 
 The engine is isal where it is installed and the chunks can be iterated a second time, else zlib.
 A failing inflate call gives back nothing, not even the bytes before the damage, and isal cannot be
@@ -33,6 +33,7 @@ _GZIP_WBITS = 31  # zlib: a gzip header and trailer, checked
 # Headers that isal reads right: no optional part, or a file's name. A name with a comment it takes
 # for data where they are split between two calls, and what is reserved it does not refuse.
 _PLAIN_HEADERS = (_GZIP_MAGIC + b"\x08\x00", _GZIP_MAGIC + b"\x08\x08")
+_ISAL_PIECE = 512 * 1024
 # zlib copies the rest of its input after each call that fills the output: small slices make the
 # copies small.
 _ZLIB_PIECE = 64 * 1024
@@ -191,7 +192,7 @@ def _isal_inflate(source: _Source) -> Iterator[bytes]:
         raise igzip_lib.IsalError("a header that zlib must judge")
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     while not inflater.eof:
-        piece = source.take(MAX_PIECE) if inflater.needs_input else b""
+        piece = source.take(_ISAL_PIECE) if inflater.needs_input else b""
         chunk = inflater.decompress(piece, MAX_PIECE)
         if chunk:
             yield chunk

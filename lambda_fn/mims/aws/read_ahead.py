@@ -6,7 +6,7 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import Callable, Generator, Optional, Tuple
 
-DEPTH = 8
+DEPTH = 4
 
 # A chunk, the end (None), or what the reading raised.
 _Item = Tuple[Optional[bytes], Optional[BaseException]]
