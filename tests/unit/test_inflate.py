@@ -264,7 +264,9 @@ def test_each_piece_of_a_bomb_has_at_most_256_kib_and_memory_stays_flat(again: b
 
 
 @pytest.mark.usefixtures("engine")
-def test_no_piece_is_larger_than_512_kib_going_in_and_256_kib_coming_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_piece_is_larger_than_512_kib_going_in_and_256_coming_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     taken: List[int] = []
     take = inflate._Source.take
 
