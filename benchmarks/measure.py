@@ -1,4 +1,4 @@
-"""Measurements in fresh processes, in turns: what each takes is the median of its trials."""
+"""Measurements in fresh processes, in turns; seconds and ratios are medians of their trials."""
 
 from __future__ import annotations
 
@@ -51,12 +51,16 @@ class Bench:
 
     def taken(self, way: str, key: str) -> Taken:
         """Return what this way to read that archive took, which has been measured."""
-        trials = [
-            [trial[figure] for figure in Measured._fields]
-            for trial in self.trials
-            if (trial["way"], trial.get("key")) == (way, key)
-        ]
-        return Taken(*map(median, zip(*trials)))
+        return Taken(*map(median, zip(*self._trials_of(way, key))))
+
+    def ratio(self, way: str, other: str, key: str) -> float:
+        """Return how many times the wall seconds of another way this one took on that archive.
+
+        That is the median of the turns' ratios: a processor that others slow down for a while slows
+        down both ways of a turn.
+        """
+        turns = zip(self._trials_of(way, key), self._trials_of(other, key))
+        return median(ours.wall / others.wall for ours, others in turns)
 
     def take_modules(self, commands: Sequence[Sequence[str]]) -> list[Any]:
         """Run these modules of the benchmarks in turns, and return what each printed, in lists."""
@@ -70,6 +74,13 @@ class Bench:
                     results.append(result)
                     self.trials.append({"way": name, "printed": result})
         return printed
+
+    def _trials_of(self, way: str, key: str) -> list[Measured]:
+        return [
+            Measured(*(trial[figure] for figure in Measured._fields))
+            for trial in self.trials
+            if (trial["way"], trial.get("key")) == (way, key)
+        ]
 
     def _try(self, way: str, key: str) -> Any:
         command = ["benchmarks.trial", way, key, "--folder", str(self.folder)]
