@@ -39,7 +39,7 @@ class Size(NamedTuple):
 
 
 FULL = Size(1024, 100_000)
-QUICK = Size(128, 12_000)
+QUICK = Size(128, 6_000)
 
 
 class Part(NamedTuple):
