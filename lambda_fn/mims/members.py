@@ -118,8 +118,7 @@ class Walk:
 
     def _pass_ordinary_files(self, ending: bytes) -> None:
         """Pass over files, up to the first header that needs a closer look, or is not whole yet."""
-        passed = -1
-        while passed:
+        while True:
             passed, behind = headers.pass_ordinary_files(
                 self._chunk,
                 self._at,
@@ -127,6 +126,8 @@ class Walk:
                 self._limits.archive_bytes - self._passed,
                 ending,
             )
+            if not passed:
+                return
             self.count += passed
             self._skip(behind - self._at)
 
