@@ -14,11 +14,10 @@ from collections.abc import Callable
 from statistics import median
 
 from mims import generate_from
-from mims.archive import Member
-from mims.fields import derive_fields
-from mims.hyperparameters import parse_hyperparameters
-from mims.payload_files import generate_sample_payload
-from mims.samples import make_samples
+from mims.inputs.field_lists import derive_fields
+from mims.inputs.hyperparameters import Member, parse_hyperparameters
+from mims.payload.files import generate_sample_payload
+from mims.sampling import make_samples
 from mims.settings import read_settings
 
 from benchmarks.archives import hyperparameters

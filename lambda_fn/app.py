@@ -11,7 +11,7 @@ from mims.aws.answers import answer
 from mims.aws.events import Request
 from mims.aws.payloads import read_destination
 from mims.aws.reconcile import reconcile, skipped
-from mims.aws.report import flush, logger, report_failure, report_result
+from mims.aws.telemetry import flush, logger, report_failure, report_result
 from mims.settings import read_settings
 
 # What is left of the function's time for its last words, once the deadline is reached.

@@ -29,16 +29,6 @@ if _HERE not in sys.path:
     sys.path.insert(0, _HERE)
 
 from mims import generate_from  # noqa: E402
-from mims.archive import (  # noqa: E402
-    FILE_NAME,
-    Member,
-    extract_hyperparameters,
-    nested_rank,
-    nested_warning,
-    not_found,
-    too_large_hyperparameters,
-)
-from mims.check import check_payload_archive  # noqa: E402
 from mims.errors import (  # noqa: E402
     AccessDeniedError,
     CorruptArchiveError,
@@ -50,9 +40,21 @@ from mims.errors import (  # noqa: E402
     StorageError,
     shown,
 )
-from mims.members import Limits  # noqa: E402
-from mims.payload_members import MAX_ARCHIVE_BYTES  # noqa: E402
-from mims.payload_report import describe_report  # noqa: E402
+from mims.inputs.hyperparameters import FILE_NAME, Member  # noqa: E402
+from mims.inputs.search import (  # noqa: E402
+    extract_hyperparameters,
+    nested_rank,
+    nested_warning,
+    not_found,
+    too_large_hyperparameters,
+)
+from mims.limits import (  # noqa: E402
+    PAYLOAD_ARCHIVE_BYTES,
+    SHOWN_NAMES,
+    Limits,
+)
+from mims.payload.check import check_payload_archive  # noqa: E402
+from mims.payload.report import describe_report  # noqa: E402
 from mims.settings import read_settings  # noqa: E402
 
 # The contract's paths, which SageMaker Processing mounts.
@@ -67,7 +69,6 @@ ARCHIVE_NAME = "model.tar.gz"
 PAYLOAD_NAME = "payload.tar.gz"
 _CHUNK = 256 * 1024
 _PROGRESS_SECONDS = 10.0
-_NAMES_IN_MESSAGES = 20
 
 
 def main(
@@ -153,7 +154,7 @@ def _check(path: str) -> int:
     try:
         try:
             with open(path, "rb") as file:
-                archive = file.read(MAX_ARCHIVE_BYTES + 1)
+                archive = file.read(PAYLOAD_ARCHIVE_BYTES + 1)
         except OSError as error:
             raise InvalidRequestError(
                 f"'{shown(path)}' cannot be read ({error.strerror}). Name a {PAYLOAD_NAME}."
@@ -264,7 +265,7 @@ def _loose_member(path: str, model: str, limits: Limits) -> Member:
 def _nothing(model: str) -> PayloadError:
     names = list(_files(model))
     if names:
-        return not_found(len(names), names[:_NAMES_IN_MESSAGES])
+        return not_found(len(names), names[:SHOWN_NAMES])
     return ModelNotFoundError(
         f"There is no model at '{shown(model)}': no file, and no folder with files. Name a "
         f"{ARCHIVE_NAME}, or a folder that holds one or a {FILE_NAME}, with --model."

@@ -160,8 +160,9 @@ class LocalFunction:
             result, error = invocation.outcome.get(timeout=timeout)
         except queue.Empty:
             self.kill()
-            result, error = None, runtime_error(
-                "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"
+            result, error = (
+                None,
+                runtime_error("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"),
             )
         finally:
             self.current = None

@@ -184,8 +184,8 @@ def shown_content(content: bytes) -> str:
 def report(payload: bytes) -> str:
     """What `mims_payload.py --check` prints of the payload."""
     sys.path.insert(0, str(ROOT / "lambda_fn"))
-    from mims.check import check_payload_archive
-    from mims.payload_report import describe_report
+    from mims.payload.check import check_payload_archive
+    from mims.payload.report import describe_report
 
     return describe_report(check_payload_archive(payload))
 

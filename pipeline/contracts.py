@@ -41,7 +41,7 @@ MIMS_PAYLOAD_CONTRACT = ScriptContract(
         "PAYLOAD_LAYOUT": "contract",
         "SAMPLE_COUNT": "1",
         "REALISTIC_VALUES": "false",
-        "MAX_HYPERPARAMETERS_BYTES": "16777216",
+        "MAX_HYPERPARAMETERS_BYTES": "4194304",
         "MAX_ARCHIVE_BYTES": "1099511627776",
         "MAX_MEMBERS": "1000000",
     },

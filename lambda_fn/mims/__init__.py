@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Tuple
 
-from mims.archive import Member, extract_hyperparameters
-from mims.bundle import create_payload_archive, describe, wire_types
-from mims.content_types import ContentType
-from mims.fields import derive_fields
-from mims.hyperparameters import parse_hyperparameters
-from mims.payload_files import SERVERLESS_LIMIT, PayloadFile, generate_sample_payload
-from mims.samples import make_samples
+from mims.formats.content_types import ContentType, wire_types
+from mims.inputs.field_lists import derive_fields
+from mims.inputs.hyperparameters import Member, parse_hyperparameters
+from mims.inputs.search import extract_hyperparameters
+from mims.limits import SERVERLESS_BYTES
+from mims.payload.archive import create_payload_archive
+from mims.payload.files import PayloadFile, generate_sample_payload
+from mims.payload.metadata import describe
+from mims.sampling import make_samples
 from mims.settings import CONTRACT, Settings
 
 
@@ -75,8 +77,8 @@ def _measured(files: Iterable[PayloadFile], sizes: Dict[ContentType, int]) -> It
 def _size_warnings(sizes: Dict[ContentType, int]) -> List[str]:
     return [
         f"The payload file of {content_type} has {size:,} bytes, more than the "
-        f"{SERVERLESS_LIMIT:,} that a serverless endpoint takes. For one, lower SAMPLE_COUNT "
+        f"{SERVERLESS_BYTES:,} that a serverless endpoint takes. For one, lower SAMPLE_COUNT "
         "(sample_count)."
         for content_type, size in sizes.items()
-        if size > SERVERLESS_LIMIT
+        if size > SERVERLESS_BYTES
     ]

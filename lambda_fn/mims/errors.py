@@ -6,7 +6,7 @@ metrics. Each class says whether it is permanent (trying again cannot help) or t
 
 from __future__ import annotations
 
-_NAME_LIMIT = 200
+from mims.limits import SHOWN_CHARACTERS
 
 
 class PayloadError(Exception):
@@ -87,5 +87,5 @@ def shown(value: object) -> str:
         text = str(value)
     except (RecursionError, ValueError):  # nested, or an integer, beyond what str() takes
         return "…"
-    escaped = repr(text[: _NAME_LIMIT + 1])[1:-1]
-    return escaped if len(escaped) <= _NAME_LIMIT else escaped[: _NAME_LIMIT - 1] + "…"
+    escaped = repr(text[: SHOWN_CHARACTERS + 1])[1:-1]
+    return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"

@@ -1,188 +1,91 @@
-"""Hyperparameters → the model's input fields."""
+"""The model's input fields: name, type and shape; and every way in which a type is written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Set, Tuple
+import re
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-from mims.errors import InvalidHyperparametersError, NoInputFieldsError, shown
-from mims.hyperparameters import decode, decode_text
-from mims.values import is_unicode
+NUMERIC, INTEGER, BOOLEAN = "numeric", "integer", "boolean"
+CATEGORICAL, TEXT, DATETIME = "categorical", "text", "datetime"
+TYPES = (NUMERIC, INTEGER, BOOLEAN, CATEGORICAL, TEXT, DATETIME)
 
-NUMERIC, CATEGORICAL, TEXT = "numeric", "categorical", "text"
-
-_TYPES = {
-    **dict.fromkeys(
-        [
-            "numeric",
-            "number",
-            "float",
-            "float32",
-            "float64",
-            "double",
-            "int",
-            "integer",
-            "long",
-            "int32",
-            "int64",
-            "bool",
-            "boolean",
-            "decimal",
-        ],
-        NUMERIC,
+# Each type, as pandas, Spark, SQL, MLflow, JSON Schema and people write it, in lower case.
+_SPELLINGS = {
+    NUMERIC: "numeric number float float16 float32 float64 double real decimal half",
+    INTEGER: (
+        "int integer long short byte int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
+        "bigint smallint tinyint"
     ),
-    **dict.fromkeys(["categorical", "category", "enum"], CATEGORICAL),
-    **dict.fromkeys(["text", "string", "str", "object", "varchar"], TEXT),
+    BOOLEAN: "bool boolean",
+    CATEGORICAL: "categorical category enum factor",
+    TEXT: "text string str object varchar char binary bytes",
+    DATETIME: "datetime timestamp datetime64 date",
 }
-_LIST_KEYS = ("tab_field_list", "cat_field_list")
-_TEXT_NAME_KEYS = ("text_name", "primary_text_name", "secondary_text_name")
+_TYPE_OF: Dict[str, str] = {
+    spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings.split()
+}
+_ARRAYS = ("array", "list", "vector", "tensor")
+# What may follow a type's name: a unit, a precision, a length: `datetime64[ns]`, `decimal(10,2)`.
+_SUFFIX = re.compile(r"\s*(\[[^\]]*\]|\([^)]*\))\s*\Z")
 
 
-@dataclass(frozen=True)
-class Field:
-    """One model input.
+class Field(NamedTuple):
+    """One model input. (A tuple: a model may have a hundred thousand.)
 
-    `example` is the value that `field_info` gives it, `categories` the values that `field_info`
-    says it takes, both as they stand there.
+    Attributes
+    ----------
+    name, type
+        The type is one of `TYPES`.
+    shape
+        Of one sample, without the batch dimension; empty for a single value.
+    datatype
+        As the model says it, in the words of the Open Inference Protocol (`FP32`, `INT64`); empty
+        where it says none.
+    example
+        The value that `field_info` gives it, as it stands there.
+    categories
+        The values that it takes, as its source gives them; of a model that takes codes, `(0,)`.
+    date_only
+        Of a datetime: a day without a time.
     """
 
     name: str
     type: str
+    shape: Tuple[int, ...] = ()
+    datatype: str = ""
     example: Any = None
     categories: Tuple[Any, ...] = ()
+    date_only: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many values a sample has for the field: the product of its shape."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
 
 
-class Fields(NamedTuple):
-    """The fields in the order of the model's inputs, and what a reader should know of them."""
+class WrittenType(NamedTuple):
+    """A type as it was written: `is_array` says that it needs a shape."""
 
-    fields: Tuple[Field, ...]
-    warnings: Tuple[str, ...]
+    type: str
+    is_array: bool = False
+    date_only: bool = False
 
 
-def derive_fields(hyperparameters: Mapping[str, Any]) -> Fields:
-    """Return the input fields that the hyperparameters name.
+def parse_type(written: Any) -> Optional[WrittenType]:
+    """Return the type that a text spells; `None` where it spells none.
 
-    They are taken from the first of `field_info`; `tab_field_list` and `cat_field_list`, with the
-    raw text fields; `full_field_list`. Label, id and task labels are left out.
-
-    Raises
-    ------
-    InvalidHyperparametersError
-        A key holds something else than the list, names or objects that it should.
-    NoInputFieldsError
-        No field is left.
+    >>> parse_type("datetime64[ns]"), parse_type("IntegerType").type, parse_type("Int64").type
+    (WrittenType(type='datetime', is_array=False, date_only=False), 'integer', 'integer')
     """
-    warnings: List[str] = []
-    field_info = decode(hyperparameters.get("field_info"))
-    if field_info is not None:
-        fields = _described(field_info, warnings)
-    elif any(decode(hyperparameters.get(key)) is not None for key in _LIST_KEYS):
-        fields = _listed(hyperparameters)
-    else:
-        names = _names(hyperparameters, "full_field_list")
-        if names:
-            warnings.append(
-                "The hyperparameters hold full_field_list alone: every field in it counts as text. "
-                "Have the training job write tab_field_list and cat_field_list, or field_info."
-            )
-        fields = [Field(name, TEXT) for name in names or ()]
-    excluded = _excluded(hyperparameters)
-    kept: Dict[str, Field] = {}
-    for field in fields:
-        if field.name not in excluded:
-            kept.setdefault(field.name, field)
-    if not kept:
-        raise NoInputFieldsError(
-            "The hyperparameters name no input field. Have the training job write field_info, "
-            "tab_field_list and cat_field_list, or full_field_list, with other names than "
-            "label_name, id_name and task_label_names."
-        )
-    for name in kept:
-        if not is_unicode(name):
-            raise InvalidHyperparametersError(
-                f"The field name '{shown(name)}' is no valid Unicode (it holds half of a surrogate "
-                "pair). Rename the field."
-            )
-    return Fields(tuple(kept.values()), tuple(warnings))
-
-
-def _described(field_info: Any, warnings: List[str]) -> List[Field]:
-    """Return the fields of a `field_info`, an object name → type or a list of objects."""
-    if isinstance(field_info, dict):
-        entries = [{"name": name, "type": kind} for name, kind in field_info.items()]
-    elif isinstance(field_info, list):
-        entries = field_info
-    else:
-        _invalid("field_info", "is neither an object nor a list")
-    fields = []
-    for number, encoded in enumerate(entries):
-        entry = decode(encoded)
-        key = f"field_info[{number}]"
-        if not isinstance(entry, dict):
-            _invalid(key, "is no object")
-        name = _name(entry.get("name"), f"{key}.name")
-        kind = entry.get("type")
-        field_type = _TYPES.get(kind.strip().lower()) if isinstance(kind, str) else None
-        if field_type is None:
-            field_type = TEXT
-            warnings.append(f"The type of field '{shown(name)}' is not known: it counts as text.")
-        example = entry.get("example")
-        categories = decode(entry.get("categories"))
-        if categories is not None and not isinstance(categories, list):
-            _invalid(f"{key}.categories", "is no list")
-        fields.append(
-            Field(
-                name,
-                field_type,
-                entry.get("default") if example is None else example,
-                tuple(categories or ()),
-            )
-        )
-    return fields
-
-
-def _listed(hyperparameters: Mapping[str, Any]) -> List[Field]:
-    """Return the fields of the numeric and the categorical list, with the raw text fields."""
-    numeric, categorical = (_names(hyperparameters, key) or [] for key in _LIST_KEYS)
-    text = [
-        _name(value, key)
-        for key in _TEXT_NAME_KEYS
-        for value in (decode_text(hyperparameters.get(key)),)
-        if value is not None
-    ]
-    fields = [Field(name, NUMERIC) for name in numeric]
-    fields += [Field(name, TEXT if name in text else CATEGORICAL) for name in categorical]
-    # Where the text is put together from source fields, its own name is no input.
-    if decode(hyperparameters.get("text_source_fields")) is None:
-        fields += [Field(name, TEXT) for name in text]
-    return fields
-
-
-def _excluded(hyperparameters: Mapping[str, Any]) -> Set[str]:
-    excluded = set(_names(hyperparameters, "task_label_names") or ())
-    for key, default in (("label_name", "label"), ("id_name", "id")):
-        value = decode_text(hyperparameters.get(key))
-        excluded.add(default if value is None else _name(value, key))
-    return excluded
-
-
-def _names(hyperparameters: Mapping[str, Any], key: str) -> Optional[List[str]]:
-    names = decode(hyperparameters.get(key))
-    if names is None:
+    if not isinstance(written, str) or len(written) > 100:
         return None
-    if not isinstance(names, list):
-        _invalid(key, "is no list")
-    return [_name(name, f"{key}[{number}]") for number, name in enumerate(names)]
-
-
-def _name(value: Any, key: str) -> str:
-    if not isinstance(value, str) or not value:
-        _invalid(key, "is no non-empty string")
-    return value
-
-
-def _invalid(key: str, what: str) -> NoReturn:
-    raise InvalidHyperparametersError(
-        f"The hyperparameter {key} {what}. Have the training job write it as a list of names "
-        "(field_info: an object name → type, or a list of objects with name and type)."
-    )
+    word = _SUFFIX.sub("", written.strip().lower())
+    if word.endswith("type") and word != "type":  # Spark: IntegerType, StringType
+        word = word[: -len("type")]
+    if word in _ARRAYS:
+        return WrittenType(NUMERIC, is_array=True)
+    name = _TYPE_OF.get(word)
+    return None if name is None else WrittenType(name, date_only=word == "date")

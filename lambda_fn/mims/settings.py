@@ -11,13 +11,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Dict, Mapping, NoReturn, Tuple
 
-from mims.content_types import ContentType, parse_content_types
 from mims.errors import InvalidSettingsError, shown
-from mims.members import Limits
+from mims.formats.content_types import ContentType, parse_content_types
+from mims.limits import SAMPLES, Limits
 from mims.values import is_unicode, number, text
 
 CONTRACT, FLAT = "contract", "flat"
-MAX_SAMPLES = 10_000
 _SPECIAL_FIELD = "SPECIAL_FIELD_"
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _LIMITS = {
@@ -171,8 +170,8 @@ def _layout(value: Any, setting: str) -> str:
 
 def _sample_count(value: Any, setting: str) -> int:
     count = _positive(value, setting)
-    if count > MAX_SAMPLES:
-        _bad(setting, value, f"a whole number from 1 to {MAX_SAMPLES:,}")
+    if count > SAMPLES:
+        _bad(setting, value, f"a whole number from 1 to {SAMPLES:,}")
     return count
 
 

@@ -12,8 +12,8 @@ from typing import Any, Dict, List, Mapping
 
 import pytest
 from mims import Payload, generate, generate_from
-from mims.archive import Member
-from mims.check import check_payload_archive
+from mims.inputs.hyperparameters import Member
+from mims.payload.check import check_payload_archive
 from mims.settings import read_settings
 
 Settings = Mapping[str, str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from mims.check import check_payload_archive
 from mims.errors import InvalidSettingsError, PayloadTooLargeError
+from mims.payload.check import check_payload_archive
 
 from tests.endpoints.recipes import RECIPES, Json, body, fields, files, payload, payload_from
 

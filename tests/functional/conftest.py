@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.session import Session, get_session
 from hypothesis import Phase, settings
-from mims.aws import report
 from mims.aws import s3 as s3_calls
+from mims.aws import telemetry
 from moto import mock_aws
 from moto.backends import get_backend
 
@@ -166,6 +166,6 @@ def function(
     s3: S3Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Function:
     written = io.StringIO()
-    monkeypatch.setattr(report.logger.registered_handler, "stream", written)
-    report.metrics.clear_metrics()
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", written)
+    telemetry.metrics.clear_metrics()
     return Function(written, lambda: capsys.readouterr().out)

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 from mims import Payload
 from mims.aws import models, reconcile
-from mims.bundle import VERSION
 from mims.errors import ModelChangingError, StorageError
 from mims.settings import Settings
+from mims.version import VERSION
 
 from tests.functional.memory_s3 import MemoryS3, StoredObject
 from tests.functional.stepped_runs import BUCKET, MODEL, PAYLOAD, Crashed, Fate, SteppedRun

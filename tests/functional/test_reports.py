@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Dict, List, Set
 
 import pytest
-from mims.aws.report import NAMESPACE, SERVICE
+from mims.aws.telemetry import NAMESPACE, SERVICE
 from mims.errors import AccessDeniedError, CorruptArchiveError, InvalidHyperparametersError
 
 from tests.functional.conftest import Context, Function, Refuse

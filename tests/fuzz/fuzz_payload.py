@@ -10,9 +10,9 @@ from tests.fuzz.running import SEEDS, mapping, run, value
 
 with atheris.instrument_imports(include=["mims"]):
     from mims import generate_from
-    from mims.archive import Member
-    from mims.check import check_payload_archive
     from mims.errors import PayloadError
+    from mims.inputs.hyperparameters import Member
+    from mims.payload.check import check_payload_archive
     from mims.settings import read_settings
 
 _NAMES = ("age", "a.b", "a_b", "label", "id", "ünï", "name")

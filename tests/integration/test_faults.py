@@ -131,9 +131,7 @@ def test_without_a_fault_a_member_that_comes_first_takes_four_requests(
     upload(
         s3,
         key,
-        model_archive(
-            ("hyperparameters.json", hyperparameters("x")), ("model.bin", weights(SIZE))
-        ),
+        model_archive(("hyperparameters.json", hyperparameters("x")), ("model.bin", weights(SIZE))),
     )
 
     answer = send(function, key)

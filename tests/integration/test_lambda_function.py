@@ -62,7 +62,9 @@ def test_an_upload_gives_the_payload_that_a_processing_job_gives(
     assert answer.error is None
     assert answer.result["status"] == "created"
     assert answer.result["model_etag"] == uploaded["ETag"]
-    assert answer.result["payload_s3_uri"] == f"s3://{BUCKET}/{folder}/output/payload/payload.tar.gz"
+    assert (
+        answer.result["payload_s3_uri"] == f"s3://{BUCKET}/{folder}/output/payload/payload.tar.gz"
+    )
     payload = read(s3, answer.result)
     assert set(payload_files(payload)) == {
         "application_json/sample_payload.json",
@@ -220,12 +222,8 @@ def test_four_runtimes_at_once_agree_on_one_payload(
     key = f"{folder}/model.tar.gz"
     s3.put_object(Bucket=BUCKET, Key=key, Body=large_model("x"))
     with ExitStack() as stack, ThreadPoolExecutor(4) as threads:
-        functions = [
-            stack.enter_context(LocalFunction(s3_server.environment())) for _ in range(4)
-        ]
-        answers = list(
-            threads.map(lambda each: each.invoke(notification(BUCKET, key)), functions)
-        )
+        functions = [stack.enter_context(LocalFunction(s3_server.environment())) for _ in range(4)]
+        answers = list(threads.map(lambda each: each.invoke(notification(BUCKET, key)), functions))
 
     assert [answer.error for answer in answers] == [None] * 4
     results = [answer.result["results"][0] for answer in answers]

@@ -76,9 +76,7 @@ def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def read_through(
-    proxy: FaultProxy, key: str, read_timeout: float = 30, **parameters: str
-) -> bytes:
+def read_through(proxy: FaultProxy, key: str, read_timeout: float = 30, **parameters: str) -> bytes:
     client = proxy.upstream.client(
         proxy.endpoint_url, retries={"total_max_attempts": 1}, read_timeout=read_timeout
     )

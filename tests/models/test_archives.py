@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
 import pytest
-from mims.archive import extract_hyperparameters
-from mims.fields import derive_fields
-from mims.hyperparameters import parse_hyperparameters
+from mims.inputs.field_lists import derive_fields
+from mims.inputs.hyperparameters import parse_hyperparameters
+from mims.inputs.search import extract_hyperparameters
 
 HERE = Path(__file__).resolve().parent
 NAMES = ["lightgbm", "pytorch", "sklearn", "xgboost"]

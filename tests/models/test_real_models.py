@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any, Dict, List
 
 import pytest
-from mims.archive import extract_hyperparameters
-from mims.fields import derive_fields
-from mims.hyperparameters import parse_hyperparameters
+from mims.inputs.field_lists import derive_fields
+from mims.inputs.hyperparameters import parse_hyperparameters
+from mims.inputs.search import extract_hyperparameters
 
 pytestmark = pytest.mark.models
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mims import inflate
+from mims.archive import inflate
 
 
 @pytest.fixture(params=["isal", "zlib"])

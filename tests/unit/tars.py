@@ -7,8 +7,9 @@ import random
 import struct
 from typing import Iterator, List, Optional
 
-from mims.archive import Member, extract_hyperparameters
-from mims.members import Limits
+from mims.inputs.hyperparameters import Member
+from mims.inputs.search import extract_hyperparameters
+from mims.limits import Limits
 
 NAME = "hyperparameters.json"
 GOOD = b'{"tab_field_list": ["age"]}'

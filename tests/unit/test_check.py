@@ -19,15 +19,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mims import generate_from
-from mims.archive import Member
-from mims.check import check_payload_archive
 from mims.errors import (
     ArchiveLimitError,
     CorruptArchiveError,
     PayloadError,
     PayloadTooLargeError,
 )
-from mims.payload_report import describe_report
+from mims.inputs.hyperparameters import Member
+from mims.payload.check import check_payload_archive
+from mims.payload.report import describe_report
 from mims.settings import read_settings
 
 HYPERPARAMETERS = {

@@ -7,7 +7,8 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 from mims.errors import InvalidHyperparametersError, NoInputFieldsError
-from mims.fields import Field, derive_fields
+from mims.fields import Field
+from mims.inputs.field_lists import derive_fields
 
 NUMERIC = "numeric number float float32 float64 double int integer long int32 int64 bool boolean"
 KINDS = {
@@ -88,7 +89,7 @@ def test_types_in_any_case(entry: Tuple[str, str]) -> None:
         assert derived.warnings == ()
 
 
-@pytest.mark.parametrize("kind", ["tensor", "", None, 7, ["int"]])
+@pytest.mark.parametrize("kind", ["blob", "", None, 7, ["int"]])
 def test_an_unknown_type_is_text_with_a_warning(kind: Any) -> None:
     derived = derive_fields({"field_info": [{"name": "a", "type": kind}]})
     assert derived.fields == (Field("a", "text"),)
@@ -105,7 +106,7 @@ def test_values_in_field_info_are_kept_as_they_are() -> None:
     encoded_lists = {**entry, "categories": json.dumps(["x", 1])}
     for info in ([entry], [json.dumps(entry)], [encoded_lists], json.dumps([json.dumps(entry)])):
         field = derive_fields({"field_info": info}).fields[0]
-        assert field == Field("a", "categorical", "d", ("x", 1))
+        assert field == Field("a", "categorical", example="d", categories=("x", 1))
     assert derive_fields({"field_info": [{**entry, "example": 0}]}).fields[0].example == 0
 
 

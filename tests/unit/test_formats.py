@@ -12,11 +12,12 @@ from typing import Any, Dict, List
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mims.content_types import ContentType, parse_content_types
 from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
 from mims.fields import Field
-from mims.formats import read_body
-from mims.payload_files import REQUEST_LIMIT, encode, generate_sample_payload
+from mims.formats.bodies import read_body
+from mims.formats.content_types import ContentType, parse_content_types
+from mims.limits import REQUEST_BYTES
+from mims.payload.files import encode, generate_sample_payload
 from mims.samples import Samples
 from mims.settings import Settings
 
@@ -202,8 +203,8 @@ def test_a_file_at_the_limit_of_a_request_and_one_byte_over(content_type: str) -
         samples = Samples((CITY,), ((text,),), ("default",), 1)
         return len(encode(samples, of_type(content_type)))
 
-    room = REQUEST_LIMIT - size("x") + 1
-    assert size("x" * room) == REQUEST_LIMIT == 6_291_456
+    room = REQUEST_BYTES - size("x") + 1
+    assert size("x" * room) == REQUEST_BYTES == 6_291_456
     with pytest.raises(PayloadTooLargeError, match="SAMPLE_COUNT"):
         size("x" * (room + 1))
 
@@ -217,10 +218,10 @@ def test_a_body_over_the_limit_is_given_up_before_it_is_whole() -> None:
 def test_a_body_that_does_not_give_back_its_samples_is_never_delivered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from mims import formats
+    from mims.formats import bodies
 
-    broken = formats.FORMATS["text/csv"]._replace(write=lambda *_: iter([b"age,city\n7.0,Oslo"]))
-    monkeypatch.setitem(formats.FORMATS, "text/csv", broken)
+    broken = bodies.FORMATS["text/csv"]._replace(write=lambda *_: iter([b"age,city\n7.0,Oslo"]))
+    monkeypatch.setitem(bodies.FORMATS, "text/csv", broken)
     with pytest.raises(PayloadError, match="defect"):
         encode(ONE, of_type("text/csv"))
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mims.archive import Member
 from mims.errors import InvalidHyperparametersError
-from mims.hyperparameters import decode, decode_text, parse_hyperparameters
+from mims.inputs.hyperparameters import Member, decode, decode_text, parse_hyperparameters
 
 
 def parse(content: bytes) -> Any:

@@ -16,10 +16,11 @@ from typing import Dict, Iterator, List, Union
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mims import inflate
-from mims.archive import Member, extract_hyperparameters
+from mims.archive import inflate
+from mims.archive.inflate import MAX_PIECE, TarStream, looks_like
 from mims.errors import CorruptArchiveError, HyperparametersNotFoundError, PayloadError
-from mims.inflate import MAX_PIECE, TarStream, looks_like
+from mims.inputs.hyperparameters import Member
+from mims.inputs.search import extract_hyperparameters
 
 from tests.unit.tars import (
     END,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Callable
 
 import pytest
-from mims.archive import extract_hyperparameters
 from mims.errors import ArchiveLimitError, CorruptArchiveError, HyperparametersNotFoundError
-from mims.members import Limits
+from mims.inputs.search import extract_hyperparameters
+from mims.limits import Limits
 
 from tests.unit.tars import (
     END,
@@ -30,7 +30,7 @@ MIB = 1024**2
 
 
 def test_the_defaults() -> None:
-    assert Limits() == Limits(16 * MIB, 1024**4, 1_000_000)
+    assert Limits() == Limits(4 * MIB, 1024**4, 1_000_000)
 
 
 def test_hyperparameters_at_the_limit_and_one_byte_over() -> None:

@@ -8,10 +8,12 @@ import tarfile
 from typing import List, Tuple, Union
 
 import pytest
-from mims.archive import Member, extract_hyperparameters
+from mims.archive.headers import BLOCK, parse_header, pass_ordinary_files
+from mims.archive.members import Walk
 from mims.errors import PayloadError
-from mims.headers import BLOCK, parse_header, pass_ordinary_files
-from mims.members import Limits, Walk
+from mims.inputs.hyperparameters import Member
+from mims.inputs.search import extract_hyperparameters
+from mims.limits import Limits
 
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 Outcome = Union[Member, Tuple[type, str]]

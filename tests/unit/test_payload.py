@@ -14,14 +14,14 @@ from typing import Any, Dict
 
 import pytest
 from mims import generate, generate_from
-from mims.archive import Member
 from mims.errors import (
     HyperparametersNotFoundError,
     InvalidHyperparametersError,
     PayloadError,
     shown,
 )
-from mims.payload_files import SERVERLESS_LIMIT
+from mims.inputs.hyperparameters import Member
+from mims.limits import SERVERLESS_BYTES
 from mims.settings import read_settings
 
 from tests.unit.tars import EPOCH_OF_TESTS, GOOD, NAME, gz, member
@@ -157,7 +157,7 @@ def test_the_archive_tells_nothing_of_who_made_it() -> None:
 def test_the_archive_is_the_same_whatever_the_order_of_the_environment_and_hashes() -> None:
     script = (
         "import json, os, sys, hashlib; sys.path.insert(0, 'lambda_fn');"
-        "from mims import generate_from; from mims.archive import Member;"
+        "from mims import generate_from; from mims.inputs.hyperparameters import Member;"
         "from mims.settings import read_settings;"
         "h, e = json.load(sys.stdin);"
         "m = Member('hyperparameters.json', json.dumps(h).encode(), 0);"
@@ -198,7 +198,7 @@ def test_a_nested_file_and_a_large_payload_leave_a_warning() -> None:
     payload = generate([gz(member(f"code/{NAME}"))], read_settings({}))
     assert f"'code/{NAME}'" in payload.warnings[0]
     assert list(payload.warnings) == json.loads(files(payload.archive)["metadata.json"])["warnings"]
-    long = {"DEFAULT_TEXT_VALUE": "x" * SERVERLESS_LIMIT}
+    long = {"DEFAULT_TEXT_VALUE": "x" * SERVERLESS_BYTES}
     settings = read_settings({**long, "CONTENT_TYPES": "text/csv; header=absent"})
     member_at_limit = Member(NAME, b'{"cat_field_list": ["a"]}', 0)
     assert generate_from(member_at_limit, settings).warnings == ()

@@ -7,7 +7,8 @@ from typing import Any, Dict, List, Mapping, Optional
 import pytest
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import Field
-from mims.samples import Samples, make_samples
+from mims.samples import Samples
+from mims.sampling import make_samples
 from mims.settings import read_settings
 
 AGE, CITY, NOTE = Field("age", "numeric"), Field("city", "categorical"), Field("note", "text")

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import pytest
 from mims.errors import InvalidSettingsError
-from mims.members import Limits
+from mims.limits import Limits
 from mims.settings import Settings, read_settings
 
 JSON_AND_CSV = "application/json,text/csv"

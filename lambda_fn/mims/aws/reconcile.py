@@ -11,12 +11,6 @@ import time
 from typing import Any, Dict, Optional
 
 from mims import Payload, generate_from
-from mims.archive import (
-    FILE_NAME,
-    Member,
-    extract_hyperparameters,
-    too_large_hyperparameters,
-)
 from mims.aws.events import Request
 from mims.aws.models import (
     Model,
@@ -36,9 +30,12 @@ from mims.aws.payloads import (
     put_payload,
 )
 from mims.aws.s3 import Run
-from mims.bundle import VERSION, wire_types
 from mims.errors import ModelChangingError, ModelNotFoundError, StorageError, shown
+from mims.formats.content_types import wire_types
+from mims.inputs.hyperparameters import FILE_NAME, Member
+from mims.inputs.search import extract_hyperparameters, too_large_hyperparameters
 from mims.settings import Settings
+from mims.version import VERSION
 
 ROUNDS = 5
 CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"

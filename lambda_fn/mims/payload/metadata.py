@@ -3,20 +3,73 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Sequence, Tuple
 
-from mims.bundle import METADATA, SCHEMA_VERSION, wire_types
-from mims.content_types import ContentType, parse_content_types
-from mims.errors import InvalidSettingsError, shown
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import CATEGORICAL, NUMERIC, TEXT
-from mims.payload_members import fail, require
-from mims.payload_report import ReportedField
-from mims.samples import DEFAULT, FIELD_DEFAULT, FIELD_INFO, SPECIAL_FIELD, TRAINING
-from mims.settings import MAX_SAMPLES
-from mims.values import is_unicode
+from mims.formats.content_types import ContentType, parse_content_types, wire_types
+from mims.inputs.hyperparameters import decode_text
+from mims.limits import SAMPLES
+from mims.payload.files import METADATA, PayloadFile
+from mims.payload.members import fail, require
+from mims.payload.report import ReportedField
+from mims.samples import DEFAULT, FIELD_DEFAULT, FIELD_INFO, SPECIAL_FIELD, TRAINING, Samples
+from mims.values import is_unicode, text
+from mims.version import GENERATOR, VERSION
 
+SCHEMA_VERSION = "1.0"
+
+_DESCRIBING = ("model_class", "pipeline_name", "pipeline_version", "model_objective")
 _TYPES = (NUMERIC, CATEGORICAL, TEXT)
 _SOURCES = (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO, TRAINING, DEFAULT)
+
+
+def describe(
+    files: Sequence[PayloadFile],
+    samples: Samples,
+    hyperparameters: Mapping[str, Any],
+    warnings: Sequence[str],
+) -> Dict[str, Any]:
+    """Return the content of `metadata.json`.
+
+    No location and no wall-clock time stands in it, and of the hyperparameters' values only those
+    that name the model.
+    """
+    metadata: Dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "generator": {"name": GENERATOR, "version": VERSION},
+        "content_types": wire_types(file.content_type for file in files),
+        "payloads": [
+            {
+                "path": file.path,
+                "content_type": file.content_type.media_type,
+                "parameters": dict(file.content_type.parameters),
+                "bytes": len(file.content),
+                "sha256": file.sha256,
+            }
+            for file in files
+        ],
+        "fields": [
+            {"name": field.name, "type": field.type, "source": source}
+            for field, source in zip(samples.fields, samples.sources)
+        ],
+        "input_variables": [
+            [field.name, "NUMERIC" if field.type == NUMERIC else "TEXT"] for field in samples.fields
+        ],
+        "sample_count": samples.count,
+        "warnings": list(warnings),
+    }
+    for key in _DESCRIBING:
+        value = decode_text(hyperparameters.get(key))
+        if text(value) is None:
+            continue
+        if isinstance(value, str) and not is_unicode(value):
+            raise InvalidHyperparametersError(
+                f"The hyperparameter {key} is no valid Unicode (it holds half of a surrogate "
+                "pair). Correct it in the training job."
+            )
+        metadata[key] = value
+    return metadata
 
 
 class ListedFile(NamedTuple):
@@ -70,8 +123,8 @@ def read_metadata(content: bytes) -> Metadata:
         )
         count = metadata["sample_count"]
         require(
-            type(count) is int and 1 <= count <= MAX_SAMPLES,
-            f"sample_count in {METADATA} is no number from 1 to {MAX_SAMPLES:,}",
+            type(count) is int and 1 <= count <= SAMPLES,
+            f"sample_count in {METADATA} is no number from 1 to {SAMPLES:,}",
         )
         warnings = metadata["warnings"]
         generator = [metadata["generator"]["name"], metadata["generator"]["version"]]

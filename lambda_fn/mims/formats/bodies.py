@@ -14,9 +14,9 @@ from array import array
 from ast import literal_eval
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from mims.content_types import ContentType
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
+from mims.formats.content_types import ContentType
 from mims.samples import Samples, Value
 from mims.values import number
 

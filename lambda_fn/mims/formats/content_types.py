@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, NamedTuple, NoReturn, Tuple
+from typing import Dict, Iterable, List, Mapping, NamedTuple, NoReturn, Tuple
 
 from mims.errors import InvalidSettingsError, shown
 
@@ -114,3 +114,8 @@ def _supported() -> str:
         choices = (f"; {name}={'|'.join(values)}" for name, values in parameters.items())
         described.append(media_type + "".join(choices))
     return ", ".join(described)
+
+
+def wire_types(content_types: Iterable[ContentType]) -> List[str]:
+    """Return the media types alone, as they go over the wire, each once."""
+    return list(dict.fromkeys(content_type.media_type for content_type in content_types))

@@ -6,25 +6,15 @@ somebody asks for them. Every declared size is judged before its bytes are read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Dict, Iterator, NamedTuple, NoReturn, Optional
 
-from mims import headers
+from mims.archive import headers
+from mims.archive.headers import BLOCK, Header, MalformedHeaderError
+from mims.archive.inflate import TarStream, looks_like
 from mims.errors import ArchiveLimitError, CorruptArchiveError
-from mims.headers import BLOCK, Header, MalformedHeaderError
-from mims.inflate import TarStream, looks_like
+from mims.limits import EXTENSION_BYTES, Limits
 
 _ZERO_BLOCK = bytes(BLOCK)
-_MAX_EXTENSION = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How large an archive may be: bytes of hyperparameters, decompressed bytes, members."""
-
-    hyperparameters_bytes: int = 16 * 1024**2
-    archive_bytes: int = 1024**4
-    members: int = 1_000_000
 
 
 class Entry(NamedTuple):
@@ -148,10 +138,10 @@ class Walk:
                 return None
 
     def _extension(self, size: int) -> bytes:
-        if size > _MAX_EXTENSION:
+        if size > EXTENSION_BYTES:
             raise ArchiveLimitError(
                 f"The model archive has an extension header of {size:,} bytes at offset "
-                f"{self._offset:,} of its tar stream, over the limit of {_MAX_EXTENSION:,}. "
+                f"{self._offset:,} of its tar stream, over the limit of {EXTENSION_BYTES:,}. "
                 "Pack the model without such long names and attributes."
             )
         self._check_archive_limit(size)
@@ -165,10 +155,10 @@ class Walk:
         blocks = 0
         while extended:
             blocks += 1
-            if blocks * BLOCK > _MAX_EXTENSION:
+            if blocks * BLOCK > EXTENSION_BYTES:
                 raise ArchiveLimitError(
                     "The model archive has a sparse file whose map is over the limit of "
-                    f"{_MAX_EXTENSION:,} bytes. Pack the model without sparse files."
+                    f"{EXTENSION_BYTES:,} bytes. Pack the model without sparse files."
                 )
             block = self._read(BLOCK)
             if len(block) < BLOCK:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, List, Sequence, Tuple
 
-from mims.content_types import ContentType
 from mims.fields import Field
-from mims.formats import FORMATS
-from mims.payload_files import REQUEST_LIMIT, SERVERLESS_LIMIT
+from mims.formats.bodies import FORMATS
+from mims.formats.content_types import ContentType
+from mims.limits import ASYNCHRONOUS_BYTES, REQUEST_BYTES, SERVERLESS_BYTES
 from mims.samples import Samples
 
-# Real-time: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
-# Serverless: https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
-# Asynchronous: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
 ENDPOINT_LIMITS = {
-    "real-time": REQUEST_LIMIT,
-    "serverless": SERVERLESS_LIMIT,
-    "asynchronous": 1024**3,
+    "real-time": REQUEST_BYTES,
+    "serverless": SERVERLESS_BYTES,
+    "asynchronous": ASYNCHRONOUS_BYTES,
 }
 _SOURCES = {
     "special_field": "SPECIAL_FIELD_* or field_values",

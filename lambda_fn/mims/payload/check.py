@@ -11,18 +11,18 @@ import math
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from mims.bundle import METADATA
-from mims.content_types import ContentType, parse_content_types
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import NUMERIC, TEXT, Field
-from mims.formats import FORMATS, read_body
-from mims.metadata import ListedFile, Metadata, is_text, read_metadata
-from mims.payload_members import PayloadMember, check_stream, fail, read_members, require
-from mims.payload_report import Report, ReportedField, ReportedPayload, first_sample
+from mims.formats.bodies import FORMATS, read_body
+from mims.formats.content_types import ContentType, parse_content_types
+from mims.limits import CHECKED_FIELDS
+from mims.payload.files import METADATA
+from mims.payload.members import PayloadMember, check_stream, fail, read_members, require
+from mims.payload.metadata import ListedFile, Metadata, is_text, read_metadata
+from mims.payload.report import Report, ReportedField, ReportedPayload, first_sample
 from mims.settings import CONTRACT, FLAT
 from mims.values import number
 
-_MAX_FIELDS = 250_000
 _NUMBERS_ALONE = ("text/libsvm", "application/x-npy")
 _FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z]+)\Z")
 # What a flat file's body may be, the most particular first: nothing beside it says which.
@@ -267,9 +267,9 @@ def _read_table(content: bytes, content_type: ContentType) -> _Table:
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
         raise ValueError("it has no samples")
     width = len(rows[0])
-    if width > _MAX_FIELDS:
+    if width > CHECKED_FIELDS:
         raise ArchiveLimitError(
-            f"A payload file has {width:,} values a sample; no more than {_MAX_FIELDS:,} fields "
+            f"A payload file has {width:,} values a sample; no more than {CHECKED_FIELDS:,} fields "
             "are checked."
         )
     if names is not None and not (

@@ -6,17 +6,14 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Iterator, List
 
-from mims.content_types import ContentType
 from mims.errors import PayloadError, PayloadTooLargeError
-from mims.formats import FORMATS, read_body
+from mims.formats.bodies import FORMATS, read_body
+from mims.formats.content_types import ContentType
+from mims.limits import REQUEST_BYTES
 from mims.samples import Samples
 from mims.settings import FLAT, Settings
 
-# The most that a request may have: to a real-time endpoint, to a serverless one.
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
-# https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
-REQUEST_LIMIT = 6_291_456
-SERVERLESS_LIMIT = 4 * 1024 * 1024
+METADATA = "metadata.json"
 
 
 @dataclass(frozen=True)
@@ -68,10 +65,10 @@ def encode(samples: Samples, content_type: ContentType) -> bytes:
     size = 0
     for piece in form.write(carried, content_type):
         size += len(piece)
-        if size > REQUEST_LIMIT:
+        if size > REQUEST_BYTES:
             raise PayloadTooLargeError(
                 f"The payload file of {content_type} for {samples.count:,} samples of "
-                f"{len(samples.fields):,} fields is over {REQUEST_LIMIT:,} bytes, the most that a "
+                f"{len(samples.fields):,} fields is over {REQUEST_BYTES:,} bytes, the most that a "
                 "request to an endpoint may have. Lower SAMPLE_COUNT (sample_count)."
             )
         pieces.append(piece)

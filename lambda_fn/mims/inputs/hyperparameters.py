@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, NoReturn
+from dataclasses import dataclass
+from typing import Any, Dict, NoReturn, Tuple
 
-from mims.archive import Member
 from mims.errors import InvalidHyperparametersError, shown
+
+FILE_NAME = "hyperparameters.json"
 
 _ABSENT = (None, "", "null", "None")
 # CPython's own limit (sys.set_int_max_str_digits): beyond it, parsing takes quadratic time.
@@ -15,6 +17,19 @@ _MAX_INTEGER_DIGITS = 4300
 # A value may have been encoded once by its author and once more by the SageMaker SDK.
 _MAX_ENCODINGS = 3
 _JSON_MARK = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file `hyperparameters.json`: its name in the model, bytes, and modification time.
+
+    `modified` is in seconds since the epoch; `warnings` say what to know of the choice.
+    """
+
+    name: str
+    content: bytes
+    modified: int
+    warnings: Tuple[str, ...] = ()
 
 
 def parse_hyperparameters(member: Member) -> Dict[str, Any]:

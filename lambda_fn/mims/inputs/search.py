@@ -5,30 +5,16 @@ Nothing is extracted, and nothing is asked of the archive's source after the wan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterable, List, NamedTuple, Optional, Tuple
 
+from mims.archive.inflate import TarStream
+from mims.archive.members import Walk
 from mims.errors import ArchiveLimitError, HyperparametersNotFoundError, shown
-from mims.inflate import TarStream
-from mims.members import Limits, Walk
+from mims.inputs.hyperparameters import FILE_NAME, Member
+from mims.limits import SHOWN_NAMES, Limits
 
-FILE_NAME = "hyperparameters.json"
 _FILE_NAME = FILE_NAME.encode()
-_NAMES_IN_MESSAGES = 20
 _NAME_BYTES_IN_MESSAGES = 1024  # more than a message shows; a name may have a megabyte
-
-
-@dataclass(frozen=True)
-class Member:
-    """A file `hyperparameters.json`: its name in the model, bytes, and modification time.
-
-    `modified` is in seconds since the epoch; `warnings` say what to know of the choice.
-    """
-
-    name: str
-    content: bytes
-    modified: int
-    warnings: Tuple[str, ...] = ()
 
 
 def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = None) -> Member:
@@ -75,7 +61,7 @@ def not_found(
 ) -> HyperparametersNotFoundError:
     """Return the error for a model without hyperparameters: `count` members, the first `names`."""
     listed = ", ".join(f"'{shown(name)}'" for name in names)
-    more = ", …" if count > _NAMES_IN_MESSAGES else ""
+    more = ", …" if count > SHOWN_NAMES else ""
     hint = (
         " A link, folder or sparse file of that name is never used: pack a regular file." * linked
     )
@@ -98,8 +84,8 @@ def _search(walk: Walk, limits: Limits) -> Member:
     best: Optional[_Candidate] = None
     names: List[str] = []
     not_regular = False
-    for entry in walk.entries(_FILE_NAME, _NAMES_IN_MESSAGES):
-        if len(names) < _NAMES_IN_MESSAGES:
+    for entry in walk.entries(_FILE_NAME, SHOWN_NAMES):
+        if len(names) < SHOWN_NAMES:
             names.append(_text(entry.name[:_NAME_BYTES_IN_MESSAGES]))
         if not entry.name.endswith(_FILE_NAME):
             continue

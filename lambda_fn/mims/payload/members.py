@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Iterator, NamedTuple, NoReturn
 
-from mims.bundle import METADATA
+from mims.archive.inflate import TarStream, looks_like
+from mims.archive.members import Entry, Walk
 from mims.errors import ArchiveLimitError, CorruptArchiveError, PayloadTooLargeError, shown
-from mims.inflate import TarStream, looks_like
-from mims.members import Entry, Limits, Walk
-from mims.payload_files import REQUEST_LIMIT
-from mims.settings import MAX_SAMPLES
+from mims.limits import (
+    METADATA_BYTES,
+    PAYLOAD_ARCHIVE_BYTES,
+    PAYLOAD_NAME_CHARACTERS,
+    PAYLOAD_TAR_BYTES,
+    REQUEST_BYTES,
+    SAMPLES,
+    Limits,
+)
+from mims.payload.files import METADATA
 
-# The most that is taken of an archive: compressed, decompressed, files, bytes of metadata.json.
-MAX_ARCHIVE_BYTES = 256 * 1024**2
-_LIMITS = Limits(archive_bytes=4 * 1024**3, members=MAX_SAMPLES + 1)
-_METADATA_LIMIT = 16 * 1024**2
-_NAME_LIMIT = 100  # of ustar, and far above the generator's
+_LIMITS = Limits(archive_bytes=PAYLOAD_TAR_BYTES, members=SAMPLES + 1)
 
 # As the generator's members are: ustar; mode 0644; uid, gid and time 0; no names of owners.
 _USTAR = b"ustar\x0000"
@@ -50,8 +53,8 @@ def check_stream(archive: bytes) -> None:
     CorruptArchiveError, ArchiveLimitError
         It is no gzip data, damaged or truncated; or larger than any that the generator makes.
     """
-    if len(archive) > MAX_ARCHIVE_BYTES:
-        raise _too_large(f"{MAX_ARCHIVE_BYTES:,} bytes")
+    if len(archive) > PAYLOAD_ARCHIVE_BYTES:
+        raise _too_large(f"{PAYLOAD_ARCHIVE_BYTES:,} bytes")
     require(bool(archive), "it is empty (0 bytes)")
     stream = TarStream([archive])
     size = 0
@@ -79,8 +82,8 @@ def read_members(archive: bytes) -> Iterator[PayloadMember]:
     try:
         for entry in walk.entries():
             name = entry.name.decode("utf-8", "surrogateescape")
-            limit = _METADATA_LIMIT if name == METADATA else REQUEST_LIMIT
-            if not entry.regular or len(name) > _NAME_LIMIT:
+            limit = METADATA_BYTES if name == METADATA else REQUEST_BYTES
+            if not entry.regular or len(name) > PAYLOAD_NAME_CHARACTERS:
                 refused = f"'{shown(name)}' in it is no file that the generator writes"
                 break
             if entry.size > limit:

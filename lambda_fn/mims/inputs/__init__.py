@@ -1,0 +1,1 @@
+"""A model's members → its input fields."""

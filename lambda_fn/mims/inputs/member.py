@@ -1,0 +1,221 @@
+"""A member's bytes as they stream by, for the readers of model files; and what a reader tells.
+
+A reader takes what it needs and asks for no more; what it may hold and how many steps it may take
+is bounded here, whatever the member's size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple
+
+from mims.fields import Field
+from mims.limits import CHECKED_FIELDS, HELD_BYTES, READER_STEPS
+
+HEAD = 512  # how much of a member's beginning is looked at to see what it is, in bytes
+_STEPS_A_CHECK = 4096
+
+
+class UnreadableError(Exception):
+    """A member tells nothing, and why, in a few words that follow its name: "is cut short".
+
+    `source` is the name of the source that it would have been, where that was seen before the
+    fault.
+    """
+
+    def __init__(self, why: str, source: str = "") -> None:
+        super().__init__(why)
+        self.source = source
+
+
+class Told(NamedTuple):
+    """What a model's file tells of its inputs.
+
+    Attributes
+    ----------
+    source
+        What told it: `xgboost`, `sklearn`, …, as in `mims.inputs.sources`.
+    fields
+        The inputs in the model's order; empty where the file tells none (`why` says why).
+    made_up
+        Only the number of inputs is known: the names are made up by position.
+    transformer
+        The file holds a transformer, not a predictor.
+    training
+        What training recorded of the values: field name → values.
+    form
+        Of MLflow: `columns`, `tensors` (named ones), `tensor` (one without a name); of a file that
+        completes an `MLmodel` beside it: `example`.
+    why
+        Why there are no fields, in words that follow the member's name: "has no signature".
+    """
+
+    source: str
+    fields: Tuple[Field, ...] = ()
+    made_up: bool = False
+    transformer: bool = False
+    training: Mapping[str, Tuple[Any, ...]] = {}
+    form: str = ""
+    why: str = ""
+
+
+class MemberBytes:
+    """The bytes of a member, read forwards and once.
+
+    Parameters
+    ----------
+    name
+        The member's path in the model, without `./`.
+    chunks
+        Its bytes in order, in pieces of any size.
+    check
+        Called every few thousand steps; raises where time is up.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        chunks: Iterable[bytes],
+        check: Callable[[], None] = lambda: None,
+        parent: Optional[MemberBytes] = None,
+    ) -> None:
+        self.name = name
+        self.offset = 0  # bytes taken so far
+        self._chunks = iter(chunks)
+        self._chunk = b""
+        self._at = 0
+        self._check = check
+        self._parent = parent  # the steps taken within a member are counted together
+        self._steps = 0
+        self._checked = 0
+        self._held = 0
+
+    def within(self, chunks: Iterable[bytes]) -> MemberBytes:
+        """Return a stream of bytes that this member holds packed (compressed, or in a pickle)."""
+        return MemberBytes(self.name, chunks, self._check, self)
+
+    def step(self, count: int = 1) -> None:
+        """Count steps (opcodes, fields, markers).
+
+        Raises
+        ------
+        UnreadableError
+            More were taken than a reader may take.
+        """
+        if self._parent is not None:
+            self._parent.step(count)
+            return
+        self._steps += count
+        if self._steps > READER_STEPS:
+            raise UnreadableError(f"needs more than {READER_STEPS:,} steps to be read")
+        if self._steps - self._checked >= _STEPS_A_CHECK:
+            self._checked = self._steps
+            self._check()
+
+    def hold(self, size: int) -> None:
+        """Count bytes that the reader keeps of the member; a negative size lets some go.
+
+        Raises
+        ------
+        UnreadableError
+            More are kept than a reader may keep.
+        """
+        if self._parent is not None:
+            self._parent.hold(size)
+            return
+        self._held += size
+        if self._held > HELD_BYTES:
+            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+
+    def peek(self, size: int) -> bytes:
+        """Return the next `size` bytes, fewer only at the end, and leave them there."""
+        while len(self._chunk) - self._at < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            self._chunk = self._chunk[self._at :] + chunk
+            self._at = 0
+        return self._chunk[self._at : self._at + size]
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes.
+
+        Raises
+        ------
+        UnreadableError
+            The member ends before, or they are more than a reader may hold.
+        """
+        end = self._at + size
+        if size >= 0 and end <= len(self._chunk):
+            piece = self._chunk[self._at : end]
+            self._at = end
+            self.offset += size
+            return piece
+        if not 0 <= size <= HELD_BYTES:
+            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+        pieces = []
+        missing = size
+        while True:
+            piece = self._chunk[self._at : self._at + missing]
+            pieces.append(piece)
+            missing -= len(piece)
+            self._at += len(piece)
+            if not missing:
+                break
+            self._next_chunk()
+        self.offset += size
+        return b"".join(pieces)
+
+    def skip(self, size: int) -> None:
+        """Pass over `size` bytes; raises as `read`, but for what a reader may hold."""
+        if size < 0:
+            raise UnreadableError("is damaged: it gives a negative size")
+        self.offset += size
+        while size > len(self._chunk) - self._at:
+            size -= len(self._chunk) - self._at
+            self._next_chunk()
+        self._at += size
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all that is left, in pieces."""
+        while True:
+            piece = self._chunk[self._at :]
+            self._at = len(self._chunk)
+            if piece:
+                self.offset += len(piece)
+                yield piece
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return
+            self._chunk, self._at = chunk, 0
+
+    def whole(self) -> bytes:
+        """Return all that is left, held."""
+        pieces = []
+        for piece in self.chunks():
+            self.hold(len(piece))
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _next_chunk(self) -> None:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            raise UnreadableError("is cut short")
+        self._chunk, self._at = chunk, 0
+
+
+def made_up_fields(prefix: str, count: int, kind: str) -> Tuple[Field, ...]:
+    """Return `count` fields of the type `kind`, named by position: `f0`, `f1`, …"""
+    check_count(count)
+    return tuple(Field(f"{prefix}{index}", kind) for index in range(count))
+
+
+def check_count(count: int) -> None:
+    """Refuse a number of inputs that no payload is made for."""
+    if count > CHECKED_FIELDS:
+        raise UnreadableError(f"tells of {count:,} inputs, more than {CHECKED_FIELDS:,}")
+    if count < 1:
+        raise UnreadableError("tells of no input")
+
+
+def unreadable(why: str) -> NoReturn:
+    raise UnreadableError(why)

@@ -1,0 +1,57 @@
+"""Every limit, once: what an archive may hold, what is held in memory, what a request may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a model archive may be; each of these is a setting.
+
+    Attributes
+    ----------
+    hyperparameters_bytes
+        Bytes of `hyperparameters.json`.
+    archive_bytes
+        Bytes of the tar stream, decompressed.
+    members
+        Members of the archive.
+    """
+
+    hyperparameters_bytes: int = 4 * MIB
+    archive_bytes: int = 1024 * GIB
+    members: int = 1_000_000
+
+
+# The extension headers of one member (long names, pax records, a sparse map), in bytes.
+EXTENSION_BYTES = MIB
+
+# What a reader of a model's file may hold of its bytes, and how many steps it may take.
+HELD_BYTES = 4 * MIB
+READER_STEPS = 2_000_000
+
+SAMPLES = 10_000
+FIELDS = 100_000  # that a number in the setting FIELDS may ask for
+
+# The most bytes that a request may have: to a real-time, a serverless, an asynchronous endpoint.
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+# https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
+# https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
+REQUEST_BYTES = 6_291_456
+SERVERLESS_BYTES = 4 * MIB
+ASYNCHRONOUS_BYTES = GIB
+
+# What is taken of a payload archive that is checked: compressed bytes, decompressed bytes, the
+# bytes of its metadata.json, the characters of a name (ustar's 100), the fields of a sample.
+PAYLOAD_ARCHIVE_BYTES = 256 * MIB
+PAYLOAD_TAR_BYTES = 4 * GIB
+METADATA_BYTES = 16 * MIB
+PAYLOAD_NAME_CHARACTERS = 100
+CHECKED_FIELDS = 250_000
+
+# What a message shows of a name, in characters, and of a list of names.
+SHOWN_CHARACTERS = 200
+SHOWN_NAMES = 20
