@@ -35,7 +35,7 @@ from urllib.parse import quote_plus
 from benchmarks.archives import MIB, PLACES, hyperparameters
 from local.lambda_function import TASK_ROOT
 from local.s3_server import S3Server, running_s3_server
-from pipeline.backfill_cost import (
+from mims_pipeline.backfill_cost import (
     GETS_PER_MODEL,
     LOG_BYTES_PER_MODEL,
     PUTS_PER_MODEL,

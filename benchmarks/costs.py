@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.archives import FIRST, FLOAT, JSON, LAST, MIDDLE, PLACES, archive_name
 from benchmarks.measure import Bench, Taken
 from benchmarks.server import PACE
-from pipeline.backfill_cost import (
+from mims_pipeline.backfill_cost import (
     GETS_PER_MODEL,
     LAMBDA_GB_SECOND,
     LAMBDA_REQUESTS_PER_MILLION,

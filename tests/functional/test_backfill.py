@@ -23,9 +23,9 @@ import pytest
 from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
-from pipeline import backfill
-from pipeline.backfill import BackfillError, Place, job_request, key_filter, read_stack
-from pipeline.backfill_cost import estimate
+from mims_pipeline import backfill
+from mims_pipeline.backfill import BackfillError, Place, job_request, key_filter, read_stack
+from mims_pipeline.backfill_cost import estimate
 from tests.service_model import faults
 
 PLACE = Place(

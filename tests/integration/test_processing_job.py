@@ -15,7 +15,7 @@ from typing import Any, Dict, List
 import mims_payload
 import pytest
 
-from pipeline.steps import MIMSPayloadStepBuilder, PayloadConfig
+from mims_pipeline.steps import MIMSPayloadStepBuilder, PayloadConfig
 from tests.integration import processing_sandbox
 from tests.integration.processing_sandbox import Run, run_job
 

@@ -18,7 +18,15 @@ from typing import Iterable, List, Optional
 from tests.mutants.mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("lambda_fn", "local", "pipeline", "events", "tests", "template.yaml", "pyproject.toml")
+COPIED = (
+    "lambda_fn",
+    "local",
+    "mims_pipeline",
+    "events",
+    "tests",
+    "template.yaml",
+    "pyproject.toml",
+)
 TESTS_FAILED = 1  # pytest's exit status; the others mean that no test could tell
 PYTEST = ("-m", "pytest", "-qx", "-pno:cacheprovider", "--hypothesis-profile=mutants")
 AT_ONCE = 2

@@ -16,7 +16,7 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
-DEFINITION = ROOT / "pipeline" / "generate_payload.asl.json"
+DEFINITION = ROOT / "mims_pipeline" / "generate_payload.asl.json"
 
 REGION = "eu-central-1"
 ACCOUNT = "111122223333"

@@ -10,8 +10,8 @@ from typing import Any, Dict
 
 import pytest
 
-from pipeline import contracts
-from pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
+from mims_pipeline import contracts
+from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "lambda_fn" / "mims_payload.py"

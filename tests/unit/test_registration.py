@@ -14,16 +14,16 @@ import pytest
 from mims import generate
 from mims.settings import read_settings
 
-from pipeline.archives import read_metadata, validate_model_archive, validate_payload_archive
-from pipeline.contracts import (
+from mims_pipeline.archives import read_metadata, validate_model_archive, validate_payload_archive
+from mims_pipeline.contracts import (
     MIMS_PACKAGE_CONTRACT,
     MIMS_PAYLOAD_CONTRACT,
     MIMS_REGISTRATION_CONTRACT,
     PYTORCH_TRAIN_CONTRACT,
     XGBOOST_TRAIN_CONTRACT,
 )
-from pipeline.handovers import HANDOVERS
-from pipeline.registration import (
+from mims_pipeline.handovers import HANDOVERS
+from mims_pipeline.registration import (
     LoadTest,
     Registration,
     inference_recommendations_job_request,

@@ -10,8 +10,8 @@ from typing import Any, Mapping
 
 import pytest
 
-from pipeline.contracts import ScriptContract
-from pipeline.steps import MIMSPayloadStepBuilder, Network, PayloadConfig, StepBuilderBase
+from mims_pipeline.contracts import ScriptContract
+from mims_pipeline.steps import MIMSPayloadStepBuilder, Network, PayloadConfig, StepBuilderBase
 from tests.service_model import faults
 
 SCRIPT = 'PATHS = ["/opt/ml/processing/input/model", "/opt/ml/processing/output"]\n'

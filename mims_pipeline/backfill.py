@@ -18,7 +18,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional
 
-from pipeline.backfill_cost import Estimate, estimate
+from mims_pipeline.backfill_cost import Estimate, estimate
 
 MODEL_NAME = "model.tar.gz"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")

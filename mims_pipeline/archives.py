@@ -19,8 +19,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import IO, Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Union
 
-from pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract, ValidationResult
-from pipeline.handovers import HANDOVERS, HYPERPARAMETERS, METADATA, MODEL_ARCHIVE
+from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract, ValidationResult
+from mims_pipeline.handovers import HANDOVERS, HYPERPARAMETERS, METADATA, MODEL_ARCHIVE
 
 # The limits of the payload generator, and of an InvokeEndpoint request:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html

@@ -6,7 +6,7 @@ real script with it, without running it. The names, and the data of the scripts 
 project's own, are those that users of the cursus pipelines know
 (https://github.com/TianpeiLuke/cursus).
 
->>> from pipeline.contracts import MIMS_PAYLOAD_CONTRACT
+>>> from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT
 >>> MIMS_PAYLOAD_CONTRACT.expected_input_paths["model_input"]
 '/opt/ml/processing/input/model'
 >>> MIMS_PAYLOAD_CONTRACT.validate_implementation("lambda_fn/mims_payload.py").is_valid
@@ -15,7 +15,7 @@ True
 
 from __future__ import annotations
 
-from pipeline.script_contract import ScriptContract, ValidationResult
+from mims_pipeline.script_contract import ScriptContract, ValidationResult
 
 __all__ = [
     "MIMS_PACKAGE_CONTRACT",

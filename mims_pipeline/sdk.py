@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, Dict, List, Mapping
 
-from pipeline.platform_limits import is_reference
+from mims_pipeline.platform_limits import is_reference
 
 
 def processing_step(name: str, arguments: Mapping[str, Any], session: Any = None) -> Any:

@@ -1,6 +1,6 @@
 """The payload generator as a step: a Processing job's request, and a pipeline's step.
 
->>> from pipeline.steps import MIMSPayloadStepBuilder, PayloadConfig
+>>> from mims_pipeline.steps import MIMSPayloadStepBuilder, PayloadConfig
 >>> builder = MIMSPayloadStepBuilder(
 ...     PayloadConfig(
 ...         role="arn:aws:iam::123456789012:role/SageMakerExecution",
@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from pipeline import platform_limits as limits
-from pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
+from mims_pipeline import platform_limits as limits
+from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
 
 CODE_FOLDER = "/opt/ml/processing/input/code"
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -169,7 +169,7 @@ class StepBuilderBase(abc.ABC):
         ValueError
             As `step_definition`.
         """
-        from pipeline.sdk import processing_step  # the SDK is optional, and slow to import
+        from mims_pipeline.sdk import processing_step  # the SDK is optional, and slow to import
 
         self._check_step_name(name)
         self.validate_configuration()

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, NoReturn, Sequence, Union
 
-from pipeline.script_source import ScriptSource, UnreadableScriptError, read_script
+from mims_pipeline.script_source import ScriptSource, UnreadableScriptError, read_script
 
 # What SageMaker itself lays out or reads, in every job; no contract has to declare it. A job's
 # message of failure: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
@@ -97,7 +97,7 @@ class ScriptContract:
         _check_distinct(self.expected_input_paths, self.expected_output_paths)
 
     def validate_implementation(self, path: Union[str, os.PathLike[str]]) -> ValidationResult:
-        """Compare the script at `path` with this contract; `pipeline.script_source` says how.
+        """Compare the script at `path` with this contract; `mims_pipeline.script_source` says how.
 
         Errors: a contract path that does not stand in the script as a literal, a required variable
         that it never reads, or a script that cannot be read at all. Warnings: a container path

@@ -4,7 +4,7 @@
     PYTORCH_TRAIN_CONTRACT ─┴──────────────┤                                           ├─ MIMS_REG…
                                            └─ MIMS_PACKAGE_CONTRACT ── model.tar.gz ───┘
 
-`pipeline.archives` checks a real archive against it.
+`mims_pipeline.archives` checks a real archive against it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Tuple
 
-from pipeline.contracts import (
+from mims_pipeline.contracts import (
     MIMS_PACKAGE_CONTRACT,
     MIMS_PAYLOAD_CONTRACT,
     MIMS_REGISTRATION_CONTRACT,

@@ -1,6 +1,6 @@
 """A result of the payload function → the requests that register and load-test its model.
 
->>> from pipeline.registration import Registration, model_package_request
+>>> from mims_pipeline.registration import Registration, model_package_request
 >>> result = {
 ...     "status": "created",
 ...     "model_s3_uri": "s3://models/churn/output/model.tar.gz",
@@ -258,7 +258,7 @@ def load_test_description(result: Mapping[str, Any], load_test: LoadTest) -> Dic
 def input_variable_list(metadata: Mapping[str, Any]) -> List[List[str]]:
     """Return the model's input variables, `[name, "NUMERIC" or "TEXT"]` each, in their order.
 
-    `metadata` is the content of the payload's `metadata.json`; `pipeline.archives.read_metadata`
+    `metadata` is the content of the payload's `metadata.json`; `mims_pipeline.archives.read_metadata`
     reads it from an archive.
 
     Raises
