@@ -1,10 +1,9 @@
 """What the scripts of a model pipeline promise each other, as data.
 
-A `ScriptContract` names a script's folders in its container by logical name, the environment
-variables that it needs and knows, and what must be installed; `validate_implementation` compares a
-real script with it, without running it. The names, and the data of the scripts that are not this
-project's own, are those that users of the cursus pipelines know
-(https://github.com/TianpeiLuke/cursus).
+A `ScriptContract` names a script's folders in its container by logical name, and the environment
+variables that it needs and knows; `validate_implementation` compares a real script with it, without
+running it. The other steps' contracts are those of the cursus pipelines, as far as this step meets
+them (https://github.com/TianpeiLuke/cursus): names, paths, and variables without which they fail.
 
 >>> from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT
 >>> MIMS_PAYLOAD_CONTRACT.expected_input_paths["model_input"]
@@ -38,6 +37,10 @@ MIMS_PAYLOAD_CONTRACT = ScriptContract(
         "DEFAULT_TEXT_VALUE": "DEFAULT_TEXT",
         "DEFAULT_CATEGORICAL_VALUE": "",
         "FIELD_DEFAULTS": "{}",
+        "FIELDS": "",
+        "RECIPE": "",
+        "CONTENT_TEMPLATE": "",
+        "RECORD_TEMPLATE": "",
         "PAYLOAD_LAYOUT": "contract",
         "SAMPLE_COUNT": "1",
         "REALISTIC_VALUES": "false",
@@ -48,15 +51,16 @@ MIMS_PAYLOAD_CONTRACT = ScriptContract(
     framework_requirements={"python": ">=3.8"},
     description="""Makes sample payloads for the load test and registration of a model.
 
-Input `model_input`: a folder with the training job's model.tar.gz, or its files; somewhere in it
-lies hyperparameters.json, which names the model's input fields.
+Input `model_input`: a folder with the training job's model.tar.gz, or with its files. The model's
+input fields are learnt from its hyperparameters.json or, where that names none, from the model's
+own files; or the setting FIELDS gives them.
 Output `payload_sample`: payload.tar.gz, with one folder for each content type
 (application_json/sample_payload.json) and metadata.json; with PAYLOAD_LAYOUT=flat the payload
-files alone.
-Environment: besides the variables listed, the family SPECIAL_FIELD_<name> gives the value of the
-field <name>; characters of the field's name that no variable can hold are written '_'.
-An empty variable counts as unset; DEFAULT_CATEGORICAL_VALUE, unset, takes DEFAULT_TEXT_VALUE's.
-Standard library only.
+files alone, as a load test needs them.
+Environment: besides the variables listed, SPECIAL_FIELD_<name> gives the value of the field <name>;
+write '_' for each character of the field's name that a variable's name cannot hold. An empty
+variable counts as unset; DEFAULT_CATEGORICAL_VALUE, unset, is the value of DEFAULT_TEXT_VALUE.
+Needs the standard library alone.
 """,
 )
 
@@ -68,15 +72,7 @@ MIMS_PACKAGE_CONTRACT = ScriptContract(
         "calibration_model": "/opt/ml/processing/input/calibration",
     },
     expected_output_paths={"packaged_model": "/opt/ml/processing/output"},
-    required_env_vars=[],
-    framework_requirements={"python": ">=3.7"},
-    description="""Packs the trained model and its inference code into the deployable model.tar.gz.
-
-Inputs: `model_input`, the training job's model.tar.gz or its files; `inference_scripts_input`, the
-inference code; `calibration_model`, optional.
-Output `packaged_model`: model.tar.gz with the model's files at its root (hyperparameters.json among
-them) and the inference code under code/.
-""",
+    description="Packs the trained model and its inference code into a model.tar.gz to deploy.",
 )
 
 MIMS_REGISTRATION_CONTRACT = ScriptContract(
@@ -87,63 +83,25 @@ MIMS_REGISTRATION_CONTRACT = ScriptContract(
     },
     expected_output_paths={},
     required_env_vars=["MODS_WORKFLOW_EXECUTION_ID"],
-    optional_env_vars={"PERFORMANCE_METADATA_PATH": ""},
-    framework_requirements={"python": ">=3.7"},
-    description="""Registers a packaged model, with its sample payloads.
-
-Inputs: `PackagedModel`, the packaged model.tar.gz; `GeneratedPayloadSamples`, the folder with
-payload.tar.gz. No output: the registration is the effect.
-""",
+    description="Registers a packaged model, with its sample payloads.",
 )
+
+_TRAINING_INPUTS = {
+    "input_path": "/opt/ml/input/data",
+    "hyperparameters_s3_uri": "/opt/ml/code/hyperparams/hyperparameters.json",
+}
+_TRAINING_OUTPUTS = {"model_output": "/opt/ml/model", "evaluation_output": "/opt/ml/output/data"}
 
 XGBOOST_TRAIN_CONTRACT = ScriptContract(
     entry_point="xgboost_training.py",
-    expected_input_paths={
-        "input_path": "/opt/ml/input/data",
-        "hyperparameters_s3_uri": "/opt/ml/code/hyperparams/hyperparameters.json",
-    },
-    expected_output_paths={
-        "model_output": "/opt/ml/model",
-        "evaluation_output": "/opt/ml/output/data",
-    },
-    required_env_vars=[],
-    framework_requirements={
-        "xgboost": "==1.7.6",
-        "scikit-learn": ">=0.23.2,<1.0.0",
-        "pandas": ">=1.2.0,<2.0.0",
-        "numpy": ">=1.19.0",
-    },
-    description="""Trains an XGBoost model on tabular data.
-
-Output `model_output`: what SageMaker packs into model.tar.gz: xgboost_model.bst,
-risk_table_map.pkl, impute_dict.pkl, feature_importance.json, feature_columns.txt, and
-hyperparameters.json with tab_field_list, cat_field_list, label_name and id_name.
-""",
+    expected_input_paths=_TRAINING_INPUTS,
+    expected_output_paths=_TRAINING_OUTPUTS,
+    description="Trains an XGBoost model; SageMaker packs `model_output` into model.tar.gz.",
 )
 
 PYTORCH_TRAIN_CONTRACT = ScriptContract(
     entry_point="pytorch_training.py",
-    expected_input_paths={
-        "input_path": "/opt/ml/input/data",
-        "hyperparameters_s3_uri": "/opt/ml/code/hyperparams/hyperparameters.json",
-    },
-    expected_output_paths={
-        "model_output": "/opt/ml/model",
-        "evaluation_output": "/opt/ml/output/data",
-    },
-    required_env_vars=[],
-    optional_env_vars={"SM_CHECKPOINT_DIR": "/opt/ml/checkpoints"},
-    framework_requirements={
-        "torch": "==2.1.2",
-        "transformers": "==4.37.2",
-        "lightning": "==2.1.3",
-        "scikit-learn": "==1.3.2",
-        "pandas": "==2.1.4",
-    },
-    description="""Trains a PyTorch model on text and tabular data.
-
-Output `model_output`: what SageMaker packs into model.tar.gz: model.pth, model_artifacts.pth,
-model.onnx, and hyperparameters.json with tab_field_list, cat_field_list, text_name, label_name and
-id_name.
-""",
+    expected_input_paths=_TRAINING_INPUTS,
+    expected_output_paths=_TRAINING_OUTPUTS,
+    description="Trains a PyTorch model; SageMaker packs `model_output` into model.tar.gz.",
 )

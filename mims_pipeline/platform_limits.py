@@ -1,112 +1,94 @@
-"""What SageMaker accepts in a Processing job, checked before anything is sent.
+"""What AWS takes in a request, judged before anything is sent.
 
-Each function returns the faults that it finds, one sentence each, with the remedy; a pipeline's
-reference (`{"Get": "Parameters.ModelUri"}`, or an object of the SageMaker SDK) is known only when
-the pipeline runs, so it passes. Limits and patterns are those of the API's reference:
-https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html
+Names, types, sizes, patterns and enumerations are those of the service's own model in botocore,
+which holds a request to the first two and to minima alone; the service refuses the rest as well.
+Only what the model does not say stands here: what to do about a fault.
+
+>>> [fault] = faults("sagemaker", "StopProcessingJob", {"ProcessingJobName": "a_b"})
+>>> str(fault)
+"ProcessingJobName is 'a_b', which does not match [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, List, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Pattern
 
-MAX_VARIABLES = 100
-MAX_VARIABLE_CHARACTERS = 256
-MAX_URI_CHARACTERS = 1024
-MAX_TAGS = 50
-MAX_VOLUME_GIB = 16_384
-MAX_RUNTIME_SECONDS = 777_600
-MAX_SECURITY_GROUPS = 5
-MAX_SUBNETS = 16
-
-JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}\Z")
 # https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps.html
 STEP_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@_/-]+\Z")
-_IMAGE = re.compile(r"\S{1,255}\Z")
-_INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+\Z")
-_KMS_KEY = re.compile(r"[a-zA-Z0-9:/_-]{1,2048}\Z")
-_NETWORK_ID = re.compile(r"[-0-9a-zA-Z]{1,32}\Z")
-_URI = re.compile(r"s3://[^/\s]+/.*\Z")
-_TAG = re.compile(r"[\w .:/=+@-]*\Z")
 _REFERENCES = {"Get", "Std:Join", "Std:JsonGet"}
+_SHOWN_CHARACTERS = 100
+
+_KINDS: Mapping[str, Any] = {
+    "structure": Mapping,
+    "map": Mapping,
+    "list": (list, tuple),
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+}
+# Java's classes of characters in Python's terms. Python's \w is all letters, all numbers and '_',
+# which stands in each pattern that has one of the first two.
+_CHARACTER_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+    r"\p{Alnum}": "0-9A-Za-z",
+    r"\p{ASCII}": r"[\0-\x7f]",
+}
+
+# The beginning of a fault's path → what to do. The first that fits is told.
+_REMEDIES = {
+    "Environment.FIELD_DEFAULTS": (
+        "Give its fields one by one as SPECIAL_FIELD_<name>, or have the Lambda function make the "
+        "payload of this model: its request has no such limit."
+    ),
+    "Environment.": (
+        "A variable is a text of at most 256 characters. Shorten it, or have the Lambda function "
+        "make the payload of this model: its request has no such limit."
+    ),
+    "Environment key": (
+        "Write '_' for each character of a field's name that a variable's name cannot hold: "
+        "SPECIAL_FIELD_<name> finds its field; or put the field into FIELD_DEFAULTS, which takes "
+        "any name."
+    ),
+    "Environment": "Put the values of many fields into one FIELD_DEFAULTS, a JSON object.",
+    "RoleArn": "Give the role's ARN (arn:aws:iam::123456789012:role/Name), not its name.",
+    "NetworkConfig.VpcConfig": "A job in a VPC needs both subnets and security groups, by id.",
+}
 
 
-def is_reference(value: Any) -> bool:
-    """Whether `value` is one that only a running pipeline knows."""
-    if isinstance(value, Mapping):
-        return len(value) == 1 and next(iter(value)) in _REFERENCES
-    return hasattr(value, "expr")
+class Fault(NamedTuple):
+    """What a service would refuse: where in the request (`Tags[team].Value`), and why."""
+
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.what}"
 
 
-def text_faults(name: str, value: Any) -> Iterator[str]:
-    """Yield what is wrong with the part `name` of a job that is one text of a fixed form."""
-    pattern, wanted = {
-        "role": (_ROLE, "the ARN of an IAM role (arn:aws:iam::123456789012:role/Name)"),
-        "image_uri": (_IMAGE, "the URI of an image, up to 255 characters without white space"),
-        "instance_type": (_INSTANCE, "an instance type such as ml.t3.medium"),
-        "kms_key_id": (_KMS_KEY, "the id, alias or ARN of a KMS key"),
-        "volume_kms_key_id": (_KMS_KEY, "the id, alias or ARN of a KMS key"),
-    }[name]
-    if not is_reference(value) and not (isinstance(value, str) and pattern.match(value)):
-        yield f"{name} is {value!r}; it must be {wanted}."
+def faults(service: str, operation: str, request: Any) -> List[Fault]:
+    """Return what the service would refuse in the request of an operation; boto3's names.
+
+    A reference of a pipeline in the place of a text or number passes.
+
+    Raises
+    ------
+    ImportError
+        botocore is not installed.
+    """
+    shape = _service(service).operation_model(operation).input_shape
+    return list(_faults(shape, request, ""))
 
 
-def uri_faults(name: str, value: Any) -> Iterator[str]:
-    """Yield what is wrong with an S3 location."""
-    if is_reference(value):
-        return
-    if not isinstance(value, str) or not _URI.match(value):
-        yield f"{name} is {value!r}; it must be an S3 URI with a bucket and a '/' (s3://bucket/…)."
-    elif len(value) > MAX_URI_CHARACTERS:
-        yield f"{name} has {len(value):,} characters; SageMaker takes {MAX_URI_CHARACTERS:,}."
-
-
-def number_faults(name: str, value: Any, most: int, unit: str) -> Iterator[str]:
-    """Yield what is wrong with a whole number of 1 to `most`."""
-    if is_reference(value):
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        yield f"{name} is {value!r}; it must be a whole number of {unit} from 1 to {most:,}."
-
-
-def environment_faults(variables: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the container's environment cannot hold, with what to do instead."""
-    if len(variables) > MAX_VARIABLES:
-        yield (
-            f"settings holds {len(variables)} variables; a Processing job takes {MAX_VARIABLES}. "
-            "Put the values of many fields into one FIELD_DEFAULTS, a JSON object."
-        )
-    for name, value in variables.items():
-        if not isinstance(name, str) or not _VARIABLE.match(name):
-            yield (
-                f"settings holds the name {name!r}; a variable's name is letters, digits and '_', "
-                f"with no digit first. Write {re.sub(r'[^a-zA-Z0-9_]', '_', str(name))!r}: "
-                "SPECIAL_FIELD_<name> finds its field with '_' for every other character; or put "
-                "the name into FIELD_DEFAULTS, where any name may stand."
-            )
-        elif len(name) > MAX_VARIABLE_CHARACTERS:
-            yield (
-                f"settings: the name {name[:40]}… has {len(name)} characters; a variable's name "
-                f"has at most {MAX_VARIABLE_CHARACTERS}. Put such a field into FIELD_DEFAULTS."
-            )
-        if is_reference(value):
-            continue
-        if not isinstance(value, str):
-            yield f"settings: {name} is {value!r}; a variable's value is a text: write it as one."
-        elif len(value) > MAX_VARIABLE_CHARACTERS:
-            remedy = (
-                "Give its fields one by one as SPECIAL_FIELD_<name>"
-                if name == "FIELD_DEFAULTS"
-                else "Shorten it"
-            )
-            yield (
-                f"settings: {name} has {len(value)} characters; a Processing job's variable holds "
-                f"at most {MAX_VARIABLE_CHARACTERS}. {remedy}, or make this model's payload by the "
-                "Lambda function, whose request has no such limit."
-            )
+def remedy(fault: Fault) -> str:
+    """Return what to do about a fault in a Processing job's request; empty where that is plain."""
+    return next((text for path, text in _REMEDIES.items() if fault.path.startswith(path)), "")
 
 
 def folder_faults(kind: str, paths: Mapping[str, str]) -> Iterator[str]:
@@ -122,37 +104,105 @@ def folder_faults(kind: str, paths: Mapping[str, str]) -> Iterator[str]:
                 f"The {kind} {name} is {path}, a file. SageMaker makes a folder of whatever is "
                 f"named: name the folder {path.rstrip('/').rpartition('/')[0]} instead."
             )
-        elif len(path) > MAX_VARIABLE_CHARACTERS:
-            yield f"The {kind} {name} has a path of over {MAX_VARIABLE_CHARACTERS} characters."
 
 
-def network_faults(subnets: Sequence[Any], groups: Sequence[Any]) -> Iterator[str]:
-    """Yield what is wrong with a job's VPC."""
-    if bool(subnets) != bool(groups):
-        yield "subnets and security_group_ids go together: a job in a VPC needs both."
-    for name, ids, most in (
-        ("subnets", subnets, MAX_SUBNETS),
-        ("security_group_ids", groups, MAX_SECURITY_GROUPS),
-    ):
-        if len(ids) > most:
-            yield f"{name} holds {len(ids)}; a Processing job takes {most}."
-        for one in ids:
-            if not is_reference(one) and not (isinstance(one, str) and _NETWORK_ID.match(one)):
-                yield f"{name} holds {one!r}, which is no id of the kind."
+def is_reference(value: Any) -> bool:
+    """Whether `value` is one that only a running pipeline knows.
+
+    Either data, `{"Get": "Parameters.ModelUri"}`, or an object of the SageMaker SDK.
+    """
+    if isinstance(value, Mapping):
+        return len(value) == 1 and next(iter(value)) in _REFERENCES
+    return hasattr(value, "expr")
 
 
-def tag_faults(tags: Mapping[Any, Any]) -> List[str]:
-    """Return what is wrong with a job's tags."""
-    faults = []
-    if len(tags) > MAX_TAGS:
-        faults.append(f"tags holds {len(tags)}; a Processing job takes {MAX_TAGS}.")
-    for key, value in tags.items():
-        if not isinstance(key, str) or not 1 <= len(key) <= 128 or not _TAG.match(key):
-            faults.append(f"tags: the key {key!r} must be 1 to 128 letters, digits or '_.:/=+-@'.")
-        elif key.lower().startswith("aws:"):
-            faults.append(f"tags: the key {key!r} begins with 'aws:', which is AWS's own.")
-        if is_reference(value):
-            continue
-        if not isinstance(value, str) or len(value) > 256 or not _TAG.match(value):
-            faults.append(f"tags: {key!r} must have up to 256 letters, digits or '_.:/=+-@'.")
-    return faults
+@lru_cache(maxsize=None)
+def _service(name: str) -> Any:
+    try:
+        import botocore.session
+    except ImportError as error:
+        raise ImportError(
+            "Checking a request needs AWS's service models, which are in botocore: "
+            "pip install boto3."
+        ) from error
+    return botocore.session.Session().get_service_model(name)
+
+
+def _faults(shape: Any, value: Any, path: str) -> Iterator[Fault]:
+    kind = shape.type_name
+    if kind not in ("structure", "map", "list") and is_reference(value):
+        return
+    if not isinstance(value, _KINDS[kind]) or (kind != "boolean" and isinstance(value, bool)):
+        yield Fault(
+            path, f"is {_shown(value)}; it must be {'an' if kind[0] == 'i' else 'a'} {kind}"
+        )
+    elif kind == "structure":
+        inside = f"{path}." if path else ""
+        for name in shape.required_members:
+            if name not in value:
+                yield Fault(inside + name, "is missing")
+        for name, part in value.items():
+            if name in shape.members:
+                yield from _faults(shape.members[name], part, inside + name)
+            else:
+                yield Fault(f"{inside}{name}", "is unknown")
+    elif kind == "map":
+        yield from _size_faults(shape, len(value), "items", path)
+        for name, part in value.items():
+            yield from _faults(shape.key, name, f"{path} key")
+            yield from _faults(shape.value, part, f"{path}.{name}")
+    elif kind == "list":
+        yield from _size_faults(shape, len(value), "items", path)
+        for index, part in enumerate(value):
+            yield from _faults(shape.member, part, f"{path}[{_name(part, index)}]")
+    elif kind == "string":
+        yield from _string_faults(shape, value, path)
+    elif kind != "boolean":
+        yield from _size_faults(shape, value, "", path)
+
+
+def _name(item: Any, index: int) -> Any:
+    """Return what tells an item of a list from the others: a tag's key, an input's name."""
+    names = item if isinstance(item, Mapping) else {}
+    return next((names[key] for key in ("Key", "InputName", "OutputName") if key in names), index)
+
+
+def _string_faults(shape: Any, value: str, path: str) -> Iterator[Fault]:
+    wrong_size = list(_size_faults(shape, len(value), "characters", path))
+    source = shape._shape_model.get("pattern", r"[\s\S]*")  # Shape.metadata leaves it out
+    pattern = _pattern(source)
+    if wrong_size:
+        yield wrong_size[0]
+    elif pattern and not pattern.fullmatch(value):
+        yield Fault(path, f"is {_shown(value)}, which does not match {source}")
+    elif shape.enum and value not in shape.enum:
+        yield Fault(
+            path,
+            f"is {_shown(value)}, which botocore does not know; upgrade it if AWS has added it, or "
+            f"take another, such as {shape.enum[0]}",
+        )
+
+
+def _size_faults(shape: Any, size: Any, unit: str, path: str) -> Iterator[Fault]:
+    limits = shape._shape_model
+    of_size = f"has {size:,} {unit if size != 1 else unit[:-1]}" if unit else f"is {size:,}"
+    if size < limits.get("min", size):
+        yield Fault(path, f"{of_size}; the least is {limits['min']:,}")
+    if size > limits.get("max", size):
+        yield Fault(path, f"{of_size}; the most is {limits['max']:,}")
+
+
+@lru_cache(maxsize=None)
+def _pattern(source: str) -> Optional[Pattern[str]]:
+    """Return a model's pattern for `re`, or `None` for one that only Java understands."""
+    for java, python in _CHARACTER_CLASSES.items():
+        source = source.replace(java, python)
+    try:
+        return re.compile(source)
+    except re.error:
+        return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -1,24 +1,35 @@
 """A result of the payload function → the requests that register and load-test its model.
 
->>> from mims_pipeline.registration import Registration, model_package_request
->>> result = {
+A load test sends every file of the payload archive to the endpoint, so what is registered for one
+is an archive of the layout `flat`, which holds payload files alone. `flat_payload_request` has the
+function make it, at a place of its own: the function's usual payload stays where it is.
+
+>>> from mims_pipeline.registration import Registration, flat_payload_request, model_package_request
+>>> usual = {
 ...     "status": "created",
 ...     "model_s3_uri": "s3://models/churn/output/model.tar.gz",
 ...     "payload_s3_uri": "s3://models/churn/output/payload/payload.tar.gz",
-...     "content_types": ["text/csv"],
+...     "content_types": ["application/json", "text/csv"],
 ... }
+>>> request = flat_payload_request(usual, "text/csv; header=absent")
+>>> request["payload_s3_uri"]
+'s3://models/churn/output/load-test/payload/payload.tar.gz'
+>>> result = {**usual, **request, "content_types": ["text/csv"]}  # what the function answers to it
 >>> registration = Registration("churn", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgb:1.7")
->>> model_package_request(result, registration)["SamplePayloadUrl"]
-'s3://models/churn/output/payload/payload.tar.gz'
+>>> model_package_request(result, registration, layout="flat")["SamplePayloadUrl"]
+'s3://models/churn/output/load-test/payload/payload.tar.gz'
 """
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
 
+from mims_pipeline.platform_limits import faults
+from mims_pipeline.results import flat_payload, model_uri, payload_location
+
+# The service's model takes any text for these three.
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RecommendationJobContainerConfig.html
 DOMAINS = ("COMPUTER_VISION", "NATURAL_LANGUAGE_PROCESSING", "MACHINE_LEARNING")
 TASKS = (
@@ -33,13 +44,15 @@ TASKS = (
 )
 # The recommender's; a registration on its own may name any other.
 FRAMEWORKS = ("TENSORFLOW", "PYTORCH", "XGBOOST", "SAGEMAKER-SCIKIT-LEARN")
-_FRAMEWORK_VERSION = re.compile(r"[0-9]\.[A-Za-z0-9.-]{1,8}\Z")
-APPROVALS = ("Approved", "Rejected", "PendingManualApproval")
+
+_FLAT_FOLDER = "load-test"
 
 
 @dataclass(frozen=True)
 class Registration:
     """What a registration says of a model, beside what the payload's result says.
+
+    Its texts are judged with the request that they go into.
 
     Parameters
     ----------
@@ -52,6 +65,8 @@ class Registration:
         a registration on its own takes any framework.
     domain, task
         One of `DOMAINS` and of `TASKS`.
+    content_types
+        Media types that the endpoint takes beside the payload's own.
     response_types
         Media types of the endpoint's answers.
     instance_types, transform_instance_types
@@ -59,7 +74,7 @@ class Registration:
     nearest_model_name
         The name of a known model that is most like this one, for the recommender.
     approval_status
-        One of `APPROVALS`.
+        `Approved`, `Rejected` or `PendingManualApproval`.
     environment
         Environment of the container, `{"SAGEMAKER_PROGRAM": "inference.py"}`.
     """
@@ -70,6 +85,7 @@ class Registration:
     framework_version: Optional[str] = None
     domain: str = "MACHINE_LEARNING"
     task: str = "OTHER"
+    content_types: Sequence[str] = ()
     response_types: Sequence[str] = ("application/json",)
     instance_types: Sequence[str] = ("ml.m5.xlarge",)
     transform_instance_types: Sequence[str] = ("ml.m5.xlarge",)
@@ -78,24 +94,11 @@ class Registration:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("model_package_group_name", "image_uri"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                _bad(name, getattr(self, name), "a text")
-        for name, choices in (
-            ("domain", DOMAINS),
-            ("task", TASKS),
-            ("approval_status", APPROVALS),
-        ):
+        for name, choices in (("domain", DOMAINS), ("task", TASKS)):
             if getattr(self, name) not in choices:
                 _bad(name, getattr(self, name), f"one of {', '.join(choices)}")
         if (self.framework is None) != (self.framework_version is None):
             _bad("framework_version", self.framework_version, "given together with framework")
-        if self.framework_version is not None and not _FRAMEWORK_VERSION.match(
-            self.framework_version
-        ):
-            _bad("framework_version", self.framework_version, "such as 1.7-1, with one digit first")
-        for name in ("response_types", "instance_types", "transform_instance_types"):
-            _check_texts(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -120,51 +123,103 @@ class LoadTest:
     instance_type_list: Sequence[str] = ("ml.m5.4xlarge",)
 
     def __post_init__(self) -> None:
-        if not _is_number(self.expected_tps) or self.expected_tps <= 0:
-            _bad("expected_tps", self.expected_tps, "a number over 0")
-        if not _is_number(self.max_latency_in_millisecond) or self.max_latency_in_millisecond <= 0:
-            _bad("max_latency_in_millisecond", self.max_latency_in_millisecond, "a number over 0")
-        rate = self.max_acceptable_error_rate
+        for name in ("expected_tps", "max_latency_in_millisecond"):
+            if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
+                _bad(name, getattr(self, name), "a number over 0")
+        rate, types = self.max_acceptable_error_rate, self.instance_type_list
         if not _is_number(rate) or not 0 <= rate <= 1:
             _bad("max_acceptable_error_rate", rate, "a number from 0 to 1")
-        _check_texts("instance_type_list", self.instance_type_list)
+        if isinstance(types, str) or not types:
+            _bad("instance_type_list", types, "a list of instance types, with one at least")
 
 
-def model_package_request(
-    result: Mapping[str, Any], registration: Registration, **more: Any
+def flat_payload_request(
+    result: Mapping[str, Any], content_type: str, **settings: Any
 ) -> Dict[str, Any]:
-    """Return the arguments of boto3's `create_model_package` that register the result's model.
+    """Return the payload function's request for the archive that a load test of a model sends.
 
-    `more` is laid over them: `ClientToken`, `ModelMetrics`, `CustomerMetadataProperties`, ….
+    Parameters
+    ----------
+    result
+        A result of the function for the model: it says where the model and its usual payload lie.
+        The flat archive goes into the folder `load-test/` beside the usual payload's, so neither
+        replaces the other.
+    content_type
+        What the endpoint reads, with its parameters: `text/csv; header=absent`.
+    settings
+        More of a request's settings: `sample_count=10` for ten files.
 
     Raises
     ------
     ValueError
-        The result is none of a payload that was made.
+        The result is not that of a payload that was made.
     """
-    container: Dict[str, Any] = {"Image": registration.image_uri, **_model_source(result)}
-    if registration.framework is not None:
-        container["Framework"] = registration.framework
-        container["FrameworkVersion"] = registration.framework_version
-    if registration.nearest_model_name is not None:
-        container["NearestModelName"] = registration.nearest_model_name
-    if registration.environment:
-        container["Environment"] = dict(registration.environment)
+    bucket, key = payload_location(result)
+    folders = key.split("/")
+    folders.insert(-2, _FLAT_FOLDER)
     return {
+        "model_s3_uri": model_uri(result),
+        "payload_s3_uri": f"s3://{bucket}/{'/'.join(folders)}",
+        "settings": {**settings, "content_types": content_type, "layout": "flat"},
+    }
+
+
+def model_package_request(
+    result: Mapping[str, Any], registration: Registration, *, layout: str = "contract", **more: Any
+) -> Dict[str, Any]:
+    """Return the arguments of boto3's `create_model_package` that register the result's model.
+
+    Parameters
+    ----------
+    result
+        A result of the payload function, for the request of `flat_payload_request`.
+    registration
+        What else is to be said of the model.
+    layout
+        The layout that the payload was made with (`layout` in a request's settings,
+        `PAYLOAD_LAYOUT`); a result does not tell it, and unless something else was asked for it is
+        `contract`. To be certain, look into the archive:
+        `mims_pipeline.archives.validate_payload_archive(path, layout="flat")`.
+    more
+        Laid over the arguments: `ClientToken`, `ModelMetrics`, `CustomerMetadataProperties`, ….
+
+    Raises
+    ------
+    ValueError
+        The layout is not `flat`; the result is not that of a payload that was made; or the service
+        would refuse the request (one line for each fault).
+    ImportError
+        botocore, which has the service model, is not installed.
+    """
+    payload_uri, media_type = flat_payload(result, layout)
+    container = {
+        "Image": registration.image_uri,
+        **_model_source(result),
+        **_given(
+            Framework=registration.framework,
+            FrameworkVersion=registration.framework_version,
+            NearestModelName=registration.nearest_model_name,
+            Environment=dict(registration.environment) or None,
+        ),
+    }
+    request = {
         "ModelPackageGroupName": registration.model_package_group_name,
         "InferenceSpecification": {
             "Containers": [container],
-            "SupportedContentTypes": wire_types(result),
-            "SupportedResponseMIMETypes": list(registration.response_types),
-            "SupportedRealtimeInferenceInstanceTypes": list(registration.instance_types),
-            "SupportedTransformInstanceTypes": list(registration.transform_instance_types),
+            "SupportedContentTypes": list(
+                dict.fromkeys([media_type, *_listed(registration.content_types)])
+            ),
+            "SupportedResponseMIMETypes": _listed(registration.response_types),
+            "SupportedRealtimeInferenceInstanceTypes": _listed(registration.instance_types),
+            "SupportedTransformInstanceTypes": _listed(registration.transform_instance_types),
         },
         "ModelApprovalStatus": registration.approval_status,
         "Domain": registration.domain,
         "Task": registration.task,
-        "SamplePayloadUrl": _payload_uri(result),
+        "SamplePayloadUrl": payload_uri,
         **more,
     }
+    return _checked("CreateModelPackage", request)
 
 
 def inference_recommendations_job_request(
@@ -181,59 +236,43 @@ def inference_recommendations_job_request(
 
     Parameters
     ----------
-    result
-        A result of the payload function, for a payload of the layout `flat`.
+    result, layout
+        As for `model_package_request`.
     registration
         As for `model_package_request`; framework and version must be known.
     name, role
         Name of the job, and ARN of its role.
-    layout
-        The setting that the payload was made with (`PAYLOAD_LAYOUT`, `layout` in a request); the
-        result does not tell it.
     model_name, model_package_arn
         The model to test, one of the two: a SageMaker model by name, or a version of a package.
 
     Raises
     ------
-    ValueError
-        The layout is not `flat`: the recommender sends every file of the archive as a request,
-        `metadata.json` too. Or something is missing.
+    ValueError, ImportError
+        As `model_package_request`; or the model to test, or its framework, is missing.
     """
-    if layout != "flat":
-        raise ValueError(
-            f"PAYLOAD_LAYOUT is {layout!r}; Inference Recommender sends every file of the archive "
-            "to the endpoint as a request, so the payload must be made with PAYLOAD_LAYOUT=flat "
-            "(layout: flat in a request's settings, with a payload_s3_uri of its own)."
-        )
+    payload_uri, media_type = flat_payload(result, layout)
     if (model_name is None) == (model_package_arn is None):
         raise ValueError("Name the model to test: either model_name or model_package_arn.")
     if registration.framework not in FRAMEWORKS:
         _bad("framework", registration.framework, f"one of {', '.join(FRAMEWORKS)} for this job")
-    container: Dict[str, Any] = {
+    container = {
         "Domain": registration.domain,
         "Task": registration.task,
         "Framework": registration.framework,
         "FrameworkVersion": registration.framework_version,
-        "PayloadConfig": {
-            "SamplePayloadUrl": _payload_uri(result),
-            "SupportedContentTypes": wire_types(result),
-        },
-        "SupportedInstanceTypes": list(registration.instance_types),
-        "SupportedResponseMIMETypes": list(registration.response_types),
+        "PayloadConfig": {"SamplePayloadUrl": payload_uri, "SupportedContentTypes": [media_type]},
+        "SupportedInstanceTypes": _listed(registration.instance_types),
+        "SupportedResponseMIMETypes": _listed(registration.response_types),
+        **_given(NearestModelName=registration.nearest_model_name),
     }
-    if registration.nearest_model_name is not None:
-        container["NearestModelName"] = registration.nearest_model_name
-    model = (
-        {"ModelName": model_name}
-        if model_name is not None
-        else {"ModelPackageVersionArn": model_package_arn}
-    )
-    return {
+    model = _given(ModelName=model_name, ModelPackageVersionArn=model_package_arn)
+    request = {
         "JobName": name,
         "JobType": "Default",
         "RoleArn": role,
         "InputConfig": {**model, "ContainerConfig": container},
     }
+    return _checked("CreateInferenceRecommendationsJob", request)
 
 
 def load_test_description(result: Mapping[str, Any], load_test: LoadTest) -> Dict[str, Any]:
@@ -242,9 +281,9 @@ def load_test_description(result: Mapping[str, Any], load_test: LoadTest) -> Dic
     Raises
     ------
     ValueError
-        The result is none of a payload that was made.
+        The result is not that of a payload that was made.
     """
-    bucket, _, key = _payload_uri(result)[len("s3://") :].partition("/")
+    bucket, key = payload_location(result)
     return {
         "sample_payload_s3_bucket": bucket,
         "sample_payload_s3_key": key,
@@ -258,70 +297,51 @@ def load_test_description(result: Mapping[str, Any], load_test: LoadTest) -> Dic
 def input_variable_list(metadata: Mapping[str, Any]) -> List[List[str]]:
     """Return the model's input variables, `[name, "NUMERIC" or "TEXT"]` each, in their order.
 
-    `metadata` is the content of the payload's `metadata.json`; `mims_pipeline.archives.read_metadata`
-    reads it from an archive.
+    `metadata` is the content of a payload's `metadata.json`, which the layout `contract` has;
+    `mims_pipeline.archives.read_metadata` reads it from an archive.
 
     Raises
     ------
     ValueError
-        There is no such list in it.
+        It has no such list.
     """
     variables = metadata.get("input_variables")
-    if not isinstance(variables, list) or not variables:
-        raise ValueError("metadata has no input_variables: it is no metadata.json of a payload.")
-    for pair in variables:
-        if (
-            not isinstance(pair, (list, tuple))
-            or len(pair) != 2
-            or not isinstance(pair[0], str)
-            or pair[1] not in ("NUMERIC", "TEXT")
-        ):
-            raise ValueError(f'input_variables holds {pair!r}; it must be [name, "NUMERIC"|"TEXT"]')
+    if not isinstance(variables, list) or not variables or not all(map(_is_variable, variables)):
+        _bad("input_variables", variables, 'a list of [name, "NUMERIC" or "TEXT"], as in a payload')
     return [list(pair) for pair in variables]
 
 
-def wire_types(result: Mapping[str, Any]) -> List[str]:
-    """Return the result's content types as they go over the wire: the media type alone, once.
-
-    A registration and a server's decoder compare them literally, so no parameter may stand in one.
-    """
-    types = result.get("content_types")
-    if isinstance(types, str) or not isinstance(types, Sequence) or not types:
-        raise ValueError("The result has no content_types: it is none of a payload that was made.")
-    return list(dict.fromkeys(str(one).split(";")[0].strip().lower() for one in types))
-
-
-def _payload_uri(result: Mapping[str, Any]) -> str:
-    if result.get("status") == "skipped":
-        raise ValueError(
-            f"The result is of a run that was skipped ({result.get('reason')}): there is no "
-            "payload to register."
-        )
-    uri = result.get("payload_s3_uri")
-    if not isinstance(uri, str) or not uri.startswith("s3://") or not uri.endswith(".tar.gz"):
-        raise ValueError(
-            f"payload_s3_uri is {uri!r}; a result of the payload function has the S3 URI of a "
-            ".tar.gz there. An S3 event's answer holds its results under 'results': pass one."
-        )
-    return uri
+def _checked(operation: str, request: Dict[str, Any]) -> Dict[str, Any]:
+    found = faults("sagemaker", operation, request)
+    if found:
+        raise ValueError("\n".join(map(str, found)))
+    return request
 
 
 def _model_source(result: Mapping[str, Any]) -> Dict[str, Any]:
-    uri = result.get("model_s3_uri")
-    if not isinstance(uri, str) or not uri.startswith("s3://"):
-        raise ValueError(f"model_s3_uri is {uri!r}; a result of the payload function has one.")
+    uri = model_uri(result)
     if not uri.endswith("/"):
         return {"ModelDataUrl": uri}
     source = {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
     return {"ModelDataSource": {"S3DataSource": source}}
 
 
-def _check_texts(name: str, values: Any) -> None:
-    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        _bad(name, values, "a list of texts, with one at least")
-    for value in values:
-        if not isinstance(value, str) or not value:
-            _bad(name, value, "a list of texts")
+def _given(**parts: Any) -> Dict[str, Any]:
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _listed(values: Sequence[str]) -> Any:
+    # A single text is passed on, for the service model to refuse: its letters are not the items.
+    return values if isinstance(values, str) else list(values)
+
+
+def _is_variable(pair: Any) -> bool:
+    return (
+        isinstance(pair, (list, tuple))
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and pair[1] in ("NUMERIC", "TEXT")
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -101,7 +101,7 @@ class ScriptContract:
 
         Errors: a contract path that does not stand in the script as a literal, a required variable
         that it never reads, or a script that cannot be read at all. Warnings: a container path
-        that is neither the contract's, nor below one of its paths, nor the platform's own; an
+        that is neither in the contract, nor below one of its paths, nor the platform's own; an
         expected argument that the script does not spell. No script makes this method raise.
         """
         try:
@@ -111,7 +111,7 @@ class ScriptContract:
         return ValidationResult(self._broken(script), self._undeclared(script))
 
     def _broken(self, script: ScriptSource) -> List[str]:
-        spelled = {_plain(text) for text in script.paths | script.folders}
+        spelled = {_plain(text) for text in script.texts}
         errors = [
             f"The {kind} path {path} ({name}) does not stand in the script as a literal."
             for kind, paths in (
@@ -140,13 +140,13 @@ class ScriptContract:
         declared.extend(PLATFORM_PATHS)
         warnings = [
             f"The script names {path}, which its contract does not declare."
-            for path in sorted({_plain(text) for text in script.paths | script.folders})
+            for path in sorted({_plain(text) for text in script.texts})
             if _is_container_path(path) and not any(_is_within(path, base) for base in declared)
         ]
         warnings.extend(
             f"The script does not spell the expected argument --{argument}."
             for argument in self.expected_arguments
-            if f"--{argument}" not in script.paths
+            if f"--{argument}" not in script.texts
         )
         return warnings
 

@@ -1,10 +1,12 @@
 """A Processing job's arguments → a step of the SageMaker Python SDK, version 2 or 3.
 
-The SDK is optional: nothing here is imported before a step is asked for.
+The SDK is optional: nothing of it is imported before a step is asked for.
 """
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Dict, List, Mapping
 
@@ -45,19 +47,34 @@ def processing_step(name: str, arguments: Mapping[str, Any], session: Any = None
         sagemaker_session=session or sdk.PipelineSession(),
     )
     step_arguments = processor.run(
-        inputs=[sdk.input(part) for part in arguments["ProcessingInputs"]],
-        outputs=[sdk.output(part) for part in arguments["ProcessingOutputConfig"]["Outputs"]],
+        inputs=[_input(part, sdk) for part in arguments["ProcessingInputs"]],
+        outputs=[_output(part, sdk) for part in arguments["ProcessingOutputConfig"]["Outputs"]],
     )
     return sdk.ProcessingStep(name=name, step_args=step_arguments)
 
 
-def _sdk() -> Any:
+def _sdk() -> SimpleNamespace:
+    """Return what a step needs of the SDK; version 2 has no `S3Output`."""
     try:
-        return _version_3()
-    except ImportError:
-        pass
-    try:
-        return _version_2()
+        try:
+            core, steps = "sagemaker.core", "sagemaker.mlops.workflow.steps"
+            shapes = import_module("sagemaker.core.shapes")
+            s3_input, s3_output = shapes.ProcessingS3Input, shapes.ProcessingS3Output
+        except ImportError:
+            core, steps = "sagemaker", "sagemaker.workflow.steps"
+            s3_input, s3_output = import_module("sagemaker.dataset_definition.inputs").S3Input, None
+        processing = import_module(f"{core}.processing")
+        return SimpleNamespace(
+            NetworkConfig=import_module(f"{core}.network").NetworkConfig,
+            PipelineSession=import_module(f"{core}.workflow.pipeline_context").PipelineSession,
+            PipelineVariable=import_module(f"{core}.workflow.entities").PipelineVariable,
+            ProcessingInput=processing.ProcessingInput,
+            ProcessingOutput=processing.ProcessingOutput,
+            ProcessingStep=import_module(steps).ProcessingStep,
+            Processor=processing.Processor,
+            S3Input=s3_input,
+            S3Output=s3_output,
+        )
     except ImportError as error:
         raise ImportError(
             "create_step needs the SageMaker Python SDK (pip install sagemaker); without it, "
@@ -65,97 +82,35 @@ def _sdk() -> Any:
         ) from error
 
 
-def _version_3() -> Any:
-    from sagemaker.core.network import NetworkConfig
-    from sagemaker.core.processing import Processor
-    from sagemaker.core.shapes import (
-        ProcessingInput,
-        ProcessingOutput,
-        ProcessingS3Input,
-        ProcessingS3Output,
-    )
-    from sagemaker.core.workflow.entities import PipelineVariable
-    from sagemaker.core.workflow.pipeline_context import PipelineSession
-    from sagemaker.mlops.workflow.steps import ProcessingStep
-
-    def s3_input(part: Mapping[str, Any]) -> Any:
-        s3 = part["S3Input"]
-        return ProcessingInput(
-            input_name=part["InputName"],
-            app_managed=part["AppManaged"],
-            s3_input=ProcessingS3Input(
-                s3_uri=s3["S3Uri"],
-                local_path=s3["LocalPath"],
-                s3_data_type=s3["S3DataType"],
-                s3_input_mode=s3["S3InputMode"],
-                s3_data_distribution_type=s3["S3DataDistributionType"],
-                s3_compression_type=s3["S3CompressionType"],
-            ),
-        )
-
-    def s3_output(part: Mapping[str, Any]) -> Any:
-        s3 = part["S3Output"]
-        return ProcessingOutput(
-            output_name=part["OutputName"],
-            app_managed=part["AppManaged"],
-            s3_output=ProcessingS3Output(
-                s3_uri=s3["S3Uri"], local_path=s3["LocalPath"], s3_upload_mode=s3["S3UploadMode"]
-            ),
-        )
-
-    return SimpleNamespace(
-        NetworkConfig=NetworkConfig,
-        PipelineSession=PipelineSession,
-        PipelineVariable=PipelineVariable,
-        ProcessingStep=ProcessingStep,
-        Processor=Processor,
-        input=s3_input,
-        output=s3_output,
+def _input(part: Mapping[str, Any], sdk: SimpleNamespace) -> Any:
+    return sdk.ProcessingInput(
+        input_name=part["InputName"],
+        app_managed=part["AppManaged"],
+        s3_input=sdk.S3Input(**_in_snake_case(part["S3Input"])),
     )
 
 
-def _version_2() -> Any:
-    from sagemaker.network import NetworkConfig
-    from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor
-    from sagemaker.workflow.entities import PipelineVariable
-    from sagemaker.workflow.pipeline_context import PipelineSession
-    from sagemaker.workflow.steps import ProcessingStep
-
-    def s3_input(part: Mapping[str, Any]) -> Any:
-        s3 = part["S3Input"]
-        return ProcessingInput(
-            input_name=part["InputName"],
-            app_managed=part["AppManaged"],
-            source=s3["S3Uri"],
-            destination=s3["LocalPath"],
-            s3_data_type=s3["S3DataType"],
-            s3_input_mode=s3["S3InputMode"],
-            s3_data_distribution_type=s3["S3DataDistributionType"],
-            s3_compression_type=s3["S3CompressionType"],
-        )
-
-    def s3_output(part: Mapping[str, Any]) -> Any:
-        s3 = part["S3Output"]
-        return ProcessingOutput(
-            output_name=part["OutputName"],
-            app_managed=part["AppManaged"],
-            source=s3["LocalPath"],
-            destination=s3["S3Uri"],
-            s3_upload_mode=s3["S3UploadMode"],
-        )
-
-    return SimpleNamespace(
-        NetworkConfig=NetworkConfig,
-        PipelineSession=PipelineSession,
-        PipelineVariable=PipelineVariable,
-        ProcessingStep=ProcessingStep,
-        Processor=Processor,
-        input=s3_input,
-        output=s3_output,
+def _output(part: Mapping[str, Any], sdk: SimpleNamespace) -> Any:
+    s3 = _in_snake_case(part["S3Output"])
+    place = (
+        {"s3_output": sdk.S3Output(**s3)}
+        if sdk.S3Output
+        else {
+            "source": s3["local_path"],
+            "destination": s3["s3_uri"],
+            "s3_upload_mode": s3["s3_upload_mode"],
+        }
+    )
+    return sdk.ProcessingOutput(
+        output_name=part["OutputName"], app_managed=part["AppManaged"], **place
     )
 
 
-def _variables(part: Any, sdk: Any) -> Any:
+def _in_snake_case(part: Mapping[str, Any]) -> Dict[str, Any]:
+    return {re.sub(r"(?<!^)(?=[A-Z][a-z])", "_", key).lower(): part[key] for key in part}
+
+
+def _variables(part: Any, sdk: SimpleNamespace) -> Any:
     """Return `part` with references that are data made into variables that the SDK knows."""
     if isinstance(part, Mapping):
         if is_reference(part):
@@ -166,7 +121,7 @@ def _variables(part: Any, sdk: Any) -> Any:
     return part
 
 
-def _variable(reference: Dict[str, Any], sdk: Any) -> Any:
+def _variable(reference: Dict[str, Any], sdk: SimpleNamespace) -> Any:
     steps = _steps(reference)
     members = {
         "expr": property(lambda _: reference),

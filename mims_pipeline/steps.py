@@ -19,13 +19,32 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, ClassVar, Dict, Iterator, Mapping, Sequence, Tuple
 
 from mims_pipeline import platform_limits as limits
 from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
 
 CODE_FOLDER = "/opt/ml/processing/input/code"
-_PROJECT = Path(__file__).resolve().parent.parent
+# In a checkout the script lies in lambda_fn/; installed, beside this package.
+_ROOT = Path(__file__).resolve().parent.parent
+_SOURCE = _ROOT / "lambda_fn" if (_ROOT / "lambda_fn").is_dir() else _ROOT
+
+# The beginning of a path in the request → the part of the configuration that stands there.
+_PARTS = {
+    "RoleArn": "role",
+    "AppSpecification.ImageUri": "image_uri",
+    "ProcessingInputs[model_input]": "model_location",
+    "ProcessingInputs[code]": "code_location",
+    "ProcessingOutputConfig.Outputs[payload_sample]": "output_prefix",
+    "ProcessingOutputConfig.KmsKeyId": "kms_key_id",
+    "ProcessingResources.ClusterConfig.InstanceType": "instance_type",
+    "ProcessingResources.ClusterConfig.VolumeSizeInGB": "volume_size_in_gb",
+    "ProcessingResources.ClusterConfig.VolumeKmsKeyId": "volume_kms_key_id",
+    "Environment": "settings",
+    "NetworkConfig": "network",
+    "Tags": "tags",
+    "StoppingCondition": "max_runtime_in_seconds",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +101,7 @@ class PayloadConfig:
     network: Network = Network()
     tags: Mapping[str, Any] = field(default_factory=dict)
     max_runtime_in_seconds: Any = 3600
-    source_folder: Path = _PROJECT / "lambda_fn"
+    source_folder: Path = _SOURCE
 
 
 class StepBuilderBase(abc.ABC):
@@ -107,16 +126,16 @@ class StepBuilderBase(abc.ABC):
         """Return the contract's outputs: logical name → S3 URI or reference."""
 
     def validate_configuration(self) -> None:
-        """Check the script against its contract, and the configuration against the platform.
+        """Check the script against its contract, and the configuration against the service model.
 
         Raises
         ------
         ValueError
             Something does not fit; the message has one line for each fault, with its remedy.
+        ImportError
+            botocore, which has the service model, is not installed.
         """
-        faults = [*self._script_faults(), *self._platform_faults()]
-        if faults:
-            raise ValueError("\n".join(faults))
+        self._checked_request("payload")
 
     def processing_job_request(self, name: str) -> Dict[str, Any]:
         """Return the arguments of boto3's `create_processing_job` for a job called `name`.
@@ -124,16 +143,10 @@ class StepBuilderBase(abc.ABC):
         Raises
         ------
         ValueError
-            As `validate_configuration`; the name is none for a job; or a part is a pipeline's
+            As `validate_configuration`; the job cannot have that name; or a part is a pipeline's
             reference, which only a pipeline can resolve.
         """
-        self.validate_configuration()
-        if not isinstance(name, str) or not limits.JOB_NAME.match(name):
-            raise ValueError(
-                f"The job's name {name!r} must be 1 to 63 letters, digits and '-', with a letter "
-                "or digit first and last."
-            )
-        request = {"ProcessingJobName": name, **self._arguments()}
+        request = self._checked_request(name)
         for path, value in _leaves(request):
             if limits.is_reference(value):
                 raise ValueError(
@@ -150,11 +163,10 @@ class StepBuilderBase(abc.ABC):
         Raises
         ------
         ValueError
-            As `validate_configuration`, or the name is none for a step.
+            As `validate_configuration`, or the step cannot have that name.
         """
-        self._check_step_name(name)
-        self.validate_configuration()
-        return {"Name": name, "Type": "Processing", "Arguments": _resolved(self._arguments())}
+        arguments = _resolved(self._step_arguments(name))
+        return {"Name": name, "Type": "Processing", "Arguments": arguments}
 
     def create_step(self, name: str, sagemaker_session: Any = None) -> Any:
         """Return the step `name` as the SageMaker Python SDK's `ProcessingStep`.
@@ -171,27 +183,33 @@ class StepBuilderBase(abc.ABC):
         """
         from mims_pipeline.sdk import processing_step  # the SDK is optional, and slow to import
 
-        self._check_step_name(name)
-        self.validate_configuration()
-        return processing_step(name, self._arguments(), sagemaker_session)
+        return processing_step(name, self._step_arguments(name), sagemaker_session)
 
-    def _check_step_name(self, name: str) -> None:
+    def _step_arguments(self, name: str) -> Dict[str, Any]:
         if not isinstance(name, str) or not limits.STEP_NAME.match(name):
             raise ValueError(f"The step's name {name!r} must be 1 to 64 letters, digits, '-', '_'.")
+        self.validate_configuration()
+        return self._arguments()
 
-    def _script_faults(self) -> List[str]:
+    def _checked_request(self, name: str) -> Dict[str, Any]:
+        """Return the job's request; raise `ValueError` with all of its faults, one a line."""
         script = Path(self.config.source_folder) / self.contract.entry_point
-        return self.contract.validate_implementation(script).errors
+        request = {"ProcessingJobName": name, **self._arguments()}
+        faults = [
+            *self.contract.validate_implementation(script).errors,
+            *self._configuration_faults(),
+            *map(_told, limits.faults("sagemaker", "CreateProcessingJob", request)),
+        ]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return request
 
-    def _platform_faults(self) -> Iterator[str]:
+    def _configuration_faults(self) -> Iterator[str]:
+        """Yield what is wrong, but for what the service model says."""
         config = self.config
-        for name in ("role", "image_uri", "instance_type"):
-            yield from limits.text_faults(name, getattr(config, name))
-        for name in ("kms_key_id", "volume_kms_key_id"):
-            if getattr(config, name) is not None:
-                yield from limits.text_faults(name, getattr(config, name))
-        for name in ("model_location", "code_location", "output_prefix"):
-            yield from limits.uri_faults(name, getattr(config, name))
+        for name in ("image_uri", "kms_key_id", "volume_kms_key_id"):
+            if getattr(config, name) == "":
+                yield f"{name} is empty; it must have a value."
         if isinstance(config.code_location, str) and config.code_location.endswith(
             (".py", ".gz", ".zip")
         ):
@@ -199,21 +217,12 @@ class StepBuilderBase(abc.ABC):
                 f"code_location is {config.code_location!r}, a file; it must be the folder to "
                 "which lambda_fn/ was copied, since the script imports the package beside it."
             )
-        yield from limits.number_faults(
-            "volume_size_in_gb", config.volume_size_in_gb, limits.MAX_VOLUME_GIB, "GB"
-        )
-        yield from limits.number_faults(
-            "max_runtime_in_seconds",
-            config.max_runtime_in_seconds,
-            limits.MAX_RUNTIME_SECONDS,
-            "seconds",
-        )
-        yield from limits.environment_faults(config.settings)
         for variable in self.contract.required_env_vars:
             if not config.settings.get(variable):
                 yield f"settings lacks {variable}, which the script requires: give it a value."
-        yield from limits.network_faults(config.network.subnets, config.network.security_group_ids)
-        yield from limits.tag_faults(config.tags)
+        for key in config.tags:
+            if str(key).lower().startswith("aws:"):
+                yield f"tags: the key {key!r} begins with 'aws:', which is AWS's own."
         yield from limits.folder_faults("input", self.contract.expected_input_paths)
         yield from limits.folder_faults("output", self.contract.expected_output_paths)
 
@@ -272,6 +281,11 @@ class MIMSPayloadStepBuilder(StepBuilderBase):
         return {"payload_sample": self.config.output_prefix}
 
 
+def _told(fault: limits.Fault) -> str:
+    part = next((part for path, part in _PARTS.items() if fault.path.startswith(path)), "job")
+    return f"{part}: {fault}. {limits.remedy(fault)}".rstrip()
+
+
 def _input(name: str, location: Any, folder: str) -> Dict[str, Any]:
     return {
         "InputName": name,
@@ -300,7 +314,7 @@ def _network(network: Network) -> Dict[str, Any]:
         "EnableNetworkIsolation": network.isolated,
         "EnableInterContainerTrafficEncryption": network.encrypted_traffic,
     }
-    if network.subnets:
+    if network.subnets or network.security_group_ids:
         request["VpcConfig"] = {
             "SecurityGroupIds": list(network.security_group_ids),
             "Subnets": list(network.subnets),
@@ -327,13 +341,11 @@ def _resolved(part: Any) -> Any:
 
 
 def _leaves(part: Any, path: str = "") -> Iterator[Tuple[str, Any]]:
-    children: Optional[Any] = None
     if isinstance(part, Mapping) and not limits.is_reference(part):
-        children = part.items()
+        for key, value in part.items():
+            yield from _leaves(value, f"{path}.{key}" if path else key)
     elif isinstance(part, list):
-        children = enumerate(part)
-    if children is None:
+        for index, value in enumerate(part):
+            yield from _leaves(value, f"{path}.{index}")
+    else:
         yield path, part
-        return
-    for key, value in children:
-        yield from _leaves(value, f"{path}.{key}" if path else str(key))

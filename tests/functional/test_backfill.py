@@ -26,7 +26,7 @@ from moto import mock_aws
 from mims_pipeline import backfill
 from mims_pipeline.backfill import BackfillError, Place, job_request, key_filter, read_stack
 from mims_pipeline.backfill_cost import estimate
-from tests.service_model import faults
+from mims_pipeline.platform_limits import faults
 
 PLACE = Place(
     function_arn="arn:aws:lambda:eu-west-1:123456789012:function:payloads:live",

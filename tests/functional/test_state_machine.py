@@ -25,7 +25,7 @@ from moto import mock_aws
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
-from tests.service_model import faults
+from mims_pipeline.platform_limits import faults
 from tests.template.stack import FUNCTION_ALIAS, definition
 
 if TYPE_CHECKING:

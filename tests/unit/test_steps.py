@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Mapping
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 
 from mims_pipeline.contracts import ScriptContract
 from mims_pipeline.steps import MIMSPayloadStepBuilder, Network, PayloadConfig, StepBuilderBase
-from tests.service_model import faults
 
 SCRIPT = 'PATHS = ["/opt/ml/processing/input/model", "/opt/ml/processing/output"]\n'
 
@@ -51,18 +52,24 @@ def _full(config: PayloadConfig) -> PayloadConfig:
     )
 
 
+def botocore_refuses(request: Any) -> str:
+    """What botocore's own validator finds wrong: names, types and minima."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.operation_model("CreateProcessingJob").input_shape
+    assert shape is not None
+    return str(ParamValidator().validate(request, shape).generate_report())
+
+
 def fault(config: PayloadConfig) -> str:
     with pytest.raises(ValueError, match=r".") as caught:
         MIMSPayloadStepBuilder(config).validate_configuration()
     return str(caught.value)
 
 
-def test_a_request_is_one_that_the_service_takes(
-    config: PayloadConfig, full: PayloadConfig
-) -> None:
+def test_a_request_is_one_that_botocore_takes(config: PayloadConfig, full: PayloadConfig) -> None:
     for one in (config, full):
         request = MIMSPayloadStepBuilder(one).processing_job_request("payload-churn-1")
-        assert faults("sagemaker", "CreateProcessingJob", request) == []
+        assert botocore_refuses(request) == ""
 
 
 def test_the_request_runs_the_contracts_script_between_the_contracts_folders(
@@ -99,42 +106,45 @@ def test_the_real_script_passes_the_steps_check(config: PayloadConfig) -> None:
 @pytest.mark.parametrize(
     ("part", "value", "says"),
     [
-        ("role", "SageMakerExecution", "role is"),
-        ("image_uri", "", "image_uri is"),
-        ("image_uri", "i" * 256, "image_uri is"),
-        ("instance_type", "m5.large", "instance_type is"),
-        ("model_location", "/data/model.tar.gz", "model_location is"),
-        ("model_location", "s3://bucket", "model_location is"),
-        ("model_location", "s3://bucket/" + "k" * 1013, "model_location has 1,025"),
+        ("role", "SageMakerExecution", "Give the role's ARN"),
+        ("image_uri", "", "image_uri is empty"),
+        ("image_uri", "i" * 256, "image_uri: AppSpecification.ImageUri has 256 char"),
+        ("instance_type", "m5.large", "instance_type: "),
+        ("model_location", "/data/model.tar.gz", "model_location: "),
+        ("model_location", "s3://bucket/" + "k" * 1013, "S3Uri has 1,025 characters"),
         ("code_location", "s3://bucket/code/mims_payload.py", "code_location is"),
-        ("code_location", None, "code_location is"),
-        ("output_prefix", "https://bucket/", "output_prefix is"),
-        ("volume_size_in_gb", 0, "volume_size_in_gb is 0"),
+        ("code_location", None, "code_location: "),
+        ("output_prefix", "bucket/", "output_prefix: "),
+        (
+            "volume_size_in_gb",
+            0,
+            "volume_size_in_gb: ProcessingResources.ClusterConfig.VolumeSizeInGB is 0",
+        ),
         ("volume_size_in_gb", 16_385, "volume_size_in_gb"),
         ("volume_size_in_gb", True, "volume_size_in_gb"),
         ("max_runtime_in_seconds", 777_601, "max_runtime_in_seconds"),
         ("max_runtime_in_seconds", "3600", "max_runtime_in_seconds"),
-        ("kms_key_id", "a key", "kms_key_id is"),
-        ("volume_kms_key_id", "", "volume_kms_key_id is"),
-        ("network", Network(subnets=["subnet-1"]), "security_group_ids go together"),
-        ("network", Network(security_group_ids=["sg-1"]), "security_group_ids go together"),
-        ("network", Network(subnets=["subnet 1"], security_group_ids=["sg-1"]), "subnets holds"),
+        ("kms_key_id", "a key", "kms_key_id: "),
+        ("volume_kms_key_id", "", "volume_kms_key_id is empty"),
+        ("network", Network(subnets=["subnet-1"]), "needs both subnets and security groups"),
+        ("network", Network(security_group_ids=["sg-1"]), "needs both subnets and security groups"),
+        ("network", Network(subnets=["subnet 1"], security_group_ids=["sg-1"]), "Subnets[0] is"),
         (
             "network",
             Network(subnets=["subnet-1"], security_group_ids=[f"sg-{i}" for i in range(6)]),
-            "security_group_ids holds 6",
+            "SecurityGroupIds has 6 items",
         ),
-        ("tags", {"a*": "b"}, "tags: the key"),
+        ("tags", {"a*": "b"}, "Tags[a*].Key is 'a*'"),
         ("tags", {"aws:x": "b"}, "AWS's own"),
-        ("tags", {"a": "b" * 257}, "tags: 'a'"),
-        ("tags", {f"k{i}": "v" for i in range(51)}, "tags holds 51"),
+        ("tags", {"a": "b" * 257}, "Tags[a].Value has 257 characters"),
+        ("tags", {f"k{i}": "v" for i in range(51)}, "Tags has 51 items"),
         ("settings", {f"SPECIAL_FIELD_f{i}": "v" for i in range(101)}, "FIELD_DEFAULTS"),
-        ("settings", {"SPECIAL_FIELD_user.age": "v"}, "'SPECIAL_FIELD_user_age'"),
-        ("settings", {"1ST": "v"}, "settings holds the name '1ST'"),
+        ("settings", {"SPECIAL_FIELD_user.age": "v"}, "Write '_' for each character"),
+        ("settings", {"1ST": "v"}, "settings: Environment key is '1ST'"),
         ("settings", {"S" * 257: "v"}, "FIELD_DEFAULTS"),
         ("settings", {"FIELD_DEFAULTS": "{" + " " * 256 + "}"}, "SPECIAL_FIELD_<name>"),
         ("settings", {"DEFAULT_TEXT_VALUE": "t" * 257}, "Lambda function"),
-        ("settings", {"SAMPLE_COUNT": 3}, "SAMPLE_COUNT is 3"),
+        ("settings", {"SAMPLE_COUNT": 3}, "Environment.SAMPLE_COUNT is 3; it must be a string"),
         ("source_folder", Path("/nowhere"), "/nowhere/mims_payload.py"),
     ],
 )
@@ -170,7 +180,7 @@ def test_what_does_not_fit_is_told_by_name(
 )
 def test_the_platforms_limits_themselves_fit(config: PayloadConfig, part: str, value: Any) -> None:
     request = MIMSPayloadStepBuilder(replace(config, **{part: value})).processing_job_request("p")
-    assert faults("sagemaker", "CreateProcessingJob", request) == []
+    assert botocore_refuses(request) == ""
 
 
 def test_every_fault_is_told_at_once(config: PayloadConfig) -> None:
@@ -206,7 +216,7 @@ def test_a_contract_that_names_a_file_as_output_is_a_fault(config: PayloadConfig
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "a_b", "a" * 64, "a\n", None])
 def test_a_name_that_no_job_can_have_is_refused(config: PayloadConfig, name: Any) -> None:
-    with pytest.raises(ValueError, match="job's name"):
+    with pytest.raises(ValueError, match="ProcessingJobName"):
         MIMSPayloadStepBuilder(config).processing_job_request(name)
 
 
