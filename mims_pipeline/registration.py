@@ -4,7 +4,6 @@ A load test sends every file of the payload archive to the endpoint, so what is 
 is an archive of the layout `flat`, which holds payload files alone. `flat_payload_request` has the
 function make it, at a place of its own: the function's usual payload stays where it is.
 
->>> from mims_pipeline.registration import Registration, flat_payload_request, model_package_request
 >>> usual = {
 ...     "status": "created",
 ...     "model_s3_uri": "s3://models/churn/output/model.tar.gz",
@@ -13,11 +12,11 @@ function make it, at a place of its own: the function's usual payload stays wher
 ... }
 >>> request = flat_payload_request(usual, "text/csv; header=absent")
 >>> request["payload_s3_uri"]
-'s3://models/churn/output/load-test/payload/payload.tar.gz'
+'s3://models/churn/output/mims-load-test/payload/payload.tar.gz'
 >>> result = {**usual, **request, "content_types": ["text/csv"]}  # what the function answers to it
 >>> registration = Registration("churn", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/xgb:1.7")
 >>> model_package_request(result, registration, layout="flat")["SamplePayloadUrl"]
-'s3://models/churn/output/load-test/payload/payload.tar.gz'
+'s3://models/churn/output/mims-load-test/payload/payload.tar.gz'
 """
 
 from __future__ import annotations
@@ -45,14 +44,12 @@ TASKS = (
 # The recommender's; a registration on its own may name any other.
 FRAMEWORKS = ("TENSORFLOW", "PYTORCH", "XGBOOST", "SAGEMAKER-SCIKIT-LEARN")
 
-_FLAT_FOLDER = "load-test"
+_FLAT_FOLDER = "mims-load-test"
 
 
 @dataclass(frozen=True)
 class Registration:
     """What a registration says of a model, beside what the payload's result says.
-
-    Its texts are judged with the request that they go into.
 
     Parameters
     ----------
@@ -142,8 +139,8 @@ def flat_payload_request(
     ----------
     result
         A result of the function for the model: it says where the model and its usual payload lie.
-        The flat archive goes into the folder `load-test/` beside the usual payload's, so neither
-        replaces the other.
+        The flat archive goes into the folder `mims-load-test/` beside the usual payload's, so that
+        neither replaces the other.
     content_type
         What the endpoint reads, with its parameters: `text/csv; header=absent`.
     settings
@@ -177,9 +174,8 @@ def model_package_request(
         What else is to be said of the model.
     layout
         The layout that the payload was made with (`layout` in a request's settings,
-        `PAYLOAD_LAYOUT`); a result does not tell it, and unless something else was asked for it is
-        `contract`. To be certain, look into the archive:
-        `mims_pipeline.archives.validate_payload_archive(path, layout="flat")`.
+        `PAYLOAD_LAYOUT`). A result does not tell it; where nothing was asked for, it is `contract`.
+        `mims_pipeline.archives.validate_payload_archive` finds it in an archive.
     more
         Laid over the arguments: `ClientToken`, `ModelMetrics`, `CustomerMetadataProperties`, ….
 

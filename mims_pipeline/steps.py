@@ -210,9 +210,7 @@ class StepBuilderBase(abc.ABC):
         for name in ("image_uri", "kms_key_id", "volume_kms_key_id"):
             if getattr(config, name) == "":
                 yield f"{name} is empty; it must have a value."
-        if isinstance(config.code_location, str) and config.code_location.endswith(
-            (".py", ".gz", ".zip")
-        ):
+        if str(config.code_location).endswith((".py", ".gz", ".zip")):
             yield (
                 f"code_location is {config.code_location!r}, a file; it must be the folder to "
                 "which lambda_fn/ was copied, since the script imports the package beside it."

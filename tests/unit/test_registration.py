@@ -36,9 +36,9 @@ RESULT = {
     "model_s3_uri": "s3://models/churn/output/model.tar.gz",
     "model_etag": '"0a"',
     "model_version_id": None,
-    "payload_s3_uri": "s3://models/churn/output/load-test/payload/payload.tar.gz",
+    "payload_s3_uri": "s3://models/churn/output/mims-load-test/payload/payload.tar.gz",
     "payload_s3_bucket": "models",
-    "payload_s3_key": "churn/output/load-test/payload/payload.tar.gz",
+    "payload_s3_key": "churn/output/mims-load-test/payload/payload.tar.gz",
     "content_types": ["text/csv"],
     "field_count": 3,
     "sample_count": 1,
@@ -99,7 +99,7 @@ def test_the_flat_payload_lies_at_a_place_of_its_own_in_one_content_type() -> No
     request = flat_payload_request(usual, "text/csv; header=absent", sample_count=10)
     assert request == {
         "model_s3_uri": RESULT["model_s3_uri"],
-        "payload_s3_uri": "s3://models/churn/output/load-test/payload/payload.tar.gz",
+        "payload_s3_uri": "s3://models/churn/output/mims-load-test/payload/payload.tar.gz",
         "settings": {
             "content_types": "text/csv; header=absent",
             "layout": "flat",
@@ -113,10 +113,10 @@ def test_the_flat_payload_lies_at_a_place_of_its_own_in_one_content_type() -> No
 @pytest.mark.parametrize(
     ("usual", "own"),
     [
-        ("payload/payload.tar.gz", "load-test/payload/payload.tar.gz"),
-        ("a/payload-churn/payload.tar.gz", "a/load-test/payload-churn/payload.tar.gz"),
-        ("payload.tar.gz", "load-test/payload.tar.gz"),
-        ("p//x.tar.gz", "p/load-test//x.tar.gz"),
+        ("payload/payload.tar.gz", "mims-load-test/payload/payload.tar.gz"),
+        ("a/payload-churn/payload.tar.gz", "a/mims-load-test/payload-churn/payload.tar.gz"),
+        ("payload.tar.gz", "mims-load-test/payload.tar.gz"),
+        ("p//x.tar.gz", "p/mims-load-test//x.tar.gz"),
     ],
 )
 def test_wherever_the_usual_payload_lies_the_flat_one_lies_elsewhere(usual: str, own: str) -> None:
@@ -326,7 +326,7 @@ def test_a_load_test_is_described_with_the_payloads_place() -> None:
     description = load_test_description(RESULT, LoadTest(expected_tps=5))
     assert json.loads(json.dumps(description)) == {
         "sample_payload_s3_bucket": "models",
-        "sample_payload_s3_key": "churn/output/load-test/payload/payload.tar.gz",
+        "sample_payload_s3_key": "churn/output/mims-load-test/payload/payload.tar.gz",
         "expected_tps": 5,
         "max_latency_in_millisecond": 800,
         "max_acceptable_error_rate": 0.2,

@@ -193,11 +193,11 @@ def test_a_script_that_breaks_the_contract_is_a_fault(config: PayloadConfig) -> 
     assert "/opt/ml/processing/input/model" in fault(config)
 
 
-def test_a_contract_that_names_a_file_as_output_is_a_fault(config: PayloadConfig) -> None:
+def test_a_contract_whose_paths_no_job_can_mount_is_a_fault(config: PayloadConfig) -> None:
     class Builder(StepBuilderBase):
         contract = ScriptContract(
             "mims_payload.py",
-            {"model_input": "/opt/ml/processing/input/model"},
+            {"model_input": "/opt/ml/input/model"},
             {"payload_sample": "/opt/ml/processing/output/payload.tar.gz"},
             required_env_vars=["REGION"],
         )
@@ -211,6 +211,7 @@ def test_a_contract_that_names_a_file_as_output_is_a_fault(config: PayloadConfig
     with pytest.raises(ValueError, match="SageMaker makes a folder") as caught:
         Builder(config).validate_configuration()
     assert "name the folder /opt/ml/processing/output instead" in str(caught.value)
+    assert "The input model_input is /opt/ml/input/model; a Processing job" in str(caught.value)
     assert "settings lacks REGION" in str(caught.value)
 
 
