@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from mims import generate_from
-from mims.inputs.field_lists import derive_fields
-from mims.inputs.hyperparameters import Member, parse_hyperparameters
+from mims import find_inputs_in_files, generate_from
+from mims.inputs.hyperparameters import FILE_NAME
+from mims.inputs.model_files import ModelFile
 from mims.payload.files import generate_sample_payload
 from mims.sampling import make_samples
 from mims.settings import read_settings
@@ -27,12 +27,16 @@ _FIELDS, _SAMPLES, _REPEATS = 10_000, 10, 5
 
 def main() -> None:
     """Measure the three in turns, after one round to warm up."""
-    member = Member("hyperparameters.json", hyperparameters(_FIELDS), 0)
-    settings = read_settings(
+    content = hyperparameters(_FIELDS)
+    given = read_settings(
         {"CONTENT_TYPES": "application/json,text/csv", "SAMPLE_COUNT": str(_SAMPLES)}
     )
-    parsed = parse_hyperparameters(member)
-    samples = make_samples(derive_fields(parsed).fields, parsed, settings, 0)
+    file = ModelFile(
+        FILE_NAME, True, len(content), 0, lambda _size: content, lambda: iter([content])
+    )
+    inputs = find_inputs_in_files([file], given)
+    settings = given.resolve({})
+    samples = make_samples(inputs.fields, inputs.hyperparameters, {}, settings, 0)
     names, rows = samples.names, list(samples.rows())
 
     def yardstick() -> None:
@@ -45,7 +49,7 @@ def main() -> None:
         list(generate_sample_payload(samples, settings))
 
     def payload() -> None:
-        generate_from(member, settings)
+        generate_from(find_inputs_in_files([file], given), given)
 
     measured: dict[str, list[float]] = {}
     for _ in range(1 + _REPEATS):

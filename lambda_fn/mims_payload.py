@@ -28,34 +28,26 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 if _HERE not in sys.path:
     sys.path.insert(0, _HERE)
 
-from mims import generate_from  # noqa: E402
+from mims import find_inputs, find_inputs_in_files, generate_from  # noqa: E402
 from mims.errors import (  # noqa: E402
     AccessDeniedError,
     CorruptArchiveError,
     HyperparametersNotFoundError,
     InvalidRequestError,
     ModelNotFoundError,
+    NoInputFieldsError,
     OutputError,
     PayloadError,
     StorageError,
     shown,
 )
-from mims.inputs.hyperparameters import FILE_NAME, Member  # noqa: E402
-from mims.inputs.search import (  # noqa: E402
-    extract_hyperparameters,
-    nested_rank,
-    nested_warning,
-    not_found,
-    too_large_hyperparameters,
-)
-from mims.limits import (  # noqa: E402
-    PAYLOAD_ARCHIVE_BYTES,
-    SHOWN_NAMES,
-    Limits,
-)
+from mims.inputs.hyperparameters import FILE_NAME  # noqa: E402
+from mims.inputs.model_files import ModelFile  # noqa: E402
+from mims.inputs.search import ModelInputs  # noqa: E402
+from mims.limits import PAYLOAD_ARCHIVE_BYTES  # noqa: E402
 from mims.payload.check import check_payload_archive  # noqa: E402
 from mims.payload.report import describe_report  # noqa: E402
-from mims.settings import read_settings  # noqa: E402
+from mims.settings import GivenSettings, read_settings  # noqa: E402
 
 # The contract's paths, which SageMaker Processing mounts.
 MODEL_INPUT = "/opt/ml/processing/input/model"
@@ -169,14 +161,14 @@ def _check(path: str) -> int:
 def _run(model: str, output: str, environ_vars: Mapping[str, str]) -> Tuple[str, Dict[str, Any]]:
     started = time.monotonic()
     reading = _Reading()
-    settings = read_settings(environ_vars)
-    member, notes = _find_member(model, settings.limits, reading)
+    given = read_settings(environ_vars)
+    inputs, notes = _find_inputs(model, given, reading)
     archive_seconds = time.monotonic() - started
-    payload = generate_from(member, settings)
+    payload = generate_from(inputs, given)
     path = os.path.join(output, PAYLOAD_NAME)
     status = "updated" if os.path.exists(path) else "created"
     _write(path, payload.archive)
-    warnings = [*notes, *payload.warnings]
+    warnings = [*notes, *payload.all_warnings]
     for warning in warnings:
         print(f"Warning: {warning}")
     figures = {
@@ -185,6 +177,9 @@ def _run(model: str, output: str, environ_vars: Mapping[str, str]) -> Tuple[str,
         "content_types": payload.content_types,
         "field_count": payload.field_count,
         "sample_count": payload.sample_count,
+        "fields_from": payload.fields_from._asdict(),
+        "family": payload.family,
+        "recipe": payload.recipe,
         "warnings": warnings,
         f"Payloads{status.capitalize()}": 1,
         "GenerationTime": round(time.monotonic() - started, 3),
@@ -196,45 +191,65 @@ def _run(model: str, output: str, environ_vars: Mapping[str, str]) -> Tuple[str,
     return path, figures
 
 
-def _find_member(model: str, limits: Limits, reading: _Reading) -> Tuple[Member, List[str]]:
-    """Return the model's hyperparameters, and what to know of where they stood."""
-    archive, loose = _look(model)
-    if archive is None:
-        if loose is None:
-            raise _nothing(model)
-        return _loose_member(loose, model, limits), []
+def _find_inputs(
+    model: str, given: GivenSettings, reading: _Reading
+) -> Tuple[ModelInputs, List[str]]:
+    """Return the model's inputs, and what to know of where they stood."""
+    archive, folder = _look(model)
     try:
-        return extract_hyperparameters(_FileChunks(archive, reading), limits), []
-    except (CorruptArchiveError, HyperparametersNotFoundError) as error:
-        if loose is None:
+        if archive is None:
+            return find_inputs_in_files(_model_files(model, folder), given), []
+        return find_inputs(_FileChunks(archive, reading), given), []
+    except (CorruptArchiveError, HyperparametersNotFoundError, NoInputFieldsError) as error:
+        beside = os.path.dirname(model) if os.path.isfile(model) else model
+        if archive is None and folder == beside:
             raise
-        note = f"{error} '{shown(loose)}', which lies beside the archive, was used."
-        return _loose_member(loose, model, limits), [note]
+        files = _loose_files(model, beside)
+        if not files:
+            raise
+        path = os.path.join(beside, files[0].name)
+        note = f"{error} '{shown(path)}', which lies beside the archive, was used."
+        return find_inputs_in_files(files, given), [note]
     except OSError as error:
-        raise _unreadable(archive, error) from None
+        raise _unreadable(archive or folder, error) from None
 
 
-def _look(model: str) -> Tuple[Optional[str], Optional[str]]:
-    """Return the paths of the archive and of the loose file that the model's path leads to."""
+def _loose_files(model: str, folder: str) -> List[ModelFile]:
+    """Return each `hyperparameters.json` that lies beside an archive in a model's folder."""
     if os.path.isfile(model):
-        return (None, model) if os.path.basename(model) == FILE_NAME else (model, None)
+        return []
+    return [
+        file for file in _model_files(model, folder) if file.name.rsplit("/", 1)[-1] == FILE_NAME
+    ]
+
+
+def _look(model: str) -> Tuple[Optional[str], str]:
+    """Return the path of the archive that the model's path leads to, and the folder to look in."""
+    if os.path.isfile(model):
+        is_loose = os.path.basename(model) == FILE_NAME
+        return (None, model) if is_loose else (model, os.path.dirname(model))
     archive = os.path.join(model, ARCHIVE_NAME)
-    loose = _look_for_loose_file(model)
     if os.path.isfile(archive):
-        return archive, loose
+        return archive, model
     if os.path.isdir(archive):  # SageMaker makes a folder of that name of some channels
-        inner_archive, inner_loose = _look(archive)
-        return inner_archive, inner_loose or loose
-    return None, loose
+        return _look(archive)
+    return None, model
 
 
-def _look_for_loose_file(folder: str) -> Optional[str]:
-    root = os.path.join(folder, FILE_NAME)
-    if os.path.isfile(root):
-        return root
-    nested = [path for path in _files(folder) if os.path.basename(path) == FILE_NAME]
-    ranked = [(nested_rank(tuple(path.split("/")[:-1])), path) for path in nested]
-    return os.path.join(folder, min(ranked)[1]) if ranked else None
+def _model_files(model: str, folder: str) -> Iterator[ModelFile]:
+    """Yield the files of a folder, or a file alone, with a root `hyperparameters.json` first."""
+    if os.path.isfile(folder):
+        yield _model_file(os.path.dirname(folder), os.path.basename(folder))
+        return
+    paths = sorted(_files(folder), key=lambda path: (path != FILE_NAME, path))
+    if not paths:
+        raise ModelNotFoundError(
+            f"There is no model at '{shown(model)}': no file, and no folder with files. Name a "
+            f"{ARCHIVE_NAME}, or a folder that holds one or a {FILE_NAME}, with --model."
+        )
+    for path in paths:
+        if path != ARCHIVE_NAME:
+            yield _model_file(folder, path)
 
 
 def _files(folder: str) -> Iterator[str]:
@@ -247,29 +262,28 @@ def _files(folder: str) -> Iterator[str]:
                 yield os.path.relpath(path, folder).replace(os.sep, "/")
 
 
-def _loose_member(path: str, model: str, limits: Limits) -> Member:
-    name = os.path.relpath(path, model if os.path.isdir(model) else os.path.dirname(path))
-    name = name.replace(os.sep, "/")
+def _model_file(folder: str, name: str) -> ModelFile:
+    path = os.path.join(folder, *name.split("/"))
+
+    def head(size: int) -> bytes:
+        try:
+            with open(path, "rb") as file:
+                return file.read(size)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            with open(path, "rb", buffering=0) as file:
+                yield from iter(lambda: file.read(_CHUNK), b"")
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
     try:
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            if status.st_size > limits.hyperparameters_bytes:
-                raise too_large_hyperparameters(name, status.st_size, limits.hyperparameters_bytes)
-            content = file.read()
+        status = os.stat(path)
     except OSError as error:
         raise _unreadable(path, error) from None
-    warnings = (nested_warning(name),) if "/" in name else ()
-    return Member(name, content, status.st_mtime_ns // 10**9, warnings)
-
-
-def _nothing(model: str) -> PayloadError:
-    names = list(_files(model))
-    if names:
-        return not_found(len(names), names[:SHOWN_NAMES])
-    return ModelNotFoundError(
-        f"There is no model at '{shown(model)}': no file, and no folder with files. Name a "
-        f"{ARCHIVE_NAME}, or a folder that holds one or a {FILE_NAME}, with --model."
-    )
+    return ModelFile(name, True, status.st_size, status.st_mtime_ns // 10**9, head, chunks)
 
 
 def _unreadable(path: str, error: OSError) -> PayloadError:

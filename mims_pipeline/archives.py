@@ -19,7 +19,7 @@ from mims.payload import metadata
 from mims.payload.check import check_payload_archive
 from mims.payload.files import METADATA
 from mims.payload.members import read_members
-from mims.settings import CONTRACT, FLAT, Settings
+from mims.setting_table import CONTRACT, FLAT
 
 from mims_pipeline.script_contract import ValidationResult
 
@@ -39,7 +39,7 @@ def validate_model_archive(path: AnyPath) -> ValidationResult:
     """
     try:
         with _file(path).open("rb") as archive:
-            payload = generate(iter(lambda: archive.read(MIB), b""), Settings())
+            payload = generate(iter(lambda: archive.read(MIB), b""))
     except (PayloadError, OSError) as error:
         return ValidationResult(errors=[_said(error)])
     return ValidationResult(warnings=list(payload.warnings))

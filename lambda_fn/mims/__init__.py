@@ -1,80 +1,184 @@
-"""The payload generator's core: the bytes of a model archive and settings in, a payload out.
+"""The payload generator's core: the bytes of a model and settings in, a payload out.
 
-It needs the standard library alone, and knows no clock, environment, network or disk.
+It needs the standard library alone, and knows no clock, environment, network or disk. (`mims` is
+a name, not an abbreviation.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from mims.formats.content_types import ContentType, wire_types
-from mims.inputs.field_lists import derive_fields
-from mims.inputs.hyperparameters import Member, parse_hyperparameters
-from mims.inputs.search import extract_hyperparameters
-from mims.limits import SERVERLESS_BYTES
+from mims.deadline import Check, nothing
+from mims.errors import PayloadTooLargeError
+from mims.formats.format import Format
+from mims.formats.registry import media_types, parse_content_types
+from mims.inputs.hyperparameters import Hyperparameters
+from mims.inputs.model_files import ModelFile
+from mims.inputs.search import (
+    Consult,
+    ModelInputs,
+    Wishes,
+    search_archive,
+    search_files,
+)
+from mims.limits import CHECKED_FIELDS, SERVERLESS_BYTES
 from mims.payload.archive import create_payload_archive
 from mims.payload.files import PayloadFile, generate_sample_payload
-from mims.payload.metadata import describe
+from mims.payload.metadata import FieldsFrom, describe, write_metadata
+from mims.recipes import AUTO, recipe_of
 from mims.sampling import make_samples
-from mims.settings import CONTRACT, Settings
+from mims.setting_table import CONTRACT
+from mims.settings import PAYLOAD_SETTINGS, GivenSettings, Settings, read_payload_settings
+from mims.told import bounded
 
 
 @dataclass(frozen=True)
 class Payload:
-    """A `payload.tar.gz` and what is in it; `content_types` are those that go over the wire."""
+    """A `payload.tar.gz` and what is in it; `content_types` are those that go over the wire.
+
+    `settings_warnings` are those of the settings alone, which `metadata.json` does not have.
+    """
 
     archive: bytes
     content_types: Tuple[str, ...]
     field_count: int
     sample_count: int
+    fields_from: FieldsFrom
+    family: Optional[str]
+    recipe: Optional[str]
     warnings: Tuple[str, ...]
+    settings_warnings: Tuple[str, ...] = ()
+
+    @property
+    def all_warnings(self) -> List[str]:
+        return bounded([*self.settings_warnings, *self.warnings])
 
 
-def generate(chunks: Iterable[bytes], settings: Settings) -> Payload:
+def generate(
+    chunks: Iterable[bytes], given: Optional[GivenSettings] = None, check: Check = nothing
+) -> Payload:
     """Return the payload for the model archive whose bytes are `chunks`.
 
-    >>> generate([open("model.tar.gz", "rb").read()], Settings()).archive  # doctest: +SKIP
+    >>> generate([open("model.tar.gz", "rb").read()]).archive  # doctest: +SKIP
+
+    Parameters
+    ----------
+    chunks
+        The archive in order, in pieces of any size.
+    given
+        The settings, as `mims.settings.read_settings` returns them.
+    check
+        Called at least every half second of work; it may raise, to end it.
 
     Raises
     ------
     PayloadError
         One of its classes, for whatever is wrong with the archive, its hyperparameters or the
-        settings. What `chunks` itself raises passes through unchanged.
+        settings. What `chunks` itself and `check` raise passes through unchanged.
     """
-    return generate_from(extract_hyperparameters(chunks, settings.limits), settings)
+    given = given or GivenSettings()
+    return generate_from(find_inputs(chunks, given, check), given, check)
 
 
-def generate_from(member: Member, settings: Settings) -> Payload:
-    """Return the payload for a model whose `hyperparameters.json` is `member`."""
-    hyperparameters = parse_hyperparameters(member)
-    fields = derive_fields(hyperparameters)
-    samples = make_samples(fields.fields, hyperparameters, settings, member.modified)
-    warnings = [*member.warnings, *fields.warnings, *samples.warnings]
-    sizes: Dict[ContentType, int] = {}
-    files = _measured(generate_sample_payload(samples, settings), sizes)
-    metadata = {}
+def find_inputs(
+    chunks: Iterable[bytes], given: GivenSettings, check: Check = nothing
+) -> ModelInputs:
+    """Return the inputs of the model whose archive's bytes are `chunks`; raises as `generate`."""
+    return search_archive(chunks, given.limits, _consultation(given), check)
+
+
+def find_inputs_in_files(
+    files: Iterable[ModelFile], given: GivenSettings, check: Check = nothing
+) -> ModelInputs:
+    """Return the inputs of a model whose files lie in a folder; raises as `generate`."""
+    return search_files(files, given.limits, _consultation(given), check)
+
+
+def _consultation(given: GivenSettings) -> Consult:
+    """Return what tells the search the settings, those among the hyperparameters included."""
+
+    def consult(hyperparameters: Hyperparameters) -> Wishes:
+        payload_settings = read_payload_settings(hyperparameters.value(PAYLOAD_SETTINGS))
+        recipe = given.recipe_name(payload_settings)
+        return Wishes(given.fields(payload_settings), family=recipe == AUTO)
+
+    return consult
+
+
+def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = nothing) -> Payload:
+    """Return the payload for a model whose inputs are known; raises as `generate`."""
+    if len(inputs.fields) > CHECKED_FIELDS:
+        raise PayloadTooLargeError(
+            f"The model has {len(inputs.fields):,} input fields; a payload has at most "
+            f"{CHECKED_FIELDS:,}. Check that what names them names the model's inputs."
+        )
+    payload_settings = read_payload_settings(inputs.hyperparameters.value(PAYLOAD_SETTINGS))
+    is_auto = given.recipe_name(payload_settings) == AUTO
+    family = inputs.shown_family if is_auto else inputs.family
+    settings = given.resolve(payload_settings, family, inputs.form, len(inputs.fields))
+    samples = make_samples(
+        inputs.fields, inputs.hyperparameters, inputs.training, settings, inputs.modified
+    )
+    warnings = [
+        *inputs.warnings,
+        *settings.warnings,
+        *_recipe_warnings(settings, inputs.shown_family),
+        *samples.warnings,
+    ]
+    sizes: Dict[Format, int] = {}
+    files: Iterable[PayloadFile] = _measured(
+        generate_sample_payload(samples, settings, check), sizes
+    )
+    fields_from = FieldsFrom(inputs.source, inputs.member)
+    recipe = settings.recipe.name if settings.recipe is not None else None
+    metadata = b""
     if settings.layout == CONTRACT:
         files = list(files)
-        metadata = describe(files, samples, hyperparameters, warnings + _size_warnings(sizes))
-    archive = create_payload_archive(files, metadata)
+        told = bounded(warnings + _size_warnings(sizes))
+        metadata = write_metadata(
+            describe(files, samples, inputs.hyperparameters, fields_from, family, recipe, told)
+        )
+    archive = create_payload_archive(files, metadata, check)
     return Payload(
         archive,
-        tuple(wire_types(settings.content_types)),
+        tuple(media_types(settings.content_types)),
         len(samples.fields),
         samples.count,
-        (*warnings, *_size_warnings(sizes)),
+        fields_from,
+        family,
+        recipe,
+        tuple(bounded(warnings + _size_warnings(sizes))),
+        given.warnings,
     )
 
 
-def _measured(files: Iterable[PayloadFile], sizes: Dict[ContentType, int]) -> Iterable[PayloadFile]:
+def _recipe_warnings(settings: Settings, family: Optional[str]) -> List[str]:
+    """Return a warning where the model's own server reads none of the content types."""
+    recipe = recipe_of(family)
+    if settings.recipe is not None or recipe is None:
+        return []
+    bodies = {body for name in recipe.bodies for body in parse_content_types(name, "RECIPE")}
+    names = {str(body) for body in bodies}
+    if any(str(content_type) in names for content_type in settings.content_types):
+        return []
+    if any(content_type.templates for content_type in settings.content_types):
+        return []
+    return [
+        f"The model is of the family {recipe.name}, whose own server reads none of these content "
+        f"types ({', '.join(map(str, settings.content_types))}). RECIPE={recipe.name} (or auto) "
+        f"makes what it reads: {recipe.body}."
+    ]
+
+
+def _measured(files: Iterable[PayloadFile], sizes: Dict[Format, int]) -> Iterator[PayloadFile]:
     """Pass the files on, and note the largest size, in bytes, of each content type."""
     for file in files:
         sizes[file.content_type] = max(len(file.content), sizes.get(file.content_type, 0))
         yield file
 
 
-def _size_warnings(sizes: Dict[ContentType, int]) -> List[str]:
+def _size_warnings(sizes: Dict[Format, int]) -> List[str]:
     return [
         f"The payload file of {content_type} has {size:,} bytes, more than the "
         f"{SERVERLESS_BYTES:,} that a serverless endpoint takes. For one, lower SAMPLE_COUNT "

@@ -16,7 +16,7 @@ class PayloadError(Exception):
 
 
 class InvalidRequestError(PayloadError):
-    """The event or request has no known shape, or a URI in it is no good."""
+    """The event or request has no known shape, or a URI in it is invalid."""
 
 
 class InvalidSettingsError(PayloadError):
@@ -59,8 +59,20 @@ class PayloadTooLargeError(PayloadError):
     """A payload file is larger than the request of an endpoint may be."""
 
 
+class PayloadOccupiedError(PayloadError):
+    """An object that this generator did not make lies where the payload goes."""
+
+
 class OutputError(PayloadError):
     """The payload archive cannot be written to disk."""
+
+
+class InternalError(PayloadError):
+    """A defect of this project; the message names the exception's class and the line, no more."""
+
+
+class RefusedError(PayloadError):
+    """S3 refuses a request for a reason that no other class has; the message names it."""
 
 
 class StorageError(PayloadError):
@@ -79,6 +91,22 @@ class DeadlineExceededError(PayloadError):
     """The function's time is nearly up."""
 
     permanent = False
+
+
+def internal_error(error: BaseException) -> InternalError:
+    """Return what may be told of an exception that nobody expected.
+
+    Its message may quote a hyperparameter's value, so nothing of it is kept: only its class, and
+    the file and line it comes from. Raise what this returns after the `except` clause, not in it:
+    there the exception would travel along as the context.
+    """
+    where = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
+        where = f"{file}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return InternalError(f"{type(error).__name__} in {where}. Please report this defect.")
 
 
 def shown(value: object) -> str:

@@ -66,6 +66,10 @@ class Field(NamedTuple):
         return size
 
 
+# The fields that somebody named, and what to know of them.
+NamedFields = Tuple[Tuple[Field, ...], Tuple[str, ...]]
+
+
 class WrittenType(NamedTuple):
     """A type as it was written: `is_array` says that it needs a shape."""
 

@@ -29,6 +29,11 @@ class Limits:
 # The extension headers of one member (long names, pax records, a sparse map), in bytes.
 EXTENSION_BYTES = MIB
 
+# What is read of an archive first, compressed: as much as one request fetches. And how much more of
+# it is read, once the fields are known, to learn the model's family.
+FIRST_PART = 256 * KIB
+READ_ON_BYTES = 256 * MIB
+
 # What a reader of a model's file may hold of its bytes, and how many steps it may take.
 HELD_BYTES = 4 * MIB
 READER_STEPS = 2_000_000
@@ -43,15 +48,21 @@ FIELDS = 100_000  # that a number in the setting FIELDS may ask for
 REQUEST_BYTES = 6_291_456
 SERVERLESS_BYTES = 4 * MIB
 ASYNCHRONOUS_BYTES = GIB
+# All payload files of an archive together, before compression.
+PAYLOAD_FILES_BYTES = 64 * MIB
 
 # What is taken of a payload archive that is checked: compressed bytes, decompressed bytes, the
 # bytes of its metadata.json, the characters of a name (ustar's 100), the fields of a sample.
 PAYLOAD_ARCHIVE_BYTES = 256 * MIB
 PAYLOAD_TAR_BYTES = 4 * GIB
-METADATA_BYTES = 16 * MIB
+METADATA_BYTES = 32 * MIB
 PAYLOAD_NAME_CHARACTERS = 100
 CHECKED_FIELDS = 250_000
 
 # What a message shows of a name, in characters, and of a list of names.
 SHOWN_CHARACTERS = 200
 SHOWN_NAMES = 20
+
+# What is told beside a result: so many warnings, of so many characters.
+WARNINGS = 20
+WARNING_CHARACTERS = 500

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Iterator, List, Tuple, Union
+from typing import Any, Iterator, List, Tuple
 
 from mims.fields import Field
 
 SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO = "special_field", "field_default", "field_info"
 TRAINING, DEFAULT = "training", "default"
+VALUE_SOURCES = (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO, TRAINING, DEFAULT)
 
-Value = Union[float, str]
+# A number, truth or text; `None` for a missing value; of a field with a shape, nested lists.
+Value = Any
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,18 @@ class Samples:
         """Return the sample of that index alone."""
         values = tuple((values[index % len(values)],) for values in self.values)
         return Samples(self.fields, values, self.sources, 1)
+
+    def fewest_bytes(self) -> int:
+        """Return how many bytes the values of all samples take at the least, in any text."""
+        total = 0
+        for field, values in zip(self.fields, self.values):
+            rounds, rest = divmod(self.count, len(values))
+            sizes = [_fewest_bytes(value, field) for value in values]
+            total += rounds * sum(sizes) + sum(sizes[:rest])
+        return total
+
+
+def _fewest_bytes(value: Value, field: Field) -> int:
+    if isinstance(value, list):
+        return field.size
+    return len(value) if isinstance(value, str) else 1

@@ -4,99 +4,187 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
-from mims.errors import InvalidHyperparametersError, InvalidSettingsError, PayloadError, shown
-from mims.fields import CATEGORICAL, NUMERIC, Field
-from mims.inputs.hyperparameters import decode
-from mims.samples import DEFAULT, FIELD_DEFAULT, FIELD_INFO, SPECIAL_FIELD, TRAINING, Samples, Value
-from mims.settings import Settings
-from mims.values import is_unicode, number, text
+from mims.errors import (
+    InvalidHyperparametersError,
+    InvalidSettingsError,
+    PayloadError,
+    PayloadTooLargeError,
+    shown,
+)
+from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, Field
+from mims.inputs.hyperparameters import Hyperparameters, decode
+from mims.limits import REQUEST_BYTES
+from mims.samples import (
+    DEFAULT,
+    FIELD_DEFAULT,
+    FIELD_INFO,
+    SPECIAL_FIELD,
+    TRAINING,
+    Samples,
+    Value,
+)
+from mims.settings import PAYLOAD_SETTINGS, FieldValues, Settings
+from mims.told import of_names
+from mims.values import is_unicode, number, text, whole_number
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+# A body has two bytes a value at the least: a digit and what parts it from the next.
+_MOST_VALUES = REQUEST_BYTES // 2
+
+
+class _Given(NamedTuple):
+    """A value that a field is given, its source, and the place where it can be corrected."""
+
+    value: Any
+    source: str
+    origin: str
 
 
 def make_samples(
     fields: Sequence[Field],
-    hyperparameters: Mapping[str, Any],
+    hyperparameters: Hyperparameters,
+    training: Mapping[str, Sequence[Any]],
     settings: Settings,
     modified: int,
 ) -> Samples:
     """Return the samples for the fields.
 
-    `modified`, in seconds since the epoch, is the time that `{timestamp}` stands for.
+    Parameters
+    ----------
+    training
+        Field name → values that the model's own files recorded.
+    modified
+        Seconds since the epoch: the time that `{timestamp}` and a datetime's default stand for.
 
     Raises
     ------
     InvalidSettingsError, InvalidHyperparametersError
         A value does not fit its field; the message names the field.
+    PayloadTooLargeError
+        One sample has more values than a request can carry.
     """
+    if sum(field.size for field in fields) > _MOST_VALUES:
+        raise PayloadTooLargeError(
+            f"One sample of the {len(fields):,} fields has more than {_MOST_VALUES:,} values, more "
+            f"than a request of {REQUEST_BYTES:,} bytes can carry. Check the fields' shapes."
+        )
     warnings: List[str] = []
     special = _special_values(fields, settings, warnings)
-    training = _training_values(fields, hyperparameters) if settings.realistic_values else {}
-    timestamp = _timestamp(modified)
+    recorded = (
+        _training_values(fields, hyperparameters, training, settings.numbers_alone)
+        if settings.realistic_values
+        else {}
+    )
+    time = _time(modified)
     values: List[Tuple[Value, ...]] = []
     sources: List[str] = []
+    not_numbers: List[str] = []
     for field in fields:
-        given: Any
-        if field.name in special:
-            given, source = special[field.name], SPECIAL_FIELD
-        elif field.name in settings.field_defaults:
-            given, source = settings.field_defaults[field.name], FIELD_DEFAULT
-        elif field.example is not None:
-            given, source = field.example, FIELD_INFO
-        elif field.name in training:
-            given, source = training[field.name], TRAINING
-        else:
-            given, source = _default(field, settings), DEFAULT
-        if source in (SPECIAL_FIELD, FIELD_DEFAULT):
-            given = _stamped(given, timestamp)
-        values.append(_checked(field, given, source))
-        sources.append(source)
+        given = _given(field, special, settings, recorded)
+        if given is None:
+            listed: Any = _default(field, settings, time)
+            values.append((_filled(field.shape, listed),))
+            sources.append(DEFAULT)
+            continue
+        if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
+            given = given._replace(value=_stamped(given.value, time.isoformat(" ", "seconds")))
+        checked = _checked(field, given)
+        if settings.numbers_alone and not all(map(_is_numeric, checked)):
+            not_numbers.append(field.name)
+        values.append(checked)
+        sources.append(given.source)
+    warnings += of_names(
+        "The recipe's server takes only numbers, but these fields are given other values, which "
+        "stay: {names}.",
+        not_numbers,
+    )
     return Samples(
         tuple(fields), tuple(values), tuple(sources), settings.sample_count, tuple(warnings)
     )
 
 
+def _given(
+    field: Field,
+    special: Mapping[str, _Given],
+    settings: Settings,
+    recorded: Mapping[str, Sequence[Any]],
+) -> Optional[_Given]:
+    """Return the value that somebody gave the field; `None` where nobody did."""
+    if field.name in special:
+        return special[field.name]
+    if field.name in settings.field_defaults:
+        return _Given(settings.field_defaults[field.name], FIELD_DEFAULT, "FIELD_DEFAULTS")
+    if field.example is not None:
+        return _Given(field.example, FIELD_INFO, "field_info")
+    if field.name in recorded:
+        return _Given(list(recorded[field.name]), TRAINING, "what training recorded")
+    return None
+
+
 def _special_values(
     fields: Sequence[Field], settings: Settings, warnings: List[str]
+) -> Dict[str, _Given]:
+    """Return field name → value, each layer of the settings laid over those below it."""
+    special: Dict[str, _Given] = {}
+    names = {field.name: None for field in fields}
+    by_variable: Optional[Dict[str, List[str]]] = None
+    for layer in settings.field_values:
+        if layer.by_variable:
+            if by_variable is None:
+                by_variable = {}
+                for name in names:
+                    by_variable.setdefault(_as_variable(name), []).append(name)
+            matched = _matched(layer, names, by_variable, warnings)
+        else:
+            matched = {name: value for name, value in layer.values.items() if name in names}
+            warnings += of_names(
+                f"{layer.origin} names what is not an input field of this model: {{names}}.",
+                sorted(name for name in layer.values if name not in names),
+            )
+        for name, value in matched.items():
+            special[name] = _Given(value, SPECIAL_FIELD, layer.origin)
+    return special
+
+
+def _matched(
+    layer: FieldValues,
+    names: Mapping[str, None],
+    by_variable: Mapping[str, List[str]],
+    warnings: List[str],
 ) -> Dict[str, Any]:
-    """Return field name → value, the request's `field_values` laid over the environment's."""
-    names = {field.name for field in fields}
-    by_variable: Dict[str, List[str]] = {}
-    for name in names if settings.special_fields else ():
-        by_variable.setdefault(_as_variable(name), []).append(name)
+    """Return field name → value, of values that are given by the names of variables."""
+    matched = {name: value for name, value in layer.values.items() if name in names}
     claims: Dict[str, List[str]] = {}
-    for variable in sorted(settings.special_fields):  # the environment has no order
+    unmatched: List[str] = []
+    for variable in sorted(layer.values):  # the environment has no order
         if variable in names:
             continue
         candidates = by_variable.get(_as_variable(variable), [])
         if not candidates:
-            warnings.append(
-                f"SPECIAL_FIELD_{shown(variable)} matches no input field of this model."
-            )
+            unmatched.append(f"SPECIAL_FIELD_{variable}")
         elif len(candidates) > 1:
-            listed = ", ".join(f"'{shown(name)}'" for name in sorted(candidates))
+            listed = ", ".join(f"'{shown(name)}'" for name in sorted(candidates)[:5])
             warnings.append(
                 f"SPECIAL_FIELD_{shown(variable)} was not applied: it matches several fields "
                 f"({listed}). Name each in FIELD_DEFAULTS."
             )
         else:
             claims.setdefault(candidates[0], []).append(variable)
-    special = {name: settings.special_fields[name] for name in names & {*settings.special_fields}}
+    warnings += of_names(
+        "What these variables name is not an input field of this model: {names}.", unmatched
+    )
     for name, variables in claims.items():
-        if len(variables) == 1 and name not in special:
-            special[name] = settings.special_fields[variables[0]]
+        if len(variables) == 1 and name not in matched:
+            matched[name] = layer.values[variables[0]]
             continue
         listed = ", ".join(f"SPECIAL_FIELD_{shown(variable)}" for variable in sorted(variables))
         warnings.append(
             f"{listed} not applied: the field '{shown(name)}' is matched by several variables. "
             "Keep one of them."
         )
-    for name in sorted(settings.field_values):
-        if name in names:
-            special[name] = settings.field_values[name]
-        else:
-            warnings.append(f"field_values names '{shown(name)}', no input field of this model.")
-    return special
+    return matched
 
 
 def _as_variable(name: str) -> str:
@@ -105,52 +193,73 @@ def _as_variable(name: str) -> str:
 
 
 def _training_values(
-    fields: Sequence[Field], hyperparameters: Mapping[str, Any]
-) -> Dict[str, List[Any]]:
+    fields: Sequence[Field],
+    hyperparameters: Hyperparameters,
+    training: Mapping[str, Sequence[Any]],
+    numbers_alone: bool,
+) -> Dict[str, Sequence[Any]]:
     """Return field name → values that training recorded, those of no use left out."""
-    imputed = _object(hyperparameters, "imputation_dict")
-    risk_tables = _object(hyperparameters, "risk_tables")
-    training: Dict[str, List[Any]] = {}
+    imputed = hyperparameters.object("imputation_dict") or {}
+    risk_tables = hyperparameters.object("risk_tables") or {}
+    recorded: Dict[str, Sequence[Any]] = {}
     for field in fields:
-        if field.type == NUMERIC and number(imputed.get(field.name)) is not None:
-            training[field.name] = [imputed[field.name]]
+        values: Sequence[Any] = training.get(field.name, ())
+        if field.type in (NUMERIC, INTEGER) and number(imputed.get(field.name)) is not None:
+            values = [imputed[field.name]]
         elif field.type == CATEGORICAL:
-            table = decode(risk_tables.get(field.name))
-            # Some trainers keep the risks by category in a table of their own.
-            bins = table.get("bins") if isinstance(table, dict) else None
-            table = bins if isinstance(bins, dict) else table
-            categories = list(table) if isinstance(table, dict) else []
-            categories = categories or [c for c in field.categories if text(c) is not None]
-            if categories:
-                training[field.name] = categories
-    return training
+            values = (
+                _categories(field, decode(risk_tables.get(field.name)), numbers_alone) or values
+            )
+        if field.type == INTEGER:
+            values = [int(value) for value in map(number, values) if value is not None]
+        if values:
+            recorded[field.name] = values
+    return recorded
 
 
-def _object(hyperparameters: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = decode(hyperparameters.get(key))
-    if value is not None and not isinstance(value, dict):
-        raise InvalidHyperparametersError(
-            f"The hyperparameter {key} is no object. Have the training job write it as an object "
-            "by field name, or turn REALISTIC_VALUES off."
-        )
-    return value or {}
+def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
+    """Return the categories that training saw; for servers of numbers, the number of each."""
+    # Some trainers keep the risks by category in a table of their own.
+    bins = table.get("bins") if isinstance(table, dict) else None
+    table = bins if isinstance(bins, dict) else table
+    if isinstance(table, dict) and table:
+        if not numbers_alone:
+            return list(table)
+        return [value for value in table.values() if number(value) is not None]
+    categories = [category for category in field.categories if text(category) is not None]
+    return [c for c in categories if _is_numeric(c)] if numbers_alone else categories
 
 
-def _default(field: Field, settings: Settings) -> Value:
+def _is_numeric(value: Value) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_numeric, value))
+    return value is None or number(value) is not None
+
+
+def _default(field: Field, settings: Settings, time: datetime) -> Value:
     if field.type == NUMERIC:
         return settings.default_numeric_value
+    if field.type == INTEGER:
+        return int(settings.default_numeric_value)
+    if field.type == BOOLEAN:
+        return False
+    if field.type == DATETIME:
+        if settings.default_datetime_value is not None:
+            return settings.default_datetime_value
+        return time.date().isoformat() if field.date_only else time.isoformat("T", "seconds")
     if field.type == CATEGORICAL:
-        return settings.default_categorical_value
+        if settings.default_categorical_value is not None:
+            return _as_category(field, settings.default_categorical_value)
+        if field.categories:
+            return field.categories[0]
     return settings.default_text_value
 
 
-def _timestamp(modified: int) -> str:
+def _time(modified: int) -> datetime:
     try:
-        time = datetime(1970, 1, 1) + timedelta(seconds=modified)
+        return datetime(1970, 1, 1) + timedelta(seconds=modified)
     except OverflowError:  # no year that a calendar has: as good as no time
-        time = datetime(1970, 1, 1)
-    # strftime does not pad years before 1000 everywhere.
-    return time.isoformat(" ", "seconds")
+        return datetime(1970, 1, 1)
 
 
 def _stamped(given: Any, timestamp: str) -> Any:
@@ -159,32 +268,96 @@ def _stamped(given: Any, timestamp: str) -> Any:
     return given.replace("{timestamp}", timestamp) if isinstance(given, str) else given
 
 
-def _checked(field: Field, given: Any, source: str) -> Tuple[Value, ...]:
-    """Return the values as the field's type has them."""
-    listed = given if isinstance(given, list) else [given]
-    if not listed:
-        _misfit(field, source, given, "an empty list")
-    checked: List[Value] = []
-    for item in listed:
-        value: Optional[Value] = number(item) if field.type == NUMERIC else text(item)
-        if value is None:
-            wanted = "a finite number" if field.type == NUMERIC else "a text or a number"
-            _misfit(field, source, item, f"not {wanted}")
-        if isinstance(value, str) and not is_unicode(value):
-            _misfit(field, source, item, "no valid Unicode (half of a surrogate pair)")
-        checked.append(value)
-    return tuple(checked)
+def _checked(field: Field, given: _Given) -> Tuple[Value, ...]:
+    """Return the values, which the samples go through in turn, as the field's type has them."""
+    value = given.value
+    if isinstance(value, str) and field.shape:
+        value = decode(value)  # a variable holds a text: a list in it is JSON
+    if not isinstance(value, list):
+        return (_filled(field.shape, _element(field, value, given)),)
+    if not value:
+        _misfit(field, given, value, "an empty list")
+    if not field.shape:
+        return tuple(_element(field, item, given) for item in value)
+    if _has_shape(value, field.shape):
+        return (_elements(field, value, given),)
+    if all(_has_shape(item, field.shape) for item in value):
+        return tuple(_elements(field, item, given) for item in value)
+    wanted = " × ".join(map(str, field.shape))
+    return _misfit(field, given, value, f"not of the field's shape ({wanted})")
 
 
-def _misfit(field: Field, source: str, given: Any, what: str) -> NoReturn:
+def _has_shape(value: Any, shape: Sequence[int]) -> bool:
+    if not shape:
+        return not isinstance(value, list)
+    return (
+        isinstance(value, list)
+        and len(value) == shape[0]
+        and all(_has_shape(item, shape[1:]) for item in value)
+    )
+
+
+def _elements(field: Field, value: Any, given: _Given) -> Value:
+    if isinstance(value, list):
+        return [_elements(field, item, given) for item in value]
+    return _element(field, value, given)
+
+
+def _filled(shape: Sequence[int], value: Value) -> Value:
+    """Return nested lists of that shape, every element of which is the value."""
+    for length in reversed(shape):
+        value = [value] * length
+    return value
+
+
+def _element(field: Field, item: Any, given: _Given) -> Value:
+    """Return one value as the field's type has it."""
+    if item is None:
+        if given.source in (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO):
+            return None
+        return _misfit(field, given, item, "missing")
+    value: Value
+    wanted = "a text or a number"
+    if field.type == NUMERIC:
+        value, wanted = number(item), "a finite number"
+    elif field.type == INTEGER:
+        value, wanted = whole_number(item), "a whole number"
+    elif field.type == BOOLEAN:
+        value, wanted = _truth(item), "true, false, 1 or 0"
+    elif field.type == CATEGORICAL:
+        value = _as_category(field, item) if text(item) is not None else None
+    else:
+        value = text(item)
+    if value is None:
+        return _misfit(field, given, item, f"not {wanted}")
+    if isinstance(value, str) and not is_unicode(value):
+        return _misfit(field, given, item, "not valid Unicode (half of a surrogate pair)")
+    return value
+
+
+def _truth(item: Any) -> Optional[bool]:
+    if isinstance(item, str):
+        return _TRUTHS.get(item.strip().lower())
+    return bool(item) if item in (0, 1) else None
+
+
+def _as_category(field: Field, item: Any) -> Value:
+    """Return a category as given; a text that spells one of the field's categories is that one."""
+    if isinstance(item, str) and item not in field.categories:
+        for category in field.categories:
+            if not isinstance(category, str) and text(category) == item:
+                return category
+    return item
+
+
+def _misfit(field: Field, given: _Given, item: Any, what: str) -> NoReturn:
     fault = f"The {field.type} field '{shown(field.name)}' is given a value that is {what}"
     error: PayloadError
-    if source in (SPECIAL_FIELD, FIELD_DEFAULT):
-        where = "SPECIAL_FIELD_* or field_values" if source == SPECIAL_FIELD else "FIELD_DEFAULTS"
-        error = InvalidSettingsError(f"{fault}: '{shown(given)}'. Correct it in {where}.")
+    if given.source in (SPECIAL_FIELD, FIELD_DEFAULT) and given.origin != PAYLOAD_SETTINGS:
+        error = InvalidSettingsError(f"{fault}: '{shown(item)}'. Correct it in {given.origin}.")
     else:  # a hyperparameter's value is never named
-        where = "field_info" if source == FIELD_INFO else "risk_tables"
+        origin = "payload_settings.field_values" if given.source == SPECIAL_FIELD else given.origin
         error = InvalidHyperparametersError(
-            f"{fault}. Correct it in {where} of the hyperparameters."
+            f"{fault}. Correct it in {origin} of the hyperparameters."
         )
     raise error

@@ -1,210 +1,461 @@
-"""Environment and request → settings.
+"""Environment, request and hyperparameters → settings.
 
-A request's settings win over the environment, which wins over the defaults. Everything that can be
-judged without the model is judged here, before anything is read.
+A request's settings win over the hyperparameters' `payload_settings`, which win over the
+environment, which wins over the defaults; a recipe counts where it is named. Everything that can
+be judged without the model is judged by `read_settings`, before anything is read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Dict, Mapping, NoReturn, Tuple
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from mims.errors import InvalidSettingsError, shown
-from mims.formats.content_types import ContentType, parse_content_types
-from mims.limits import SAMPLES, Limits
-from mims.values import is_unicode, number, text
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError, PayloadError, shown
+from mims.fields import NamedFields
+from mims.formats.format import Format
+from mims.formats.registry import parse_content_types
+from mims.formats.template import (
+    CONTENT_TEMPLATE,
+    RECORD_TEMPLATE,
+    Templates,
+    parse_content_template,
+    parse_record_template,
+    takes_one_sample,
+)
+from mims.limits import Limits
+from mims.recipes import AUTO, NONE, Recipe, recipe_of
+from mims.setting_table import (
+    CONTRACT,
+    FLAT,
+    SETTINGS,
+    SPECIAL_FIELD,
+    MisfitError,
+    Setting,
+    nearest_setting,
+)
 
-CONTRACT, FLAT = "contract", "flat"
-_SPECIAL_FIELD = "SPECIAL_FIELD_"
-_TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_LIMITS = {
-    "MAX_HYPERPARAMETERS_BYTES": "hyperparameters_bytes",
-    "MAX_ARCHIVE_BYTES": "archive_bytes",
-    "MAX_MEMBERS": "members",
-}
+PAYLOAD_SETTINGS = "payload_settings"
+
+
+class FieldValues(NamedTuple):
+    """Values of fields, by name or by the name of a variable, and where they were given."""
+
+    values: Mapping[str, Any]
+    origin: str
+    by_variable: bool = False
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How payloads are made.
+    """How the payload of one model is made: all that was given, laid over each other.
 
-    `special_fields` holds the environment's `SPECIAL_FIELD_<name>`, name → value; `field_values`
-    the request's values and `field_defaults` those of `FIELD_DEFAULTS`, field name → value or list
-    of values.
+    Attributes
+    ----------
+    default_categorical_value
+        `None` where nobody gave one: the first category counts, or else the text's default.
+    default_datetime_value
+        `None`: the modification time of the member that told the fields.
+    field_values
+        Of two that give a field's value the later wins.
+    field_defaults
+        Field name → value or list of values.
+    recipe
+        The one that took effect, if any.
     """
 
-    content_types: Tuple[ContentType, ...] = (ContentType("application/json"),)
+    content_types: Tuple[Format, ...] = parse_content_types("application/json", "CONTENT_TYPES")
     default_numeric_value: float = 0.0
-    default_text_value: str = "DEFAULT_TEXT"
-    default_categorical_value: str = "DEFAULT_TEXT"
-    special_fields: Mapping[str, str] = field(default_factory=dict)
-    field_values: Mapping[str, Any] = field(default_factory=dict)
+    default_text_value: Any = "DEFAULT_TEXT"
+    default_categorical_value: Any = None
+    default_datetime_value: Any = None
+    field_values: Tuple[FieldValues, ...] = ()
     field_defaults: Mapping[str, Any] = field(default_factory=dict)
     layout: str = CONTRACT
     sample_count: int = 1
     realistic_values: bool = False
+    content_template: str = ""
+    record_template: str = ""
+    recipe: Optional[Recipe] = None
+    warnings: Tuple[str, ...] = ()
+
+    @property
+    def numbers_alone(self) -> bool:
+        return self.recipe is not None and self.recipe.numbers_alone
+
+
+@dataclass(frozen=True)
+class GivenSettings:
+    """What a request and the environment say, before the model has been looked at.
+
+    Attributes
+    ----------
+    request, environment
+        Request key → value, of those that were given.
+    request_values, environment_values
+        Values of fields.
+    warnings
+        Misspelt variables: told in result and log, never in `metadata.json`.
+    """
+
+    request: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    request_values: Tuple[FieldValues, ...] = ()
+    environment_values: Tuple[FieldValues, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    warnings: Tuple[str, ...] = ()
 
-    def sha256(self, version: str) -> str:
-        """Return a digest of all that shapes a payload, the generator's `version` included."""
-        shaping = asdict(self)
-        del shaping["limits"]
-        canonical = json.dumps([version, shaping], sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+    def sha256(self, *made_with: str) -> str:
+        """Return a digest of all that shapes a payload, and of what it is made with.
+
+        `made_with` are the generator's version and whatever else a payload depends on.
+        """
+        shaping = [
+            made_with,
+            self.request,
+            self.environment,
+            self.request_values,
+            self.environment_values,
+        ]
+        canonical = json.dumps(shaping, sort_keys=True, default=str)
+        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+    def fields(self, payload_settings: Mapping[str, Any]) -> Optional[NamedFields]:
+        """Return the fields that a setting names; `None` where none does."""
+        for layer in (self.request, payload_settings, self.environment):
+            if "fields" in layer:
+                named: NamedFields = layer["fields"]
+                return named
+        return None
+
+    def recipe_name(self, payload_settings: Mapping[str, Any]) -> str:
+        """Return the name of the recipe that counts, the highest that is named."""
+        for layer in (self.request, payload_settings, self.environment):
+            if "recipe" in layer:
+                return str(layer["recipe"])
+        return NONE
+
+    def resolve(
+        self,
+        payload_settings: Mapping[str, Any],
+        family: Optional[str] = None,
+        form: str = "",
+        field_count: int = 0,
+    ) -> Settings:
+        """Return the settings for a model.
+
+        Parameters
+        ----------
+        payload_settings
+            What its hyperparameters say, as `read_payload_settings` returns it.
+        family
+            What its archive shows, for `RECIPE=auto`.
+        form, field_count
+            The form of its signature and the number of its inputs, which a recipe may go by.
+
+        Raises
+        ------
+        InvalidSettingsError
+            Two settings contradict each other.
+        """
+        warnings: List[str] = []
+        name = self.recipe_name(payload_settings)
+        recipe = recipe_of(family if name == AUTO else name)
+        if name == AUTO and recipe is None:
+            warnings.append(
+                "RECIPE is auto, but the model shows no family with a recipe"
+                + (f" (it is of {family})" if family else "")
+                + ": the contract's defaults were taken. Name a recipe, or CONTENT_TYPES."
+            )
+        by_recipe = _values_of(recipe, form, field_count) if recipe is not None else {}
+        chosen: Dict[str, Any] = {}
+        for layer in (self.environment, payload_settings, self.request):  # the lowest first
+            if "recipe" in layer:
+                chosen = {**chosen, **by_recipe} if layer.get("recipe") == name else chosen
+            chosen.update(layer)
+        chosen = {key: value for key, value in chosen.items() if key not in _NOT_SHAPING}
+        in_payload_settings = FieldValues(
+            payload_settings.get("field_values", {}), PAYLOAD_SETTINGS
+        )
+        settings = Settings(
+            **chosen,
+            field_values=(
+                *self.environment_values,
+                *_filled(in_payload_settings),
+                *self.request_values,
+            ),
+            recipe=recipe,
+            warnings=tuple(warnings),
+        )
+        return _with_templates(settings, payload_settings)
 
 
-def read_settings(environment: Mapping[str, str], request: Any = None) -> Settings:
-    """Return the settings that the environment's variables and a request's `settings` make.
+# What is no attribute of Settings, or is laid over each other otherwise.
+_NOT_SHAPING = ("fields", "recipe", "field_values")
+
+
+def read_settings(
+    environment: Mapping[str, str],
+    request: Any = None,
+    variables: Optional[Mapping[str, str]] = None,
+) -> GivenSettings:
+    """Return what the environment's variables and a request's `settings` say.
+
+    `variables` are settings by their variables' names that rank with the request, and win over it.
 
     Raises
     ------
     InvalidSettingsError
-        A value is no good, or a request's key is unknown; the message names setting and value.
+        A value is invalid, or a request's key is unknown; the message names setting and value.
     """
-    requested = _requested(request)
-    chosen: Dict[str, Any] = {}
-    for key, (variable, read) in _SETTINGS.items():
-        if requested.get(key) is not None:
-            chosen[key] = read(requested[key], key)
-        elif variable and environment.get(variable):
-            chosen[key] = read(environment[variable], variable)
-    # A categorical field without a default of its own takes that of text.
-    if "default_text_value" in chosen:
-        chosen.setdefault("default_categorical_value", chosen["default_text_value"])
-    special_fields = {
-        name[len(_SPECIAL_FIELD) :]: value
-        for name, value in environment.items()
-        if name.startswith(_SPECIAL_FIELD) and name != _SPECIAL_FIELD
-    }
-    limits = {
-        attribute: _positive(environment[variable], variable)
-        for variable, attribute in _LIMITS.items()
-        if environment.get(variable)
-    }
-    settings = Settings(special_fields=special_fields, limits=Limits(**limits), **chosen)
-    _check_layout(settings)
-    return settings
+    variables = variables or {}
+    requested = _read_request(request)
+    by_variable = _read_variables(variables)
+    given = GivenSettings(
+        request={**requested, **by_variable},
+        environment=_read_variables(environment),
+        request_values=_filled(
+            FieldValues(requested.get("field_values", {}), "field_values"),
+            _special_fields(variables),
+        ),
+        environment_values=_filled(_special_fields(environment)),
+        limits=_read_limits({**environment, **{k: v for k, v in variables.items() if v}}),
+        warnings=_misspelt(environment),
+    )
+    given.resolve({})  # what contradicts itself is refused before anything is read
+    return given
 
 
-def _requested(request: Any) -> Mapping[str, Any]:
+def read_payload_settings(value: Any) -> Mapping[str, Any]:
+    """Return the `payload_settings` of the hyperparameters: request key → value.
+
+    Raises
+    ------
+    InvalidHyperparametersError
+        A key or value is invalid; the message names the key, never the value.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidHyperparametersError(
+            "The hyperparameter payload_settings must be an object with the keys of a request's "
+            "settings."
+        )
+    read: Dict[str, Any] = {}
+    for key, given in value.items():
+        name = f"{PAYLOAD_SETTINGS}.{shown(key)}"
+        setting = _by_key(key)
+        if setting is None:
+            raise InvalidHyperparametersError(
+                f"The hyperparameter {name} is not a setting{_meant(key)}. "
+                f"Settings: {', '.join(_request_keys())}."
+            )
+        if given is None:
+            continue
+        try:
+            read[key] = setting.read(given, name)
+        except (MisfitError, InvalidSettingsError):
+            raise InvalidHyperparametersError(
+                f"The hyperparameter {name} is invalid; it must be {setting.wanted}. Have the "
+                "training job write it so."
+            ) from None
+    return read
+
+
+def _read_request(request: Any) -> Dict[str, Any]:
     if request is None:
         return {}
     if not isinstance(request, dict):
-        _bad("settings", request, "an object")
-    known = [key for key in _SETTINGS if key != "field_defaults"]
-    for key in request:
-        if key not in known:
+        raise InvalidSettingsError(f"settings is '{shown(request)}'; it must be an object.")
+    read: Dict[str, Any] = {}
+    for key, value in request.items():
+        setting = _by_key(key)
+        if setting is None:
             raise InvalidSettingsError(
-                f"settings holds the unknown key '{shown(key)}'. Known are: {', '.join(known)}."
+                f"settings has the unknown key '{shown(key)}'{_meant(key)}. "
+                f"Known keys: {', '.join(_request_keys())}."
             )
-    return request
+        if value is not None:
+            read[key] = _read(setting, value, key)
+    return read
 
 
-def _check_layout(settings: Settings) -> None:
-    if settings.layout == FLAT and len(settings.content_types) > 1:
+def _read_variables(variables: Mapping[str, str]) -> Dict[str, Any]:
+    return {
+        setting.attribute: _read(setting, variables[setting.variable], setting.variable)
+        for setting in SETTINGS
+        if setting.variable and not setting.limit and variables.get(setting.variable)
+    }
+
+
+def _read(setting: Setting, value: Any, name: str) -> Any:
+    try:
+        return setting.read(value, name)
+    except MisfitError as misfit:
         raise InvalidSettingsError(
-            f"The layout flat takes one content type, not {len(settings.content_types)} "
-            f"({', '.join(map(str, settings.content_types))}): every file of the archive is sent "
-            "as a request. Name one, or use the layout contract."
+            f"{name}{misfit.where} is '{shown(misfit.value)}'; it must be "
+            f"{misfit.wanted or setting.wanted}."
+        ) from None
+
+
+def _read_limits(variables: Mapping[str, str]) -> Limits:
+    given = {
+        setting.limit: _read(setting, variables[setting.variable], setting.variable)
+        for setting in SETTINGS
+        if setting.limit and variables.get(setting.variable)
+    }
+    return Limits(**given)
+
+
+def _special_fields(variables: Mapping[str, str]) -> FieldValues:
+    values = {
+        name[len(SPECIAL_FIELD) :]: value
+        for name, value in variables.items()
+        if name.startswith(SPECIAL_FIELD) and name != SPECIAL_FIELD
+    }
+    return FieldValues(values, "SPECIAL_FIELD_*", by_variable=True)
+
+
+def _filled(*given: FieldValues) -> Tuple[FieldValues, ...]:
+    return tuple(values for values in given if values.values)
+
+
+def _by_key(key: Any) -> Optional[Setting]:
+    for setting in SETTINGS:
+        if setting.key and setting.key == key:
+            return setting
+    return None
+
+
+def _request_keys() -> List[str]:
+    return [setting.key for setting in SETTINGS if setting.key]
+
+
+def _meant(key: Any) -> str:
+    nearest = nearest_setting(str(key), _request_keys())
+    return f"; perhaps {nearest} is meant" if nearest else ""
+
+
+def _misspelt(environment: Mapping[str, str]) -> Tuple[str, ...]:
+    """Return a warning for each variable that looks like a setting's name and is none."""
+    known = [setting.variable for setting in SETTINGS if setting.variable]
+    warnings = []
+    for name in sorted(environment):
+        meant = _looks_like(name, known)
+        if meant:
+            warnings.append(
+                f"The variable {shown(name)} is not a setting and was ignored; perhaps {meant} is "
+                "meant."
+            )
+    return tuple(warnings)
+
+
+def _looks_like(name: str, known: List[str]) -> str:
+    if name in known or name.startswith(SPECIAL_FIELD):
+        return ""
+    folded = name.upper()
+    if folded.startswith(SPECIAL_FIELD) or folded == SPECIAL_FIELD[:-1]:
+        return f"{SPECIAL_FIELD}<name>"
+    for variable in known:
+        if folded == variable or _differ_by_one(folded, variable):
+            return variable
+    if len(name) >= _SHORTEST_BEGINNING:
+        for variable in known:
+            if variable.startswith(folded):
+                return variable
+    return ""
+
+
+_SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little to be one's beginning
+
+
+def _differ_by_one(name: str, other: str) -> bool:
+    """Say whether one letter was changed, left out or put in."""
+    if abs(len(name) - len(other)) > 1:
+        return False
+    at = 0
+    while at < min(len(name), len(other)) and name[at] == other[at]:
+        at += 1
+    return name[at + (len(name) >= len(other)) :] == other[at + (len(other) >= len(name)) :]
+
+
+def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:
+    """Return the settings that a recipe gives."""
+    content_type = recipe.content_type(form, field_count)
+    values: Dict[str, Any] = {"content_types": parse_content_types(content_type, "RECIPE")}
+    if recipe.numbers_alone or recipe.coded_categories:
+        values["default_categorical_value"] = 0
+    if recipe.numbers_alone:
+        values["default_text_value"] = values["default_datetime_value"] = 0
+    return values
+
+
+def _with_templates(settings: Settings, payload_settings: Mapping[str, Any]) -> Settings:
+    """Check what the settings ask for together; give the templates to those that take them."""
+    types = settings.content_types
+    if settings.layout == FLAT and len(types) > 1:
+        raise InvalidSettingsError(
+            f"The layout flat takes one content type, not {len(types)} "
+            f"({', '.join(map(str, types))}): every file of the archive is sent as a request. "
+            "Name one, or use the layout contract."
         )
-    if settings.layout == CONTRACT and settings.sample_count > 1:
-        for content_type in settings.content_types:
-            if ("format", "record") in content_type.parameters:
-                raise InvalidSettingsError(
-                    f"The content type {content_type} holds one sample, but SAMPLE_COUNT "
-                    f"(sample_count) is {settings.sample_count}. Use format=records, the layout "
-                    "flat, or one sample."
-                )
+    needed = {template for content_type in types for template in content_type.templates}
+    given = {CONTENT_TEMPLATE: settings.content_template, RECORD_TEMPLATE: settings.record_template}
+    for template, text in given.items():
+        if template in needed and not text:
+            raise InvalidSettingsError(
+                f"A content type with format=template needs {template.upper()} ({template}), "
+                "which is not set."
+            )
+    unused = [template for template, text in given.items() if text and template not in needed]
+    warnings = [
+        f"{template.upper()} ({template}) is set, but no content type uses it. Add "
+        "format=template to one."
+        for template in unused
+    ]
+    bound: List[Format] = []
+    try:
+        for content_type in types:
+            if content_type.templates:
+                content_type = _bound(content_type, settings)
+            if content_type.one_sample and settings.layout == CONTRACT:
+                _check_one_sample(content_type, settings.sample_count)
+            bound.append(content_type)
+    except InvalidSettingsError as error:
+        if {CONTENT_TEMPLATE, RECORD_TEMPLATE} & {*payload_settings}:
+            raise _in_hyperparameters(error) from None
+        raise
+    return replace(settings, content_types=tuple(bound), warnings=(*settings.warnings, *warnings))
 
 
-def _content_types(value: Any, setting: str) -> Tuple[ContentType, ...]:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        value = ",".join(value)
-    if not isinstance(value, str):
-        _bad(setting, value, "a comma-separated text or a list of texts")
-    return parse_content_types(value, setting)
+def _in_hyperparameters(error: PayloadError) -> InvalidHyperparametersError:
+    # A placeholder's name is part of the template, which is a hyperparameter: it is not repeated.
+    del error
+    return InvalidHyperparametersError(
+        "A template in the hyperparameter payload_settings is invalid, or does not fit the other "
+        "settings. Check its placeholders, its quotes, and SAMPLE_COUNT where it has $record."
+    )
 
 
-def _number(value: Any, setting: str) -> float:
-    converted = None if isinstance(value, bool) else number(value)
-    if converted is None:
-        _bad(setting, value, "a finite number")
-    return converted
+def _bound(content_type: Format, settings: Settings) -> Format:
+    content = None
+    if CONTENT_TEMPLATE in content_type.templates:
+        content = parse_content_template(settings.content_template, "CONTENT_TEMPLATE")
+    templates = Templates(
+        content, parse_record_template(settings.record_template, "RECORD_TEMPLATE")
+    )
+    return replace(
+        content_type,
+        write=partial(content_type.write, templates),
+        one_sample=content is not None and takes_one_sample(content),
+    )
 
 
-def _text(value: Any, setting: str) -> str:
-    converted = None if isinstance(value, bool) else text(value)
-    if converted is None or not is_unicode(converted):
-        _bad(setting, value, "a text of valid Unicode")
-    return converted
-
-
-def _values(value: Any, setting: str) -> Mapping[str, Any]:
-    parsed = value
-    if isinstance(value, str):
-        try:
-            parsed = json.loads(value)
-        except (ValueError, RecursionError):
-            _bad(setting, value, "a JSON object")
-    if not isinstance(parsed, dict):
-        _bad(setting, value, "a JSON object")
-    for name, given in parsed.items():
-        items = given if isinstance(given, list) else [given]
-        if not items or not all(_is_value(item) for item in items):
-            _bad(f"{setting}: '{shown(name)}'", given, "a text, a finite number, or a list of them")
-    return parsed
-
-
-def _is_value(item: Any) -> bool:
-    worded = text(item)
-    return worded is not None and is_unicode(worded)
-
-
-def _layout(value: Any, setting: str) -> str:
-    if not isinstance(value, str) or value.strip().lower() not in (CONTRACT, FLAT):
-        _bad(setting, value, f"{CONTRACT} or {FLAT}")
-    return value.strip().lower()
-
-
-def _sample_count(value: Any, setting: str) -> int:
-    count = _positive(value, setting)
-    if count > SAMPLES:
-        _bad(setting, value, f"a whole number from 1 to {SAMPLES:,}")
-    return count
-
-
-def _positive(value: Any, setting: str) -> int:
-    if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) <= 18:
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        _bad(setting, value, "a whole number of 1 or more")
-    return value
-
-
-def _truth(value: Any, setting: str) -> bool:
-    if isinstance(value, str):
-        value = _TRUTHS.get(value.strip().lower(), value)
-    if not isinstance(value, bool):
-        _bad(setting, value, "true or false")
-    return value
-
-
-def _bad(setting: str, value: Any, wanted: str) -> NoReturn:
-    raise InvalidSettingsError(f"{setting} is '{shown(value)}'; it must be {wanted}.")
-
-
-# request key → environment variable, and what reads a value of either; FIELD_DEFAULTS belongs to
-# the environment alone, the request's field_values to the request.
-_SETTINGS: Dict[str, Tuple[str, Callable[[Any, str], Any]]] = {
-    "content_types": ("CONTENT_TYPES", _content_types),
-    "default_numeric_value": ("DEFAULT_NUMERIC_VALUE", _number),
-    "default_text_value": ("DEFAULT_TEXT_VALUE", _text),
-    "default_categorical_value": ("DEFAULT_CATEGORICAL_VALUE", _text),
-    "field_values": ("", _values),
-    "field_defaults": ("FIELD_DEFAULTS", _values),
-    "layout": ("PAYLOAD_LAYOUT", _layout),
-    "sample_count": ("SAMPLE_COUNT", _sample_count),
-    "realistic_values": ("REALISTIC_VALUES", _truth),
-}
+def _check_one_sample(content_type: Format, sample_count: int) -> None:
+    if sample_count > 1:
+        raise InvalidSettingsError(
+            f"The content type {content_type} carries one sample, but SAMPLE_COUNT (sample_count) "
+            f"is {sample_count}. Use a format of several records, the layout flat, or one sample."
+        )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, Optional
+
+_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}\Z")
 
 
 def number(value: Any) -> Optional[float]:
@@ -41,3 +44,13 @@ def is_unicode(string: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def whole_number(value: Any) -> Optional[int]:
+    """Return a JSON value or a text as an integer, with every digit; `None` where it is not one."""
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str) and _INTEGER.match(value.strip()):
+        return int(value)
+    converted = number(value)
+    return int(converted) if converted is not None and converted.is_integer() else None

@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any, Dict, List, Mapping
 
 import pytest
-from mims import Payload, generate, generate_from
-from mims.inputs.hyperparameters import Member
+from mims import Payload, generate
 from mims.payload.check import check_payload_archive
 from mims.settings import read_settings
+
+from tests.archives import payload_of
 
 Settings = Mapping[str, str]
 Json = Dict[str, Any]
@@ -68,8 +69,8 @@ def payload(model: str, settings: Settings) -> Payload:
 
 def payload_from(hyperparameters: Json, settings: Settings) -> Payload:
     """Return the payload of a model with these hyperparameters."""
-    member = Member("hyperparameters.json", json.dumps(hyperparameters).encode(), 0)
-    return checked(generate_from(member, read_settings(settings)))
+    content = json.dumps(hyperparameters).encode()
+    return checked(payload_of(content, read_settings(settings), 0))
 
 
 def checked(made: Payload) -> Payload:

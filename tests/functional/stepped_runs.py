@@ -16,7 +16,7 @@ from mims.aws.events import notified_request
 from mims.aws.payloads import Destination
 from mims.aws.reconcile import reconcile
 from mims.aws.s3 import Run
-from mims.settings import Settings
+from mims.settings import GivenSettings
 
 from tests.functional.memory_s3 import MemoryS3, client_error
 
@@ -53,7 +53,7 @@ class SteppedRun:
         What it must never do, where it did.
     """
 
-    def __init__(self, s3: MemoryS3, settings: Settings) -> None:
+    def __init__(self, s3: MemoryS3, settings: GivenSettings) -> None:
         self.operation = ""
         self.result: Optional[Dict[str, Any]] = None
         self.error: Optional[BaseException] = None

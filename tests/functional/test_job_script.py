@@ -28,7 +28,7 @@ from mims.errors import (
 )
 from mims.settings import read_settings
 
-from tests.unit.tars import END, EPOCH_OF_TESTS, GOOD, NAME, gz, member, noise
+from tests.archives import END, EPOCH_OF_TESTS, GOOD, NAME, gz, member, noise
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = b'{"tab_field_list": ["other"]}'
@@ -103,6 +103,9 @@ def test_it_runs_from_a_copy_of_its_folder_with_no_package_installed(
         "content_types": ["text/csv"],
         "field_count": 1,
         "sample_count": 1,
+        "fields_from": {"source": "hyperparameters", "member": NAME},
+        "family": None,
+        "recipe": None,
         "warnings": [],
         "PayloadsCreated": 1,
         "ArchiveBytesRead": len(ARCHIVE),

@@ -13,13 +13,13 @@ from mims.aws.payloads import Destination
 from mims.aws.reconcile import reconcile
 from mims.aws.s3 import Run
 from mims.errors import ModelChangingError, StorageError
-from mims.settings import Settings
+from mims.settings import GivenSettings, read_settings
 
 from tests.functional.events import hyperparameters, model_archive
 from tests.functional.memory_s3 import MemoryS3, StoredObject, client_error
 from tests.functional.stepped_runs import BUCKET, MODEL, PAYLOAD, Fate, SteppedRun
 
-SETTINGS = Settings()
+SETTINGS = GivenSettings()
 PART = 64
 
 
@@ -193,7 +193,7 @@ def test_a_run_s_own_payload_after_a_lost_answer_counts_as_written(
 def test_another_s_payload_after_a_lost_answer_does_not(s3: MemoryS3) -> None:
     run = stopped_before(s3, "put_object")
     run.step(Fate.REPEATED)  # it is there; the SDK asks again
-    SteppedRun(s3, Settings(sample_count=2)).finish()
+    SteppedRun(s3, read_settings({"SAMPLE_COUNT": "2"})).finish()
     run.finish()
     assert (status(run), made_from(s3)) == (("updated", 1), OLD)
 

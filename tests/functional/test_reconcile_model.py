@@ -22,7 +22,8 @@ from hypothesis.stateful import (
 from mims import Payload
 from mims.aws import models, reconcile
 from mims.errors import ModelChangingError, StorageError
-from mims.settings import Settings
+from mims.payload.metadata import FieldsFrom
+from mims.settings import GivenSettings
 from mims.version import VERSION
 
 from tests.functional.memory_s3 import MemoryS3, StoredObject
@@ -31,7 +32,7 @@ from tests.functional.stepped_runs import BUCKET, MODEL, PAYLOAD, Crashed, Fate,
 # Three models, each read in two parts; the payloads of the first two are equal in bytes.
 PART = 4
 CONTENTS = (b"x: model one", b"x: model two", b"y: model three")
-SETTINGS = Settings()
+SETTINGS = GivenSettings()
 MOST_RUNS = 3
 
 # So many calls of a run go well, and then one that may not.
@@ -45,7 +46,16 @@ def payload_of(content: bytes) -> bytes:
 
 
 def _generate(run: object, model: models.Model, *_: Any) -> Payload:
-    return Payload(payload_of(b"".join(model)), ("application/json",), 1, 1, ())
+    return Payload(
+        payload_of(b"".join(model)),
+        ("application/json",),
+        1,
+        1,
+        FieldsFrom("settings", None),
+        None,
+        None,
+        (),
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Dict
 
 import pytest
 from mims import generate
-from mims.settings import Settings
 
 from tests.functional.conftest import Calls, Function
 from tests.functional.events import (
@@ -101,7 +100,7 @@ def test_a_skipped_result_has_a_reason_and_the_same_keys(function: Function) -> 
 
 def test_the_payload_is_what_the_core_makes(function: Function, s3: S3Client) -> None:
     function(REQUEST)
-    assert body(s3) == generate([model_archive()], Settings()).archive
+    assert body(s3) == generate([model_archive()]).archive
 
 
 def test_a_payload_carries_what_it_was_made_from_and_a_checksum(
@@ -172,7 +171,7 @@ def test_another_model_updates_the_payload(function: Function, s3: S3Client) -> 
     put(s3, other_archive())
     result = function(REQUEST)
     assert (result["status"], result["field_count"]) == ("updated", 2)
-    assert body(s3) == generate([other_archive()], Settings()).archive
+    assert body(s3) == generate([other_archive()]).archive
 
 
 def test_other_settings_update_the_payload(function: Function, s3: S3Client) -> None:
@@ -202,7 +201,7 @@ def test_other_limits_do_not_update_the_payload(
 def test_a_payload_of_someone_else_is_updated(function: Function, s3: S3Client) -> None:
     s3.put_object(Bucket=BUCKET, Key=PAYLOAD_KEY, Body=b"by hand", Metadata={"field-count": "many"})
     assert function(REQUEST)["status"] == "updated"
-    assert body(s3) == generate([model_archive()], Settings()).archive
+    assert body(s3) == generate([model_archive()]).archive
 
 
 def test_force_writes_what_is_up_to_date(function: Function, calls: Calls) -> None:
@@ -231,7 +230,7 @@ def test_an_old_version_goes_to_a_place_of_its_own(
     result = function(sent)
     assert (result["status"], result["model_version_id"]) == ("created", old["VersionId"])
     assert result["model_etag"] == old["ETag"]
-    assert body(versioned, "old/payload.tar.gz") == generate([other_archive()], Settings()).archive
+    assert body(versioned, "old/payload.tar.gz") == generate([other_archive()]).archive
     of_model = [p for _, p in calls.made if p["Key"] == KEY]
     assert {p.get("VersionId") for p in of_model} == {old["VersionId"]}
     again = function(sent)

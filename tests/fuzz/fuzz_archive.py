@@ -12,7 +12,8 @@ from tests.fuzz.running import SEEDS, run
 with atheris.instrument_imports(include=["mims"]):
     from mims.errors import PayloadError
     from mims.inputs.hyperparameters import Member
-    from mims.inputs.search import extract_hyperparameters
+
+    from tests.archives import extract_hyperparameters
 
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 # Behind so many members, names are no longer kept for a message, and files passed over faster.

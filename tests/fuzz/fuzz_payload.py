@@ -6,12 +6,11 @@ import json
 
 import atheris  # type: ignore[import-untyped]
 
+from tests.archives import payload_of
 from tests.fuzz.running import SEEDS, mapping, run, value
 
 with atheris.instrument_imports(include=["mims"]):
-    from mims import generate_from
     from mims.errors import PayloadError
-    from mims.inputs.hyperparameters import Member
     from mims.payload.check import check_payload_archive
     from mims.settings import read_settings
 
@@ -81,7 +80,7 @@ def fuzz_payload(fuzzed: bytes) -> None:
         content = json.dumps(mapping(provider, _KEYS)).encode()
     try:
         settings = read_settings(environment, requested)
-        payload = generate_from(Member("hyperparameters.json", content, 0), settings)
+        payload = payload_of(content, settings, 0)
     except PayloadError as error:
         if type(error) is PayloadError:  # a file that does not give back its samples
             raise

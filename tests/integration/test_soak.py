@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping
 import pytest
 from botocore.exceptions import ClientError
 from mims import generate
-from mims.settings import Settings
 
 from local.events import notification, object_created
 from local.fault_proxy import Exchange, Fault, FaultProxy, Request, pass_on
@@ -210,7 +209,7 @@ def test_when_all_is_quiet_every_payload_is_the_newest_model_s(
     bursts = keys * (OVERWRITES // BURST)
     chance.shuffle(bursts)
     models = make_models()
-    expected = {model: generate([model], Settings()).archive for model in models}
+    expected = {model: generate([model]).archive for model in models}
     verdicts: Counter[str] = Counter()
     deliveries = Deliveries()
     proxies: list[FaultProxy] = []

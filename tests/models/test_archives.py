@@ -13,7 +13,8 @@ from typing import Any, Dict, List, NamedTuple
 import pytest
 from mims.inputs.field_lists import derive_fields
 from mims.inputs.hyperparameters import parse_hyperparameters
-from mims.inputs.search import extract_hyperparameters
+
+from tests.archives import extract_hyperparameters
 
 HERE = Path(__file__).resolve().parent
 NAMES = ["lightgbm", "pytorch", "sklearn", "xgboost"]

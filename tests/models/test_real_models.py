@@ -13,7 +13,8 @@ from typing import Any, Dict, List
 import pytest
 from mims.inputs.field_lists import derive_fields
 from mims.inputs.hyperparameters import parse_hyperparameters
-from mims.inputs.search import extract_hyperparameters
+
+from tests.archives import extract_hyperparameters
 
 pytestmark = pytest.mark.models
 

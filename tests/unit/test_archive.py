@@ -15,7 +15,7 @@ from mims.errors import (
     PayloadError,
 )
 
-from tests.unit.tars import (
+from tests.archives import (
     END,
     EPOCH_OF_TESTS,
     GOOD,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+from mims.setting_table import SETTINGS
+from mims.settings import read_settings
 
 from mims_pipeline import contracts
 from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
@@ -112,21 +114,16 @@ def test_the_payload_contract_is_the_one_that_pipelines_know() -> None:
     assert json.loads(json.dumps(MIMS_PAYLOAD_CONTRACT.optional_env_vars))["SAMPLE_COUNT"] == "1"
 
 
-def test_the_payload_contracts_defaults_are_the_scripts_own() -> None:
-    from mims.settings import read_settings
-
-    defaults = MIMS_PAYLOAD_CONTRACT.optional_env_vars
-    assert read_settings(defaults) == read_settings({})
-    with_text = read_settings({**defaults, "DEFAULT_TEXT_VALUE": "t"})
-    assert with_text == read_settings({"DEFAULT_TEXT_VALUE": "t"})
-
-
-def test_the_payload_contract_lists_every_variable_that_the_settings_read() -> None:
-    source = (ROOT / "lambda_fn" / "mims" / "settings.py").read_text()
-    variables = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', source)) - {"DEFAULT_TEXT"}
-    assert variables >= {"CONTENT_TYPES", "MAX_MEMBERS"}
-    assert variables <= set(MIMS_PAYLOAD_CONTRACT.optional_env_vars)
+def test_the_payload_contracts_environment_is_the_table_of_settings() -> None:
+    table = {setting.variable: setting.default for setting in SETTINGS if setting.variable}
+    assert table == MIMS_PAYLOAD_CONTRACT.optional_env_vars
     assert "SPECIAL_FIELD_<name>" in MIMS_PAYLOAD_CONTRACT.description
+
+
+def test_the_payload_contracts_defaults_are_what_an_empty_environment_gives() -> None:
+    defaults = read_settings(MIMS_PAYLOAD_CONTRACT.optional_env_vars)
+    assert defaults.resolve({}) == read_settings({}).resolve({})
+    assert defaults.limits == read_settings({}).limits
 
 
 def test_the_real_script_keeps_the_payload_contract() -> None:

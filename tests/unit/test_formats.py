@@ -7,6 +7,7 @@ import io
 import json
 import struct
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Dict, List
 
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
 from mims.fields import Field
-from mims.formats.bodies import read_body
-from mims.formats.content_types import ContentType, parse_content_types
+from mims.formats.format import Format
+from mims.formats.registry import parse_content_types, read_body
 from mims.limits import REQUEST_BYTES
 from mims.payload.files import encode, generate_sample_payload
 from mims.samples import Samples
@@ -27,7 +28,7 @@ ONE = TWO.one(0)
 NUMBERS = Samples((AGE, CITY), ((7.0, 8.5), ("1", "-2e3")), ("default",) * 2, 2)
 
 
-def of_type(text: str) -> ContentType:
+def of_type(text: str) -> Format:
     (content_type,) = parse_content_types(text, "CONTENT_TYPES")
     return content_type
 
@@ -177,7 +178,7 @@ def test_every_body_reads_as_its_samples_by_the_fields_own_readers(
                     "inputs": {n: list(samples.column(i)) for i, n in enumerate(samples.names)}
                 },
                 "features": {"instances": [{"features": row} for row in rows]},
-            }[content_type.parameter("format")]
+            }[content_type.parameter[1]]
         )
 
 
@@ -215,15 +216,10 @@ def test_a_body_over_the_limit_is_given_up_before_it_is_whole() -> None:
         encode(samples, of_type("application/jsonlines"))
 
 
-def test_a_body_that_does_not_give_back_its_samples_is_never_delivered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from mims.formats import bodies
-
-    broken = bodies.FORMATS["text/csv"]._replace(write=lambda *_: iter([b"age,city\n7.0,Oslo"]))
-    monkeypatch.setitem(bodies.FORMATS, "text/csv", broken)
+def test_a_body_that_does_not_give_back_its_samples_is_never_delivered() -> None:
+    broken = replace(of_type("text/csv"), write=lambda _: iter([b"age,city\n7.0,Oslo"]))
     with pytest.raises(PayloadError, match="defect"):
-        encode(ONE, of_type("text/csv"))
+        encode(ONE, broken)
 
 
 def test_the_flat_layout_has_a_file_a_sample() -> None:

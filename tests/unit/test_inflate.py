@@ -20,14 +20,14 @@ from mims.archive import inflate
 from mims.archive.inflate import MAX_PIECE, TarStream, looks_like
 from mims.errors import CorruptArchiveError, HyperparametersNotFoundError, PayloadError
 from mims.inputs.hyperparameters import Member
-from mims.inputs.search import extract_hyperparameters
 
-from tests.unit.tars import (
+from tests.archives import (
     END,
     GOOD,
     NAME,
     Counted,
     chunked,
+    extract_hyperparameters,
     found,
     gz,
     gz_members,

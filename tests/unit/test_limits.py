@@ -6,15 +6,15 @@ from typing import Callable
 
 import pytest
 from mims.errors import ArchiveLimitError, CorruptArchiveError, HyperparametersNotFoundError
-from mims.inputs.search import extract_hyperparameters
 from mims.limits import Limits
 
-from tests.unit.tars import (
+from tests.archives import (
     END,
     GOOD,
     NAME,
     Counted,
     chunked,
+    extract_hyperparameters,
     found,
     gz,
     header,

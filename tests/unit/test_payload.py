@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from mims import generate, generate_from
+from mims import generate
 from mims.errors import (
     HyperparametersNotFoundError,
     InvalidHyperparametersError,
     PayloadError,
     shown,
 )
-from mims.inputs.hyperparameters import Member
 from mims.limits import SERVERLESS_BYTES
 from mims.settings import read_settings
 
-from tests.unit.tars import EPOCH_OF_TESTS, GOOD, NAME, gz, member
+from tests.archives import GOOD, NAME, gz, member, payload_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HYPERPARAMETERS: Dict[str, Any] = {
@@ -51,7 +50,7 @@ ENVIRONMENT = {
 def made(hyperparameters: Any = HYPERPARAMETERS, **environment: str) -> bytes:
     content = json.dumps(hyperparameters).encode()
     settings = read_settings(environment or ENVIRONMENT)
-    return generate_from(Member("hyperparameters.json", content, EPOCH_OF_TESTS), settings).archive
+    return payload_of(content, settings).archive
 
 
 def files(archive: bytes) -> Dict[str, bytes]:
@@ -78,12 +77,16 @@ def test_the_metadata() -> None:
     contents = files(made())
     metadata = json.loads(contents["metadata.json"])
     assert metadata.pop("generator").keys() == {"name", "version"}
-    (warning,) = metadata.pop("warnings")
-    assert "SPECIAL_FIELD_X" in warning
+    left_out, unmatched = metadata.pop("warnings")
+    assert "'label' (to keep it, give label_name)" in left_out
+    assert "SPECIAL_FIELD_X" in unmatched
     payloads = metadata.pop("payloads")
     assert metadata == {
-        "schema_version": "1.0",
+        "schema_version": "1.1",
         "content_types": ["text/csv", "application/json"],
+        "fields_from": {"source": "hyperparameters", "member": "hyperparameters.json"},
+        "family": None,
+        "recipe": None,
         "fields": [
             {"name": "age", "type": "numeric", "source": "training"},
             {"name": "income", "type": "numeric", "source": "field_default"},
@@ -157,11 +160,11 @@ def test_the_archive_tells_nothing_of_who_made_it() -> None:
 def test_the_archive_is_the_same_whatever_the_order_of_the_environment_and_hashes() -> None:
     script = (
         "import json, os, sys, hashlib; sys.path.insert(0, 'lambda_fn');"
-        "from mims import generate_from; from mims.inputs.hyperparameters import Member;"
+        "from tests.archives import payload_of;"
         "from mims.settings import read_settings;"
         "h, e = json.load(sys.stdin);"
-        "m = Member('hyperparameters.json', json.dumps(h).encode(), 0);"
-        "print(hashlib.sha256(generate_from(m, read_settings(e)).archive).hexdigest())"
+        "archive = payload_of(json.dumps(h).encode(), read_settings(e)).archive;"
+        "print(hashlib.sha256(archive).hexdigest())"
     )
     hyperparameters = {"tab_field_list": ["a.b", "a-b", "c"], "task_label_names": ["x", "y"]}
     variables = {f"SPECIAL_FIELD_{name}": "1" for name in ("a_b", "A_B", "C", "c_", "x", "y", "z")}
@@ -184,7 +187,7 @@ def test_the_archive_is_the_same_whatever_the_order_of_the_environment_and_hashe
 def test_the_location_of_the_file_is_in_no_payload() -> None:
     content = json.dumps(HYPERPARAMETERS).encode()
     settings = read_settings(ENVIRONMENT)
-    plain = generate_from(Member(NAME, content, EPOCH_OF_TESTS), settings).archive
+    plain = payload_of(content, settings).archive
     for archive in (gz(member(NAME, content)), member("a") + member(f"./{NAME}", content)):
         assert generate([archive], settings).archive == plain
 
@@ -200,10 +203,10 @@ def test_a_nested_file_and_a_large_payload_leave_a_warning() -> None:
     assert list(payload.warnings) == json.loads(files(payload.archive)["metadata.json"])["warnings"]
     long = {"DEFAULT_TEXT_VALUE": "x" * SERVERLESS_BYTES}
     settings = read_settings({**long, "CONTENT_TYPES": "text/csv; header=absent"})
-    member_at_limit = Member(NAME, b'{"cat_field_list": ["a"]}', 0)
-    assert generate_from(member_at_limit, settings).warnings == ()
+    content = b'{"cat_field_list": ["a"]}'
+    assert payload_of(content, settings).warnings == ()
     settings = read_settings({**long, "CONTENT_TYPES": "text/csv"})
-    assert "serverless" in generate_from(member_at_limit, settings).warnings[0]
+    assert "serverless" in payload_of(content, settings).warnings[0]
 
 
 def test_what_is_returned_beside_the_archive() -> None:
@@ -235,6 +238,9 @@ def test_the_errors_are_one_tree() -> None:
         "InvalidHyperparametersError",
         "NoInputFieldsError",
         "PayloadTooLargeError",
+        "PayloadOccupiedError",
+        "InternalError",
+        "RefusedError",
         "OutputError",
     }
     assert issubclass(HyperparametersNotFoundError, FileNotFoundError)

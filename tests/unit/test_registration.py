@@ -106,7 +106,8 @@ def test_the_flat_payload_lies_at_a_place_of_its_own_in_one_content_type() -> No
             "sample_count": 10,
         },
     }
-    settings = read_settings({"CONTENT_TYPES": "application/json"}, request["settings"])
+    given = read_settings({"CONTENT_TYPES": "application/json"}, request["settings"])
+    settings = given.resolve({})
     assert (settings.layout, settings.sample_count) == ("flat", 10)
 
 

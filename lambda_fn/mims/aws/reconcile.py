@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, Optional
 
-from mims import Payload, generate_from
+from mims import Payload, find_inputs, find_inputs_in_files, generate_from
 from mims.aws.events import Request
 from mims.aws.models import (
     Model,
@@ -31,10 +31,9 @@ from mims.aws.payloads import (
 )
 from mims.aws.s3 import Run
 from mims.errors import ModelChangingError, ModelNotFoundError, StorageError, shown
-from mims.formats.content_types import wire_types
-from mims.inputs.hyperparameters import FILE_NAME, Member
-from mims.inputs.search import extract_hyperparameters, too_large_hyperparameters
-from mims.settings import Settings
+from mims.inputs.hyperparameters import FILE_NAME
+from mims.inputs.model_files import ModelFile
+from mims.settings import GivenSettings
 from mims.version import VERSION
 
 ROUNDS = 5
@@ -42,7 +41,7 @@ CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipp
 
 
 def reconcile(
-    run: Run, request: Request, settings: Settings, destination: Destination
+    run: Run, request: Request, given: GivenSettings, destination: Destination
 ) -> Dict[str, Any]:
     """Bring the payload of the request's model up to date, and return the result.
 
@@ -55,7 +54,7 @@ def reconcile(
     """
     place = payload_object(request, destination)
     source = model_object(request, destination)
-    digest = settings.sha256(VERSION)
+    digest = given.sha256(VERSION)
     for round_number in range(ROUNDS):
         run.restarts = round_number
         # 1. Which payload is there, and what was it made from?
@@ -66,9 +65,9 @@ def reconcile(
             # 2. Open the newest model, unless it is the one that the payload was made from.
             model = Model(run, source, known_etag)
             # 3. Read on, as far as need be, in this one version of it.
-            payload = _generate(run, model, request, settings)
+            payload = _generate(run, model, request, given)
         except ModelUnchangedError as unchanged:
-            result = _result(run, request, place, settings, known_etag, unchanged.version_id)
+            result = _result(run, request, place, known_etag, unchanged.version_id)
             return {**result, "status": UNCHANGED, "field_count": stored and stored.field_count}
         except ModelReplacedError:
             continue
@@ -81,14 +80,19 @@ def reconcile(
         newest = newest_etag(run, source)
         if newest not in (model.etag, None):
             continue
-        result = _result(run, request, place, settings, model.etag, model.version_id)
-        warnings = [*request.warnings, *payload.warnings]
+        result = _result(run, request, place, model.etag, model.version_id)
+        warnings = [*request.warnings, *payload.all_warnings]
         if newest is None:
             warnings.append("The model was deleted while its payload was made; the payload stays.")
         return {
             **result,
             "status": UPDATED if stored else CREATED,
             "field_count": payload.field_count,
+            "sample_count": payload.sample_count,
+            "content_types": list(payload.content_types),
+            "fields_from": payload.fields_from._asdict(),
+            "family": payload.family,
+            "recipe": payload.recipe,
             "warnings": warnings,
         }
     raise ModelChangingError(
@@ -127,17 +131,22 @@ def model_object(request: Request, destination: Destination) -> ModelObject:
     return ModelObject(request.bucket, key, request.version_id, destination.model_owner)
 
 
-def _generate(run: Run, model: Model, request: Request, settings: Settings) -> Payload:
+def _generate(run: Run, model: Model, request: Request, given: GivenSettings) -> Payload:
     started = time.monotonic()
     if request.uncompressed:
-        limit = settings.limits.hyperparameters_bytes
-        if model.size > limit:
-            raise too_large_hyperparameters(FILE_NAME, model.size, limit)
-        member = Member(FILE_NAME, b"".join(model), model.modified)
+        file = ModelFile(
+            FILE_NAME,
+            True,
+            model.size,
+            model.modified,
+            lambda _size: b"",
+            lambda: iter(model),
+        )
+        inputs = find_inputs_in_files([file], given, run.check_deadline)
     else:
-        member = extract_hyperparameters(model, settings.limits)
+        inputs = find_inputs(model, given, run.check_deadline)
     run.archive_seconds += time.monotonic() - started
-    return generate_from(member, settings)
+    return generate_from(inputs, given, run.check_deadline)
 
 
 def _put(
@@ -177,7 +186,6 @@ def _result(
     run: Run,
     request: Request,
     place: PayloadObject,
-    settings: Settings,
     etag: str,
     version_id: Optional[str],
 ) -> Dict[str, Any]:
@@ -188,8 +196,8 @@ def _result(
         "payload_s3_uri": f"s3://{place.bucket}/{place.key}",
         "payload_s3_bucket": place.bucket,
         "payload_s3_key": place.key,
-        "content_types": wire_types(settings.content_types),
-        "sample_count": settings.sample_count,
+        "content_types": [],
+        "sample_count": None,
         "warnings": list(request.warnings),
         **_figures(run),
     }

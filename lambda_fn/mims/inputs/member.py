@@ -6,8 +6,9 @@ is bounded here, whatever the member's size.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
+from mims.deadline import Check, nothing
 from mims.fields import Field
 from mims.limits import CHECKED_FIELDS, HELD_BYTES, READER_STEPS
 
@@ -75,7 +76,7 @@ class MemberBytes:
         self,
         name: str,
         chunks: Iterable[bytes],
-        check: Callable[[], None] = lambda: None,
+        check: Check = nothing,
         parent: Optional[MemberBytes] = None,
     ) -> None:
         self.name = name

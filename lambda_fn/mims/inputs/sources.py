@@ -1,7 +1,7 @@
-"""Every source of fields among a model's own files: the one list of them, in order and rank.
+"""Every source of fields among a model's own files: the one list of them, and their ranks.
 
-A source is a module of this package of the same name, imported when an archive shows a member for
-it, with two functions:
+A source is a module of this package, imported when an archive shows a member for it, with two
+functions:
 
 - `wants(path: str, head: bytes) -> bool`: whether the member of that path (in the model, without
   `./`), whose first `HEAD` bytes are `head`, is for it;
@@ -15,7 +15,8 @@ of its members may end (in lower case), and how their bytes may begin. They let 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Tuple
+from importlib import import_module
+from typing import Any, Iterator, NamedTuple, Tuple
 
 
 class Source(NamedTuple):
@@ -25,10 +26,18 @@ class Source(NamedTuple):
     endings: Tuple[str, ...] = ()
     heads: Tuple[bytes, ...] = ()
 
+    def load(self) -> Any:
+        """Import the module: a cold start need not pay for what no archive shows."""
+        return import_module(f"mims.inputs.{self.module}")
+
+    def may_want(self, path: str, head: bytes) -> bool:
+        return path.lower().endswith(self.endings) or head.startswith(self.heads)
+
 
 SOURCES: Tuple[Source, ...] = ()
 
 # What names the fields, by rank: of two, the one of the lower rank is taken.
+FEATURE_LIST_RANK = 3
 RANKS = {
     "mlflow": 1,
     "triton": 2,
@@ -39,5 +48,14 @@ RANKS = {
     "catboost": 2,
     "sklearn": 2,
     "huggingface": 2,
-    "feature_list": 3,
+    "feature_list": FEATURE_LIST_RANK,
 }
+
+
+def sources_for(path: str, head: bytes) -> Iterator[Any]:
+    """Yield the modules of the sources that want the member."""
+    for source in SOURCES:
+        if source.may_want(path, head):
+            module = source.load()
+            if module.wants(path, head):
+                yield module

@@ -1,4 +1,4 @@
-"""A `payload.tar.gz` → a report of what is in it, or the error that says what does not hold.
+"""A `payload.tar.gz` → a report of what is in it, or the error that says what is wrong with it.
 
 Nothing in the archive is taken on trust: bytes of any kind give a report or an error of the tree,
 and one file is held at a time, whatever the headers declare.
@@ -7,65 +7,77 @@ and one file is held at a time, whatever the headers declare.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from mims.deadline import Check, nothing
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
-from mims.fields import NUMERIC, TEXT, Field
-from mims.formats.bodies import FORMATS, read_body
-from mims.formats.content_types import ContentType, parse_content_types
+from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
+from mims.formats.format import Format
+from mims.formats.registry import FORMATS, read_body
+from mims.formats.table import carried
 from mims.limits import CHECKED_FIELDS
-from mims.payload.files import METADATA
-from mims.payload.members import PayloadMember, check_stream, fail, read_members, require
-from mims.payload.metadata import ListedFile, Metadata, is_text, read_metadata
-from mims.payload.report import Report, ReportedField, ReportedPayload, first_sample
-from mims.settings import CONTRACT, FLAT
+from mims.payload.files import METADATA, flat_path
+from mims.payload.members import (
+    PayloadMember,
+    check_stream,
+    fail,
+    read_members,
+    require,
+)
+from mims.payload.metadata import (
+    DescribedField,
+    DescribedFile,
+    Description,
+    is_text,
+    read_metadata,
+)
+from mims.payload.report import Report, ReportedPayload, first_sample
+from mims.payload.values import fits, restored, same
+from mims.recipes import recipe_of
+from mims.setting_table import CONTRACT, FLAT
 from mims.values import number
 
-_NUMBERS_ALONE = ("text/libsvm", "application/x-npy")
 _FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z]+)\Z")
-# What a flat file's body may be, the most particular first: nothing beside it says which.
-_FLAT_TYPES = parse_content_types(
-    "application/json; format=features, application/json, application/json; format=inputs, "
-    "application/json; format=dataframe_records, application/json; format=dataframe_split, "
-    "application/json; format=records, application/json; format=record, application/jsonlines, "
-    "text/csv; header=absent, text/csv, text/libsvm, text/libsvm; index=0, application/x-npy",
-    FLAT,
-)
+_DEEPEST_VALUE = 32  # lists within lists; numpy's arrays have no more dimensions
 
 
 class _Table(NamedTuple):
-    """A body's samples: the fields' names, where it has them, and rows of equal length."""
+    """A body's samples: the columns' names, where it has them, and rows of equal length.
+
+    `rows` is `None` where only that the body is JSON can be said of it.
+    """
 
     names: Optional[List[str]]
-    rows: List[List[Any]]
+    rows: Optional[List[List[Any]]]
 
 
-def check_payload_archive(archive: bytes) -> Report:
+def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
     """Verify a payload archive, and return what is in it.
 
     With a `metadata.json` in it (layout contract): the files are those that it lists, have their
     sizes and hashes, parse as their content types, and all hold the same samples, with the fields,
     types and number that it gives. Without one (layout flat): nothing but payload files of one
-    content type, numbered from 1, with one sample each of the same fields. A repacked archive
-    holds as well, since servers see its files alone; its report has a warning.
+    content type, numbered from 1, with one sample each of the same fields. A repacked archive is
+    valid as well, since servers see its files alone; its report has a warning.
+
+    `check` is called at least every half second of work; what it raises passes through.
 
     Raises
     ------
     CorruptArchiveError
-        Something does not hold; the message names what. (The class of a damaged model archive:
-        here too the bytes are not what they should be, and trying again cannot help.)
+        Something is wrong; the message names what. (The class of a damaged model archive: here too
+        the bytes are not what they should be, and trying again cannot help.)
     PayloadTooLargeError
         A payload file is over the limit of a request.
     ArchiveLimitError
         The archive is larger than any that the generator makes, or has over 250,000 fields.
     """
-    check_stream(archive)
+    check_stream(archive, check)
     names: List[str] = []
     described: Optional[bytes] = None
     repacked = archive[3:8] != bytes(5)  # gzip keeps a name, or a time
-    for member in read_members(archive):
+    for member in read_members(archive, check):
         names.append(member.name)
         repacked = repacked or member.repacked
         if member.name == METADATA:
@@ -77,53 +89,78 @@ def check_payload_archive(archive: bytes) -> Report:
     if repacked or names != sorted(names):
         warnings.append(
             "The archive was packed by another program than the generator (order, times, owners "
-            "or modes of its files are not the generator's): what is in it holds, but the same "
+            "or modes of its files are not the generator's): its content is valid, but the same "
             "model and settings do not give the same bytes again."
         )
     if described is None:
-        return _check_flat(archive, names, warnings)
-    return _check_contract(archive, names, read_metadata(described), warnings)
+        return _check_flat(archive, names, warnings, check)
+    return _check_contract(archive, names, read_metadata(described), warnings, check)
 
 
 def _check_contract(
-    archive: bytes, names: Sequence[str], metadata: Metadata, warnings: List[str]
+    archive: bytes,
+    names: Sequence[str],
+    description: Description,
+    warnings: List[str],
+    check: Check,
 ) -> Report:
-    listed = {file.path: file for file in metadata.files}
+    listed = {file.path: file for file in description.files}
     for name in sorted({*names} ^ {METADATA, *listed}):
         where = "is missing" if name in listed else f"is in it, but not listed in {METADATA}"
         fail(f"'{shown(name)}' {where}")
-    fields = [Field(field.name, field.type) for field in metadata.fields]
+    require(len(description.fields) <= CHECKED_FIELDS, f"{METADATA} has too many fields")
+    fields = [Field(field.name, field.type, field.shape) for field in description.fields]
     found: Dict[str, ReportedPayload] = {}
-    reference: List[List[Any]] = []
-    # In the order of FORMATS, which begins with those that tell numbers from texts: the values of
-    # the first file are those that the others must hold.
-    for media_type in FORMATS:
-        if not any(file.content_type.media_type == media_type for file in metadata.files):
-            continue
-        for member in read_members(archive):
-            file = listed.get(member.name)
-            if file is None or file.content_type.media_type != media_type:
+    reference: Optional[List[List[Any]]] = None
+    # What keeps each value's type comes first: its values are those that the others must have.
+    for file in sorted(description.files, key=lambda file: _fidelity(file.content_type)):
+        for member in read_members(archive, check):
+            if member.name != file.path:
                 continue
-            rows = _check_file(member, file, fields, metadata.sample_count)
-            reference = reference or _as_values(rows, fields, media_type)
-            _check_same(rows, reference, fields, file)
-            sample = first_sample(fields, rows[0], file.content_type)
+            rows = _check_file(member, file, fields, description)
+            sample = ""
+            if rows is not None:
+                values = restored(rows, fields, file.content_type)
+                if reference is None:
+                    reference = values
+                else:
+                    _check_same(rows, reference, fields, file, check)
+                sample = first_sample(fields, values[0], file.content_type)
+            else:
+                sample = first_sample(fields, None, file.content_type, member.content)
             found[file.path] = ReportedPayload(
                 file.path, file.content_type, 1, len(member.content), sample
             )
     return Report(
         CONTRACT,
-        metadata.generator,
-        metadata.fields,
-        tuple(found[file.path] for file in metadata.files),
-        metadata.sample_count,
-        (*metadata.warnings, *warnings),
+        description.generator,
+        description.fields,
+        tuple(found[file.path] for file in description.files),
+        description.sample_count,
+        (*description.warnings, *warnings),
+        description.fields_from,
+        description.family,
+        description.recipe,
+    )
+
+
+def _fidelity(content_type: Format) -> tuple:  # type: ignore[type-arg]
+    """Order content types by how much of a value's type their bodies keep."""
+    return (
+        content_type.binary,
+        content_type.numbers_alone,
+        not content_type.typed,
+        content_type.own_types,
+        FORMATS.index(content_type),
     )
 
 
 def _check_file(
-    member: PayloadMember, file: ListedFile, fields: Sequence[Field], count: int
-) -> List[List[Any]]:
+    member: PayloadMember,
+    file: DescribedFile,
+    fields: Sequence[Field],
+    description: Description,
+) -> Optional[List[List[Any]]]:
     """Return the samples of a file, which is as listed and has each value of its field's type."""
     path, size = member.name, len(member.content)
     require(
@@ -131,74 +168,77 @@ def _check_file(
     )
     require(
         hashlib.sha256(member.content).hexdigest() == file.sha256,
-        f"'{path}' has not the SHA-256 of {METADATA}",
+        f"'{path}' has a different SHA-256 than in {METADATA}",
     )
     try:
-        names, rows = _read_table(member.content, file.content_type)
+        names, rows = _read_table(member.content, file.content_type, fields)
     except ValueError as error:
-        fail(f"'{path}' is no body of {file.content_type} ({error})")
+        fail(f"'{path}' is not a body of {file.content_type} ({error})")
+    if rows is None:
+        return None
+    columns = _columns(fields, file.content_type.flat)
     require(
-        names in (None, [field.name for field in fields]) and len(rows[0]) == len(fields),
-        f"'{path}' has other fields than {METADATA}",
+        names in (None, [name for name, _ in columns]) and len(rows[0]) == len(columns),
+        f"'{path}' has different fields than {METADATA}",
     )
+    count = description.sample_count
     require(len(rows) == count, f"'{path}' has {len(rows):,} samples, not {count:,}")
-    for index, field in enumerate(fields):
-        fits = _fits(field, file.content_type)
-        if not all(fits(row[index]) for row in rows):
-            fail(f"'{path}' has a value in '{shown(field.name)}' that is not {field.type}")
+    recipe = recipe_of(description.recipe)
+    numbers_alone = recipe is not None and recipe.numbers_alone
+    for index, (_, field) in enumerate(columns):
+        for row in rows:
+            if not fits(row[index], field, file.content_type, numbers_alone):
+                fail(f"'{path}' has a value in '{shown(field.name)}' that is not {field.type}")
     return rows
 
 
-def _fits(field: Field, content_type: ContentType) -> Any:
-    """Return what says whether a value of a body is of the field's type."""
-    if content_type.media_type == "text/csv":
-        return _is_number if field.type == NUMERIC else _is_any
-    if content_type.media_type in _NUMBERS_ALONE or field.type == NUMERIC:
-        return _is_float
-    return is_text
-
-
-def _is_number(cell: str) -> bool:
-    return number(cell) is not None
-
-
-def _is_float(value: object) -> bool:
-    return isinstance(value, float)
-
-
-def _is_any(_value: object) -> bool:
-    return True
-
-
-def _as_values(rows: List[List[Any]], fields: Sequence[Field], media_type: str) -> List[List[Any]]:
-    """Return the values of the samples, from what a body carries of them."""
-    if media_type != "text/csv":
-        return rows
-    numeric = [field.type == NUMERIC for field in fields]
-    return [
-        [float(cell) if is_numeric else cell for cell, is_numeric in zip(row, numeric)]
-        for row in rows
-    ]
+def _columns(fields: Sequence[Field], flat: bool) -> List[Any]:
+    """Return the name of each column of a body, and the field whose values it has."""
+    if not flat or not any(field.shape for field in fields):
+        return [(field.name, field) for field in fields]
+    if sum(field.size for field in fields) > CHECKED_FIELDS:
+        raise ArchiveLimitError(
+            f"{METADATA} in the payload archive describes more than {CHECKED_FIELDS:,} columns."
+        )
+    columns: List[Any] = []
+    for field in fields:
+        if field.shape:
+            element = field._replace(shape=())
+            columns.extend((f"{field.name}_{index}", element) for index in range(field.size))
+        else:
+            columns.append((field.name, field))
+    return columns
 
 
 def _check_same(
-    rows: List[List[Any]], reference: List[List[Any]], fields: Sequence[Field], file: ListedFile
+    rows: List[List[Any]],
+    reference: List[List[Any]],
+    fields: Sequence[Field],
+    file: DescribedFile,
+    check: Check,
 ) -> None:
-    carried = FORMATS[file.content_type.media_type].carried
+    content_type = file.content_type
     for row, values in zip(rows, reference):
-        for field, found, value in zip(fields, row, values):
+        check()
+        at = 0
+        for field, value in zip(fields, values):
+            width = field.size if content_type.flat and field.shape else 1
+            found = row[at : at + width] if content_type.flat and field.shape else row[at]
+            at += width
             try:
-                same = found == carried(field, value, file.content_type)
+                expected = carried(
+                    field, value, content_type.carry, str(content_type), content_type.flat
+                )
             except InvalidSettingsError:  # a text, where this file has a number
-                same = False
-            if not same:
+                expected = found is None
+            if not same(found, expected, content_type):
                 fail(
-                    f"'{file.path}' has another value in '{shown(field.name)}' than the other "
+                    f"'{file.path}' has a different value in '{shown(field.name)}' than the other "
                     "payload files"
                 )
 
 
-def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str]) -> Report:
+def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check: Check) -> Report:
     extensions = set()
     for name in names:
         match = _FLAT_NAME.match(name)
@@ -210,60 +250,82 @@ def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str]) -> Re
         extensions.add(match.group(1))
     require(len(extensions) == 1, f"it has several types of files ({', '.join(extensions)})")
     extension = extensions.pop()
-    digits = max(4, len(str(len(names))))
     for missing in sorted(
-        {f"sample_payload_{index:0{digits}}{extension}" for index in range(1, len(names) + 1)}
-        - {*names}
+        {flat_path(place, len(names), extension) for place in range(1, len(names) + 1)} - {*names}
     ):
         fail(f"'{missing}' is missing")
-    candidates = [known for known in _FLAT_TYPES if known.extension == extension]
-    tables: Dict[ContentType, _Table] = {}
+    candidates = [known for known in FORMATS if known.extension == extension]
+    tables: Dict[Format, _Table] = {}
     largest = 0
-    for member in read_members(archive):
+    first = b""
+    for member in read_members(archive, check):
         largest = max(largest, len(member.content))
+        first = first or member.content
         found = {known: _one_sample(member.content, known) for known in candidates}
         tables = {
             known: tables.get(known, table)
             for known, table in found.items()
-            if table is not None and _is_alike(tables.get(known, table), table)
+            if table is not None and _is_alike(tables.get(known, table), table, known)
         }
-        require(bool(tables), f"'{member.name}' is no sample of one type with those before it")
+        require(bool(tables), f"'{member.name}' is not a sample of one type with those before it")
         candidates = list(tables)
     content_type, table = next(iter(tables.items()))
-    (row,) = table.rows
-    fields = [
-        Field(name, TEXT if number(value) is None else NUMERIC)
-        for name, value in zip(table.names or map(str, range(1, len(row) + 1)), row)
-    ]
-    sample = first_sample(fields, row, content_type)
+    fields: List[Field] = []
+    row: Optional[List[Any]] = None
+    if table.rows is not None:
+        (row,) = table.rows
+        columns = table.names or list(map(str, range(1, len(row) + 1)))
+        fields = [_looks_like(name, value) for name, value in zip(columns, row)]
+    sample = first_sample(fields, row, content_type, first)
     return Report(
         FLAT,
         "",
-        tuple(ReportedField(field.name, field.type, "") for field in fields),
+        tuple(DescribedField(field.name, field.type, "", field.shape) for field in fields),
         (ReportedPayload(min(names), content_type, len(names), largest, sample),),
         len(names),
         tuple(warnings),
     )
 
 
-def _one_sample(content: bytes, content_type: ContentType) -> Optional[_Table]:
+def _looks_like(name: str, value: Any) -> Field:
+    """Return a field of the type that its first value looks like."""
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        value = value[0] if value else None
+    if isinstance(value, bool):
+        kind = BOOLEAN
+    elif isinstance(value, int):
+        kind = INTEGER
+    else:
+        kind = TEXT if number(value) is None else NUMERIC
+    return Field(name, kind, tuple(shape))
+
+
+def _one_sample(content: bytes, content_type: Format) -> Optional[_Table]:
     try:
-        table = _read_table(content, content_type)
+        table = _read_table(content, content_type, None)
     except ValueError:
         return None
-    return table if len(table.rows) == 1 else None
+    return table if table.rows is None or len(table.rows) == 1 else None
 
 
-def _is_alike(first: _Table, other: _Table) -> bool:
+def _is_alike(first: _Table, other: _Table, content_type: Format) -> bool:
+    if first.rows is None or other.rows is None:
+        return True
+    if content_type.numbers_alone and not content_type.binary:
+        return True  # missing values are left out, so rows may differ in width
     return first.names == other.names and len(first.rows[0]) == len(other.rows[0])
 
 
-def _read_table(content: bytes, content_type: ContentType) -> _Table:
-    """Read a body, which must be a table of texts and finite floats; `ValueError` if it is not."""
+def _read_table(content: bytes, content_type: Format, fields: Optional[Sequence[Field]]) -> _Table:
+    """Read a body, which must be a table of texts, numbers and truths; else `ValueError`."""
     try:
-        names, rows = read_body(content, content_type)
+        names, rows = read_body(content, content_type, fields)
     except MemoryError:  # so do Python's older parsers refuse what is nested too deep
         raise ValueError("it is nested too deep") from None
+    if rows is None:
+        return _Table(None, None)
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
         raise ValueError("it has no samples")
     width = len(rows[0])
@@ -280,6 +342,14 @@ def _read_table(content: bytes, content_type: ContentType) -> _Table:
         if not isinstance(row, list) or len(row) != width:
             raise ValueError("its samples are not equally long")
         for value in row:
-            if not is_text(value) and not (isinstance(value, float) and math.isfinite(value)):
-                raise ValueError("a value is neither a text nor a finite number with a point")
+            if not _is_value(value, 0):
+                raise ValueError("a value is neither a text, a finite number nor a truth")
     return _Table(names, rows)
+
+
+def _is_value(value: Any, depth: int) -> bool:
+    if value is None or isinstance(value, (bool, int)) or is_text(value):
+        return True
+    if isinstance(value, list):
+        return depth < _DEEPEST_VALUE and all(_is_value(item, depth + 1) for item in value)
+    return number(value) is not None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Iterator, List
 
-from mims.errors import PayloadError, PayloadTooLargeError
-from mims.formats.bodies import FORMATS, read_body
-from mims.formats.content_types import ContentType
-from mims.limits import REQUEST_BYTES
+from mims.deadline import Check, nothing
+from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
+from mims.formats.format import Format
+from mims.formats.registry import read_body
+from mims.formats.table import Table, tabulate
+from mims.limits import PAYLOAD_FILES_BYTES, REQUEST_BYTES
 from mims.samples import Samples
-from mims.settings import FLAT, Settings
+from mims.setting_table import FLAT
+from mims.settings import Settings
 
 METADATA = "metadata.json"
 
@@ -21,7 +24,7 @@ class PayloadFile:
     """One file of the payload archive: its path there, and the body of a request."""
 
     path: str
-    content_type: ContentType
+    content_type: Format
     content: bytes
 
     @property
@@ -29,51 +32,84 @@ class PayloadFile:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def generate_sample_payload(samples: Samples, settings: Settings) -> Iterator[PayloadFile]:
+def contract_path(content_type: Format) -> str:
+    """Return the path of a content type's file in the layout contract."""
+    return f"{content_type.folder}/sample_payload{content_type.extension}"
+
+
+def flat_path(number: int, count: int, extension: str) -> str:
+    """Return the path of the file of that number, from 1, of `count` in the layout flat."""
+    return f"sample_payload_{number:0{max(4, len(str(count)))}}{extension}"
+
+
+def generate_sample_payload(
+    samples: Samples, settings: Settings, check: Check = nothing
+) -> Iterator[PayloadFile]:
     """Yield the payload files: one a content type, or, in the flat layout, one a sample.
+
+    `check` is called at least every half second of work; what it raises passes through.
 
     Raises
     ------
     InvalidSettingsError
         A content type cannot carry a field's value; the message names the field.
     PayloadTooLargeError
-        A file is over the limit of a request.
+        A file is over the limit of a request, or all of them together are over their own.
     """
+    size = 0
+    for file in _files(samples, settings, check):
+        size += len(file.content)
+        if size > PAYLOAD_FILES_BYTES:
+            raise _too_large_together()
+        yield file
+
+
+def _files(samples: Samples, settings: Settings, check: Check) -> Iterator[PayloadFile]:
     if settings.layout == FLAT:
         (content_type,) = settings.content_types
-        digits = max(4, len(str(samples.count)))
+        if samples.fewest_bytes() > PAYLOAD_FILES_BYTES:
+            raise _too_large_together()
         for index in range(samples.count):
-            path = f"sample_payload_{index + 1:0{digits}}{content_type.extension}"
-            yield PayloadFile(path, content_type, encode(samples.one(index), content_type))
+            path = flat_path(index + 1, samples.count, content_type.extension)
+            yield PayloadFile(path, content_type, encode(samples.one(index), content_type, check))
         return
     for content_type in settings.content_types:
-        path = f"{content_type.folder}/sample_payload{content_type.extension}"
-        yield PayloadFile(path, content_type, encode(samples, content_type))
+        content = encode(samples, content_type, check)
+        yield PayloadFile(contract_path(content_type), content_type, content)
 
 
-def encode(samples: Samples, content_type: ContentType) -> bytes:
-    """Return the samples as one body of that content type."""
-    form = FORMATS[content_type.media_type]
-    carried = replace(
-        samples,
-        values=tuple(
-            tuple(form.carried(field, value, content_type) for value in values)
-            for field, values in zip(samples.fields, samples.values)
-        ),
-    )
+def encode(samples: Samples, content_type: Format, check: Check = nothing) -> bytes:
+    """Return the samples as one body of that content type; raises as `generate_sample_payload`."""
+    check()
+    if content_type.one_field and len(samples.fields) != 1:
+        raise InvalidSettingsError(
+            f"The content type {content_type} carries a model's only input, but this model has "
+            f"{len(samples.fields):,}. Use format=inputs, or another content type."
+        )
+    if samples.fewest_bytes() > REQUEST_BYTES:
+        raise _too_large(samples, content_type)
+    table = tabulate(samples, content_type.carry, str(content_type), content_type.flat)
     pieces: List[bytes] = []
     size = 0
-    for piece in form.write(carried, content_type):
+    for piece in content_type.write(table):
+        check()
         size += len(piece)
         if size > REQUEST_BYTES:
-            raise PayloadTooLargeError(
-                f"The payload file of {content_type} for {samples.count:,} samples of "
-                f"{len(samples.fields):,} fields is over {REQUEST_BYTES:,} bytes, the most that a "
-                "request to an endpoint may have. Lower SAMPLE_COUNT (sample_count)."
-            )
+            raise _too_large(samples, content_type)
         pieces.append(piece)
     body = b"".join(pieces)
-    if not _gives_back(body, carried, content_type):
+    pieces.clear()
+    check()
+    try:
+        gives_back = _gives_back(body, table, content_type, check)
+    except ValueError as error:
+        if content_type.templates:
+            raise InvalidSettingsError(
+                f"The templates of {content_type} do not make valid JSON of this model's fields "
+                f"({error}). Correct {' and '.join(map(str.upper, content_type.templates))}."
+            ) from None
+        gives_back = False
+    if not gives_back:
         raise PayloadError(
             f"The payload file of {content_type} does not give back its samples when it is parsed. "
             "This is a defect of the generator; please report it."
@@ -81,13 +117,28 @@ def encode(samples: Samples, content_type: ContentType) -> bytes:
     return body
 
 
-def _gives_back(body: bytes, carried: Samples, content_type: ContentType) -> bool:
-    try:
-        names, rows = read_body(body, content_type)
-    except ValueError:
-        return False
+def _gives_back(body: bytes, table: Table, content_type: Format, check: Check) -> bool:
+    names, rows = read_body(body, content_type, table.fields)
+    check()
+    if rows is None:
+        return True
     return (
-        names in (None, carried.names)
-        and len(rows) == carried.count
-        and all(row == expected for row, expected in zip(rows, carried.rows()))
+        names in (None, table.names)
+        and len(rows) == table.count
+        and all(row == expected for row, expected in zip(rows, table.rows()))
+    )
+
+
+def _too_large(samples: Samples, content_type: Format) -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        f"The payload file of {content_type} for {samples.count:,} samples of "
+        f"{len(samples.fields):,} fields is over {REQUEST_BYTES:,} bytes, the most that a "
+        "request to an endpoint may have. Lower SAMPLE_COUNT (sample_count)."
+    )
+
+
+def _too_large_together() -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        f"The payload files are together over {PAYLOAD_FILES_BYTES:,} bytes before compression. "
+        "Lower SAMPLE_COUNT (sample_count), or name fewer content types."
     )

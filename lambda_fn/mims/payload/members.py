@@ -6,6 +6,7 @@ from typing import Iterator, NamedTuple, NoReturn
 
 from mims.archive.inflate import TarStream, looks_like
 from mims.archive.members import Entry, Walk
+from mims.deadline import Check, nothing
 from mims.errors import ArchiveLimitError, CorruptArchiveError, PayloadTooLargeError, shown
 from mims.limits import (
     METADATA_BYTES,
@@ -34,9 +35,9 @@ class PayloadMember(NamedTuple):
 
 
 def fail(what: str) -> NoReturn:
-    """Raise the error for an archive that does not hold."""
+    """Raise the error for an archive that is invalid, and say how."""
     raise CorruptArchiveError(
-        f"The payload archive does not hold: {what}. Make it again from its model."
+        f"The payload archive is invalid: {what}. Make it again from its model."
     )
 
 
@@ -45,7 +46,7 @@ def require(holds: bool, what: str) -> None:
         fail(what)
 
 
-def check_stream(archive: bytes) -> None:
+def check_stream(archive: bytes, check: Check = nothing) -> None:
     """Inflate the whole archive once, for its checksums and for what follows the last member.
 
     Raises
@@ -56,7 +57,7 @@ def check_stream(archive: bytes) -> None:
     if len(archive) > PAYLOAD_ARCHIVE_BYTES:
         raise _too_large(f"{PAYLOAD_ARCHIVE_BYTES:,} bytes")
     require(bool(archive), "it is empty (0 bytes)")
-    stream = TarStream([archive])
+    stream = TarStream([archive], check)
     size = 0
     try:
         for chunk in stream:
@@ -65,10 +66,12 @@ def check_stream(archive: bytes) -> None:
                 raise _too_large(f"{_LIMITS.archive_bytes:,} decompressed bytes")
     except CorruptArchiveError:
         fail("its gzip data are damaged or truncated")
-    require(stream.compressed, f"it is no gzip'd tar, but looks like {looks_like(archive[:512])}")
+    require(
+        stream.compressed, f"it is not a gzip'd tar, but looks like {looks_like(archive[:512])}"
+    )
 
 
-def read_members(archive: bytes) -> Iterator[PayloadMember]:
+def read_members(archive: bytes, check: Check = nothing) -> Iterator[PayloadMember]:
     """Yield the archive's members in order; one is held at a time, and no more than a request.
 
     Raises
@@ -77,14 +80,14 @@ def read_members(archive: bytes) -> Iterator[PayloadMember]:
         It is damaged, or holds what no payload archive does: a folder or link, a file larger than
         a request, more files than there can be samples.
     """
-    walk = Walk(TarStream([archive]), _LIMITS)
+    walk = Walk(TarStream([archive], check), _LIMITS, check)
     refused = None
     try:
         for entry in walk.entries():
             name = entry.name.decode("utf-8", "surrogateescape")
             limit = METADATA_BYTES if name == METADATA else REQUEST_BYTES
             if not entry.regular or len(name) > PAYLOAD_NAME_CHARACTERS:
-                refused = f"'{shown(name)}' in it is no file that the generator writes"
+                refused = f"'{shown(name)}' in it is not a file that the generator writes"
                 break
             if entry.size > limit:
                 raise PayloadTooLargeError(

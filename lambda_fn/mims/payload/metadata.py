@@ -1,140 +1,249 @@
-"""The bytes of a payload archive's `metadata.json` → what it says of the payload files."""
+"""`metadata.json`: what a payload archive says of its files, written and read here alone."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
-from mims.fields import CATEGORICAL, NUMERIC, TEXT
-from mims.formats.content_types import ContentType, parse_content_types, wire_types
-from mims.inputs.hyperparameters import decode_text
-from mims.limits import SAMPLES
-from mims.payload.files import METADATA, PayloadFile
+from mims.errors import ArchiveLimitError, InvalidHyperparametersError, InvalidSettingsError, shown
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, TYPES, Field
+from mims.formats.format import Format
+from mims.formats.json_text import dumps
+from mims.formats.registry import media_types, parse_content_types
+from mims.inputs.hyperparameters import Hyperparameters
+from mims.limits import CHECKED_FIELDS, SAMPLES
+from mims.payload.files import METADATA, PayloadFile, contract_path
 from mims.payload.members import fail, require
-from mims.payload.report import ReportedField
-from mims.samples import DEFAULT, FIELD_DEFAULT, FIELD_INFO, SPECIAL_FIELD, TRAINING, Samples
+from mims.recipes import recipe_of
+from mims.samples import VALUE_SOURCES, Samples
 from mims.values import is_unicode, text
 from mims.version import GENERATOR, VERSION
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+_READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # the first version's had no fields_from, family, recipe
+# Of the hyperparameters' values only these stand in it: they name the model.
+_NAMING = ("model_class", "pipeline_name", "pipeline_version", "model_objective")
+_VARIABLES = ("NUMERIC", "TEXT")
+# Objects and lists in it: two a field, one a file, and a few. More would only cost memory.
+_MOST_CONTAINERS = 2 * CHECKED_FIELDS + 1_000
 
-_DESCRIBING = ("model_class", "pipeline_name", "pipeline_version", "model_objective")
-_TYPES = (NUMERIC, CATEGORICAL, TEXT)
-_SOURCES = (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO, TRAINING, DEFAULT)
+
+class FieldsFrom(NamedTuple):
+    """What named the fields, and the model's file that did, if one did."""
+
+    source: str
+    member: Optional[str]
 
 
-def describe(
-    files: Sequence[PayloadFile],
-    samples: Samples,
-    hyperparameters: Mapping[str, Any],
-    warnings: Sequence[str],
-) -> Dict[str, Any]:
-    """Return the content of `metadata.json`.
+class DescribedField(NamedTuple):
+    """A field, where its value came from, and what it is to a model registration.
 
-    No location and no wall-clock time stands in it, and of the hyperparameters' values only those
-    that name the model.
+    `source` and `variable` are empty where the archive does not tell them (layout flat).
     """
-    metadata: Dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "generator": {"name": GENERATOR, "version": VERSION},
-        "content_types": wire_types(file.content_type for file in files),
-        "payloads": [
-            {
-                "path": file.path,
-                "content_type": file.content_type.media_type,
-                "parameters": dict(file.content_type.parameters),
-                "bytes": len(file.content),
-                "sha256": file.sha256,
-            }
-            for file in files
-        ],
-        "fields": [
-            {"name": field.name, "type": field.type, "source": source}
-            for field, source in zip(samples.fields, samples.sources)
-        ],
-        "input_variables": [
-            [field.name, "NUMERIC" if field.type == NUMERIC else "TEXT"] for field in samples.fields
-        ],
-        "sample_count": samples.count,
-        "warnings": list(warnings),
-    }
-    for key in _DESCRIBING:
-        value = decode_text(hyperparameters.get(key))
-        if text(value) is None:
-            continue
-        if isinstance(value, str) and not is_unicode(value):
-            raise InvalidHyperparametersError(
-                f"The hyperparameter {key} is no valid Unicode (it holds half of a surrogate "
-                "pair). Correct it in the training job."
-            )
-        metadata[key] = value
-    return metadata
+
+    name: str
+    type: str
+    source: str = ""
+    shape: Tuple[int, ...] = ()
+    variable: str = ""
 
 
-class ListedFile(NamedTuple):
-    """A payload file as `metadata.json` lists it; `size` and `sha256` may be anything."""
+class DescribedFile(NamedTuple):
+    """A payload file as it is listed; `size` and `sha256` are as it says, whatever that is."""
 
     path: str
-    content_type: ContentType
+    content_type: Format
     size: Any
     sha256: Any
 
 
-class Metadata(NamedTuple):
-    """What `metadata.json` says; its parts agree with each other."""
+class Description(NamedTuple):
+    """All that `metadata.json` says.
+
+    `naming` holds the hyperparameters that name the model.
+    """
 
     generator: str
-    files: Tuple[ListedFile, ...]
-    fields: Tuple[ReportedField, ...]
+    files: Tuple[DescribedFile, ...]
+    fields: Tuple[DescribedField, ...]
+    fields_from: Optional[FieldsFrom]
+    family: Optional[str]
+    recipe: Optional[str]
     sample_count: int
     warnings: Tuple[str, ...]
+    naming: Mapping[str, Any] = {}
 
 
-def read_metadata(content: bytes) -> Metadata:
-    """Return what `metadata.json` says.
+def describe(
+    files: Iterable[PayloadFile],
+    samples: Samples,
+    hyperparameters: Hyperparameters,
+    fields_from: FieldsFrom,
+    family: Optional[str],
+    recipe: Optional[str],
+    warnings: Sequence[str],
+) -> Description:
+    """Return what there is to say of a payload.
+
+    Raises
+    ------
+    InvalidHyperparametersError
+        A hyperparameter that names the model is not valid Unicode.
+    """
+    return Description(
+        f"{GENERATOR} {VERSION}",
+        tuple(
+            DescribedFile(file.path, file.content_type, len(file.content), file.sha256)
+            for file in files
+        ),
+        tuple(
+            DescribedField(field.name, field.type, source, field.shape, _variable(field))
+            for field, source in zip(samples.fields, samples.sources)
+        ),
+        fields_from,
+        family,
+        recipe,
+        samples.count,
+        tuple(warnings),
+        _naming(hyperparameters),
+    )
+
+
+def write_metadata(description: Description) -> bytes:
+    """Return `metadata.json`. (Piece by piece: a hundred thousand objects are never held.)"""
+    name, _, version = description.generator.rpartition(" ")
+    parts: Dict[str, bytes] = {
+        "schema_version": dumps(SCHEMA_VERSION),
+        "generator": dumps({"name": name, "version": version}),
+        "content_types": dumps(media_types(file.content_type for file in description.files)),
+        "payloads": _list(map(_file_entry, description.files)),
+        "fields": _list(map(_field_entry, description.fields)),
+        "fields_from": dumps(description.fields_from and description.fields_from._asdict()),
+        "family": dumps(description.family),
+        "recipe": dumps(description.recipe),
+        "input_variables": _list([field.name, field.variable] for field in description.fields),
+        "sample_count": dumps(description.sample_count),
+        "warnings": dumps(list(description.warnings)),
+    }
+    parts.update((key, dumps(value)) for key, value in description.naming.items())
+    return b"{" + b", ".join(b"%s: %s" % (dumps(key), part) for key, part in parts.items()) + b"}"
+
+
+def _list(entries: Iterable[Any]) -> bytes:
+    return b"[" + b", ".join(map(dumps, entries)) + b"]"
+
+
+def _file_entry(file: DescribedFile) -> Dict[str, Any]:
+    return {
+        "path": file.path,
+        "content_type": file.content_type.media_type,
+        "parameters": dict(file.content_type.parameters),
+        "bytes": file.size,
+        "sha256": file.sha256,
+    }
+
+
+def _field_entry(field: DescribedField) -> Dict[str, Any]:
+    shape = {"shape": list(field.shape)} if field.shape else {}
+    return {"name": field.name, "type": field.type, **shape, "source": field.source}
+
+
+def _variable(field: Field) -> str:
+    """Return what the field is to a model registration."""
+    if field.type == CATEGORICAL and field.categories:
+        are_numbers = all(
+            isinstance(category, (int, float)) and not isinstance(category, bool)
+            for category in field.categories
+        )
+        return "NUMERIC" if are_numbers else "TEXT"
+    return _VARIABLE_OF.get(field.type, "TEXT")
+
+
+_VARIABLE_OF = {NUMERIC: "NUMERIC", INTEGER: "NUMERIC", BOOLEAN: "NUMERIC"}
+
+
+def _naming(hyperparameters: Hyperparameters) -> Dict[str, Any]:
+    naming: Dict[str, Any] = {}
+    for key in _NAMING:
+        value = hyperparameters.scalar(key)
+        if text(value) is None:
+            continue
+        if isinstance(value, str) and not is_unicode(value):
+            raise InvalidHyperparametersError(
+                f"The hyperparameter {key} is not valid Unicode (it has half of a surrogate "
+                "pair). Correct it in the training job."
+            )
+        naming[key] = value
+    return naming
+
+
+def read_metadata(content: bytes) -> Description:
+    """Return what `metadata.json` says; its parts agree with each other.
 
     Raises
     ------
     CorruptArchiveError
         It is not what the generator writes, or its parts contradict each other.
+    ArchiveLimitError
+        It describes more fields than are checked.
     """
+    if content.count(b"{") + content.count(b"[") > _MOST_CONTAINERS:
+        raise ArchiveLimitError(
+            f"{METADATA} in the payload archive describes more than {CHECKED_FIELDS:,} fields. "
+            "Name a payload.tar.gz that the generator made."
+        )
     try:
-        metadata = json.loads(content.decode("utf-8"))
-        version = metadata["schema_version"]
-        require(
-            version == SCHEMA_VERSION,
-            f"{METADATA} is of schema version '{shown(version)}', not {SCHEMA_VERSION}",
-        )
-        fields = tuple(_read_field(entry) for entry in metadata["fields"])
-        names = {field.name for field in fields}
-        require(len(names) == len(fields) > 0, f"{METADATA} gives a field twice, or none")
-        require(
-            metadata["input_variables"]
-            == [[field.name, "NUMERIC" if field.type == NUMERIC else "TEXT"] for field in fields],
-            f"input_variables in {METADATA} are not its fields",
-        )
-        files = tuple(_read_file(entry) for entry in metadata["payloads"])
-        paths = {file.path for file in files}
-        require(len(paths) == len(files) > 0, f"{METADATA} lists a file twice, or none")
-        require(
-            metadata["content_types"] == wire_types(file.content_type for file in files),
-            f"content_types in {METADATA} are not those of its files",
-        )
-        count = metadata["sample_count"]
-        require(
-            type(count) is int and 1 <= count <= SAMPLES,
-            f"sample_count in {METADATA} is no number from 1 to {SAMPLES:,}",
-        )
-        warnings = metadata["warnings"]
-        generator = [metadata["generator"]["name"], metadata["generator"]["version"]]
-        require(
-            isinstance(warnings, list) and all(map(is_text, generator + warnings)),
-            f"generator or warnings in {METADATA} are no texts",
-        )
+        return _read(json.loads(content.decode("utf-8")))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         fail(f"{METADATA} is not the JSON that the generator writes")
-    return Metadata(" ".join(generator), files, fields, count, tuple(warnings))
+
+
+def _read(metadata: Any) -> Description:
+    version = metadata["schema_version"]
+    require(
+        version in _READ_VERSIONS,
+        f"{METADATA} is of schema version '{shown(version)}', not {SCHEMA_VERSION}",
+    )
+    fields = _read_fields(metadata["fields"], metadata["input_variables"])
+    files = tuple(_read_file(entry) for entry in metadata["payloads"])
+    paths = {file.path for file in files}
+    require(len(paths) == len(files) > 0, f"{METADATA} lists a file twice, or none")
+    require(
+        metadata["content_types"] == media_types(file.content_type for file in files),
+        f"content_types in {METADATA} are not those of its files",
+    )
+    count = metadata["sample_count"]
+    require(
+        type(count) is int and 1 <= count <= SAMPLES,
+        f"sample_count in {METADATA} is not a number from 1 to {SAMPLES:,}",
+    )
+    warnings = metadata["warnings"]
+    generator = [metadata["generator"]["name"], metadata["generator"]["version"]]
+    require(
+        isinstance(warnings, list) and all(map(is_text, generator + warnings)),
+        f"generator or warnings in {METADATA} are not texts",
+    )
+    fields_from, family, recipe = None, None, None
+    if version == SCHEMA_VERSION:
+        fields_from = _read_fields_from(metadata["fields_from"])
+        family, recipe = metadata["family"], metadata["recipe"]
+        require(family is None or is_text(family), f"family in {METADATA} is not a text")
+        require(
+            recipe is None or recipe_of(recipe) is not None,
+            f"recipe in {METADATA} is '{shown(recipe)}', which is not known",
+        )
+    naming = {key: metadata[key] for key in _NAMING if key in metadata}
+    return Description(
+        " ".join(generator),
+        files,
+        fields,
+        fields_from,
+        family,
+        recipe,
+        count,
+        tuple(warnings),
+        naming,
+    )
 
 
 def is_text(value: object) -> bool:
@@ -142,16 +251,43 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and is_unicode(value)
 
 
-def _read_field(entry: Any) -> ReportedField:
+def _read_fields(entries: List[Any], variables: List[Any]) -> Tuple[DescribedField, ...]:
+    require(len(entries) == len(variables), f"input_variables in {METADATA} are not its fields")
+    fields = tuple(_read_field(entry, variable) for entry, variable in zip(entries, variables))
+    names = {field.name for field in fields}
+    require(len(names) == len(fields) > 0, f"{METADATA} gives a field twice, or none")
+    return fields
+
+
+def _read_field(entry: Any, variable: Any) -> DescribedField:
     name, kind, source = entry["name"], entry["type"], entry["source"]
+    shape = entry.get("shape", [])
     require(
-        is_text(name) and bool(name) and kind in _TYPES and source in _SOURCES,
+        is_text(name) and bool(name) and kind in TYPES and source in VALUE_SOURCES,
         f"the field '{shown(name)}' in {METADATA} has no known type and source",
     )
-    return ReportedField(name, kind, source)
+    require(
+        isinstance(shape, list) and all(type(n) is int and 0 < n < 2**31 for n in shape),
+        f"the field '{shown(name)}' in {METADATA} has a shape that is not a list of numbers",
+    )
+    possible = _VARIABLES if kind == CATEGORICAL else (_VARIABLE_OF.get(kind, "TEXT"),)
+    require(
+        variable in [[name, word] for word in possible],
+        f"input_variables in {METADATA} are not its fields",
+    )
+    return DescribedField(name, kind, source, tuple(shape), variable[1])
 
 
-def _read_file(entry: Any) -> ListedFile:
+def _read_fields_from(entry: Any) -> FieldsFrom:
+    source, member = entry["source"], entry["member"]
+    require(
+        is_text(source) and (member is None or is_text(member)),
+        f"fields_from in {METADATA} has no source and member",
+    )
+    return FieldsFrom(source, member)
+
+
+def _read_file(entry: Any) -> DescribedFile:
     path, media_type, parameters = entry["path"], entry["content_type"], entry["parameters"]
     written = "; ".join([media_type, *(f"{name}={value}" for name, value in parameters.items())])
     try:
@@ -162,7 +298,7 @@ def _read_file(entry: Any) -> ListedFile:
         not more
         and content_type.media_type == media_type
         and dict(content_type.parameters) == parameters
-        and path == f"{content_type.folder}/sample_payload{content_type.extension}",
+        and path == contract_path(content_type),
         f"{METADATA} lists '{shown(path)}' as '{shown(written)}', which belongs elsewhere",
     )
-    return ListedFile(path, content_type, entry["bytes"], entry["sha256"])
+    return DescribedFile(path, content_type, entry["bytes"], entry["sha256"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from mims.fields import Field
-from mims.formats.bodies import FORMATS
-from mims.formats.content_types import ContentType
+from mims.formats.format import Format
+from mims.formats.table import tabulate
 from mims.limits import ASYNCHRONOUS_BYTES, REQUEST_BYTES, SERVERLESS_BYTES
-from mims.samples import Samples
+from mims.payload.metadata import DescribedField, FieldsFrom
+from mims.samples import Samples, Value
 
 ENDPOINT_LIMITS = {
     "real-time": REQUEST_BYTES,
@@ -30,19 +31,6 @@ _FIELDS = 200
 
 
 @dataclass(frozen=True)
-class ReportedField:
-    """A field, its type, and where its value came from (empty where the archive does not say).
-
-    In the layout flat the type is what the first value looks like, and a body without names gives
-    the fields' positions, from 1.
-    """
-
-    name: str
-    type: str
-    source: str
-
-
-@dataclass(frozen=True)
 class ReportedPayload:
     """The payload files of a content type: `bytes` is the size of the largest of `file_count`.
 
@@ -50,7 +38,7 @@ class ReportedPayload:
     """
 
     path: str
-    content_type: ContentType
+    content_type: Format
     file_count: int
     bytes: int
     first_sample: str
@@ -62,24 +50,36 @@ class Report:
 
     layout: str
     generator: str
-    fields: Tuple[ReportedField, ...]
+    fields: Tuple[DescribedField, ...]
     payloads: Tuple[ReportedPayload, ...]
     sample_count: int
     warnings: Tuple[str, ...]
+    fields_from: Optional[FieldsFrom] = None
+    family: Optional[str] = None
+    recipe: Optional[str] = None
 
 
-def first_sample(fields: Sequence[Field], row: Sequence[Any], content_type: ContentType) -> str:
+def first_sample(
+    fields: Sequence[Field],
+    values: Optional[Sequence[Value]],
+    content_type: Format,
+    content: bytes = b"",
+) -> str:
     """Return a sample as a body of its own, fit to be shown and cut where it is long.
 
-    `row` holds what the body carries of each field; the numbers of a binary body are listed.
+    Of a body that is only known to be JSON, `content` is shown, `values` being `None`; of a binary
+    one the numbers are listed.
     """
-    if content_type.media_type == "application/x-npy":
-        text = ", ".join(map(repr, row))
+    if values is None:
+        written = content.decode("utf-8")
+    elif content_type.binary:
+        written = ", ".join(map(repr, values))
     else:
-        samples = Samples(tuple(fields), tuple((value,) for value in row), (), 1)
-        pieces = FORMATS[content_type.media_type].write(samples, content_type)
-        text = b"".join(pieces).decode("utf-8")
-    return _cut(text, _SAMPLE_CHARACTERS)
+        samples = Samples(tuple(fields), tuple((value,) for value in values), (), 1)
+        flat = content_type.flat
+        table = tabulate(samples, content_type.carry, str(content_type), flat)
+        written = b"".join(content_type.write(table)).decode("utf-8")
+    return _cut(written, _SAMPLE_CHARACTERS)
 
 
 def describe_report(report: Report) -> str:
@@ -87,13 +87,13 @@ def describe_report(report: Report) -> str:
     files = sum(payload.file_count for payload in report.payloads)
     by = f", made by {_shown(report.generator)}" if report.generator else ""
     lines = [
-        f"The payload archive holds: layout {report.layout}, {_count(files, 'payload file')}, "
+        f"The payload archive is valid: layout {report.layout}, {_count(files, 'payload file')}, "
         f"{_count(report.sample_count, 'sample')} of {_count(len(report.fields), 'field')}{by}.",
         "",
         "Fields (name, type, where the value came from):",
     ]
     named = report.fields[:_FIELDS]
-    width = max(len(_name(field.name)) for field in named)
+    width = max((len(_name(field.name)) for field in named), default=0)
     for field in named:
         source = _SOURCES.get(field.source, field.source)
         lines.append(f"  {_name(field.name):{width}}  {field.type:11}  {source}")

@@ -1,15 +1,20 @@
-"""Tar archives byte by byte, for what no tool writes; and ways to read them."""
+"""Model archives byte by byte, for what no tool writes; and ways to read them."""
 
 from __future__ import annotations
 
 import gzip
 import random
 import struct
-from typing import Iterator, List, Optional
+from dataclasses import replace
+from typing import Iterable, Iterator, List, Optional
+from unittest import mock
 
-from mims.inputs.hyperparameters import Member
-from mims.inputs.search import extract_hyperparameters
+from mims import Payload, find_inputs_in_files, generate_from
+from mims.inputs import search
+from mims.inputs.hyperparameters import Hyperparameters, Member
+from mims.inputs.model_files import ModelFile
 from mims.limits import Limits
+from mims.settings import GivenSettings
 
 NAME = "hyperparameters.json"
 GOOD = b'{"tab_field_list": ["age"]}'
@@ -96,9 +101,33 @@ def chunked(content: bytes, size: int) -> List[bytes]:
     return [content[at : at + size] for at in range(0, len(content), size)] or [b""]
 
 
+def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = None) -> Member:
+    """Return the member `hyperparameters.json` that is taken from an archive, whatever it holds."""
+    taken: List[Member] = []
+
+    def parse(member: Member) -> Hyperparameters:
+        taken.append(member)
+        return Hyperparameters({"tab_field_list": ["age"]})
+
+    with mock.patch.object(search, "parse_hyperparameters", parse):
+        inputs = search.search_archive(chunks, limits or Limits(), lambda _: search.Wishes())
+    return replace(taken[-1], warnings=inputs.warnings)
+
+
 def found(content: bytes, size: int = 65536, limits: Optional[Limits] = None) -> Member:
     """Return the member that the reader finds in an archive given in chunks of that size."""
     return extract_hyperparameters(chunked(content, size), limits)
+
+
+def payload_of(
+    content: bytes, given: Optional[GivenSettings] = None, modified: int = EPOCH_OF_TESTS
+) -> Payload:
+    """Return the payload of a model whose `hyperparameters.json` has that content."""
+    given = given or GivenSettings()
+    file = ModelFile(
+        NAME, True, len(content), modified, lambda size: content[:size], lambda: iter([content])
+    )
+    return generate_from(find_inputs_in_files([file], given), given)
 
 
 class Counted:

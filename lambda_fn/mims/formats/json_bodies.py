@@ -1,0 +1,208 @@
+"""`application/json`: every shape in which a server takes its records, as a table."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Sequence
+
+from mims.errors import shown
+from mims.fields import Field
+from mims.formats.format import Body, Format
+from mims.formats.json_text import dumps, joined, loads
+from mims.formats.table import Table
+
+_Fields = Optional[Sequence[Field]]
+
+
+class _Shape(NamedTuple):
+    """How records stand in a JSON document: what writes it, and what reads it once parsed."""
+
+    write: Callable[[Table], Iterator[bytes]]
+    read: Callable[[Any, _Fields], Body]
+    holds_names: bool = True
+    one_sample: bool = False
+    one_field: bool = False
+
+
+def _records(table: Table) -> Iterator[bytes]:
+    names = table.names
+    return (dumps(dict(zip(names, row))) for row in table.rows())
+
+
+def _lists(table: Table) -> Iterator[bytes]:
+    """Yield a list of values a sample; of a single field with a shape, its nested value alone."""
+    if _is_one_shaped(table.fields):
+        return map(dumps, table.column(0))
+    return map(dumps, table.rows())
+
+
+def _is_one_shaped(fields: _Fields) -> bool:
+    return fields is not None and len(fields) == 1 and bool(fields[0].shape)
+
+
+def read_records(records: Any) -> Body:
+    """Return the body whose records are flat objects with the same names in the same order."""
+    names = list(records[0].keys())
+    if not isinstance(records, list) or any(list(record.keys()) != names for record in records):
+        raise ValueError("its records have different names")
+    return Body(names, [list(record.values()) for record in records])
+
+
+def _read_lists(rows: Any, fields: _Fields) -> Body:
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise ValueError("its samples are not lists of values")
+    if _is_one_shaped(fields):
+        return Body(None, [[value] for value in rows])
+    return Body(None, rows)
+
+
+def _only(parsed: Any, key: str) -> Any:
+    """Return what stands under the one key of an object."""
+    (found,) = parsed
+    if not isinstance(parsed, dict) or found != key:
+        raise ValueError(f"the body has {shown(found)}, not {key}")
+    return parsed[key]
+
+
+def _under(key: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    return joined(b'{"%s": [' % key.encode(), pieces, b", ", b"]}")
+
+
+def _write_features(table: Table) -> Iterator[bytes]:
+    return _under("instances", (dumps({"features": row}) for row in table.rows()))
+
+
+def _read_features(parsed: Any, _fields: _Fields) -> Body:
+    return Body(None, [_only(vector, "features") for vector in _only(parsed, "instances")])
+
+
+def _write_split(table: Table) -> Iterator[bytes]:
+    head = b'{"columns": %s, "data": [' % dumps(table.names)
+    return joined(head, map(dumps, table.rows()), b", ", b"]}")
+
+
+def _read_split(parsed: Any, _fields: _Fields) -> Body:
+    if set(parsed) != {"columns", "data"}:
+        raise ValueError("the body is not an object of columns and data")
+    return Body(parsed["columns"], parsed["data"])
+
+
+def _write_dataframe_split(table: Table) -> Iterator[bytes]:
+    yield b'{"dataframe_split": '
+    yield from _write_split(table)
+    yield b"}"
+
+
+def _write_columns(table: Table) -> Iterator[bytes]:
+    head = b'{"inputs": {'
+    for index, name in enumerate(table.names):
+        yield head + dumps(name) + b": "
+        yield from joined(b"[", map(dumps, table.column(index)), b", ", b"]")
+        head = b", "
+    yield b"}}"
+
+
+def _read_columns(parsed: Any, _fields: _Fields) -> Body:
+    columns = _only(parsed, "inputs")
+    values = list(columns.values())
+    if any(not isinstance(column, list) or len(column) != len(values[0]) for column in values):
+        raise ValueError("its columns are not equally long")
+    return Body(list(columns), [list(row) for row in zip(*values)])
+
+
+def _write_tensor(table: Table) -> Iterator[bytes]:
+    return _under("inputs", map(dumps, table.column(0)))
+
+
+def _read_tensor(parsed: Any, _fields: _Fields) -> Body:
+    values = _only(parsed, "inputs")
+    if not isinstance(values, list) or not values:
+        raise ValueError("its inputs are not a list")
+    return Body(None, [[value] for value in values])
+
+
+def _write_task(table: Table) -> Iterator[bytes]:
+    samples = map(dumps, table.column(0)) if len(table.fields) == 1 else _records(table)
+    if table.count == 1:
+        return joined(b'{"inputs": ', samples, b"", b"}")
+    return _under("inputs", samples)
+
+
+def _read_task(parsed: Any, fields: _Fields) -> Body:
+    inputs = _only(parsed, "inputs")
+    if isinstance(inputs, dict):
+        return read_records([inputs])
+    if fields is None:  # a file of one sample
+        return Body(None, [[inputs]])
+    if len(fields) > 1:
+        return read_records(inputs)
+    if isinstance(inputs, list) and _depth(inputs) > len(fields[0].shape):
+        return Body(None, [[value] for value in inputs])
+    return Body(None, [[inputs]])
+
+
+def _depth(value: Any) -> int:
+    depth = 0
+    while isinstance(value, list):
+        depth += 1
+        value = value[0] if value else None
+    return depth
+
+
+_SHAPES: Dict[str, _Shape] = {
+    # The most particular first: what a file of the flat layout is, is told by its body alone.
+    "features": _Shape(_write_features, _read_features, holds_names=False),
+    "instances": _Shape(
+        lambda table: _under("instances", _records(table)),
+        lambda parsed, _: read_records(_only(parsed, "instances")),
+    ),
+    "rows": _Shape(
+        lambda table: _under("instances", _lists(table)),
+        lambda parsed, fields: _read_lists(_only(parsed, "instances"), fields),
+        holds_names=False,
+    ),
+    "inputs": _Shape(_write_columns, _read_columns),
+    "tensor": _Shape(_write_tensor, _read_tensor, holds_names=False, one_field=True),
+    "task": _Shape(_write_task, _read_task),
+    "dataframe_records": _Shape(
+        lambda table: _under("dataframe_records", _records(table)),
+        lambda parsed, _: read_records(_only(parsed, "dataframe_records")),
+    ),
+    "dataframe_split": _Shape(
+        _write_dataframe_split,
+        lambda parsed, fields: _read_split(_only(parsed, "dataframe_split"), fields),
+    ),
+    "split": _Shape(_write_split, _read_split),
+    "records": _Shape(
+        lambda table: joined(b"[", _records(table), b", ", b"]"),
+        lambda parsed, _: read_records(parsed),
+    ),
+    "lists": _Shape(
+        lambda table: joined(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
+    ),
+    "record": _Shape(
+        lambda table: joined(b"", _records(table), b"", b""),
+        lambda parsed, _: read_records([parsed]),
+        one_sample=True,
+    ),
+}
+
+
+def _format(name: str, shape: _Shape) -> Format:
+    def read(body: bytes, fields: _Fields) -> Body:
+        return shape.read(loads(body), fields)
+
+    return Format(
+        "application/json",
+        ".json",
+        shape.write,
+        read,
+        ("format", name),
+        is_default=name == "instances",
+        holds_names=shape.holds_names,
+        one_sample=shape.one_sample,
+        one_field=shape.one_field,
+        typed=True,
+    )
+
+
+FORMATS = tuple(_format(name, shape) for name, shape in _SHAPES.items())

@@ -1,0 +1,76 @@
+"""JSON Lines, one record a line, under each of the names that servers know them by.
+
+https://jsonlines.org/
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
+
+from mims.fields import Field
+from mims.formats.format import Body, Format
+from mims.formats.json_bodies import read_records
+from mims.formats.json_text import dumps, joined, loads
+from mims.formats.table import Table
+from mims.formats.template import read_lines_of_a_template, write_lines
+from mims.limits import SAMPLES
+
+
+def _write(table: Table) -> Iterator[bytes]:
+    names = table.names
+    return joined(b"", (dumps(dict(zip(names, row))) for row in table.rows()), b"\n", b"")
+
+
+def _read(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+    return read_records(_lines(body))
+
+
+def _write_features(table: Table) -> Iterator[bytes]:
+    return joined(b"", (dumps({"features": row}) for row in table.rows()), b"\n", b"")
+
+
+def _read_features(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+    lines = _lines(body)
+    if any(list(line) != ["features"] for line in lines):
+        raise ValueError("a line is not an object of features alone")
+    return Body(None, [line["features"] for line in lines])
+
+
+def _lines(body: bytes) -> List[Any]:
+    if body.count(b"\n") >= SAMPLES:
+        raise ValueError(f"it has more than {SAMPLES:,} lines")
+    return [loads(line) for line in body.split(b"\n")]
+
+
+def _formats(media_type: str) -> Tuple[Format, ...]:
+    return (
+        Format(
+            media_type,
+            ".jsonl",
+            _write_features,
+            _read_features,
+            ("format", "features"),
+            is_default=False,
+            holds_names=False,
+            typed=True,
+        ),
+        Format(media_type, ".jsonl", _write, _read, typed=True),
+        Format(
+            media_type,
+            ".jsonl",
+            write_lines,
+            read_lines_of_a_template,
+            ("format", "template"),
+            is_default=False,
+            holds_names=False,
+            typed=True,
+            templates=("record_template",),
+        ),
+    )
+
+
+FORMATS = (
+    *_formats("application/jsonlines"),
+    *_formats("application/jsonl"),
+    *_formats("application/x-ndjson"),
+)

@@ -1,0 +1,28 @@
+"""JSON as the bodies hold it: one line, strict, UTF-8 that is not escaped to ASCII."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Iterable, Iterator
+
+
+def dumps(value: Any) -> bytes:
+    """Return a value as JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+def loads(body: bytes) -> Any:
+    """Return the value that a JSON text holds; `ValueError` for what strict JSON does not have."""
+    return json.loads(body.decode("utf-8"), parse_constant=_not_json)
+
+
+def _not_json(constant: str) -> None:
+    raise ValueError(f"it holds {constant}, which JSON does not have")
+
+
+def joined(head: bytes, pieces: Iterable[bytes], separator: bytes, tail: bytes) -> Iterator[bytes]:
+    """Yield the pieces with the separator between them, between head and tail."""
+    for piece in pieces:
+        yield head + piece
+        head = separator
+    yield tail

@@ -1,0 +1,118 @@
+"""`application/json; format=v2`: the Open Inference Protocol of Triton, KServe and MLServer.
+
+https://github.com/kserve/open-inference-protocol (specification/protocol/inference_rest.md)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List, Optional, Sequence
+
+from mims.errors import InvalidSettingsError, shown
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.formats.carrying import as_number, missing_value
+from mims.formats.format import Body, Format
+from mims.formats.json_text import dumps, joined, loads
+from mims.formats.table import Table, elements
+from mims.samples import Value
+from mims.values import text
+
+_BYTES = "BYTES"
+_DATATYPE_OF = {NUMERIC: "FP64", INTEGER: "INT64", BOOLEAN: "BOOL"}
+
+
+def _datatype(field: Field) -> str:
+    """Return the datatype that the model says, else the widest that the field's type has."""
+    if field.datatype:
+        return field.datatype
+    if field.type == CATEGORICAL and field.categories:
+        if all(isinstance(category, bool) for category in field.categories):
+            return "BOOL"
+        if all(isinstance(category, int) for category in field.categories):
+            return "INT64"
+        if all(isinstance(category, (int, float)) for category in field.categories):
+            return "FP64"
+    return _DATATYPE_OF.get(field.type, _BYTES)
+
+
+def _as_datatype(field: Field, value: Value, content_type: str) -> Value:
+    if value is None:
+        raise missing_value(field, content_type)
+    datatype = _datatype(field)
+    if datatype == _BYTES:
+        return text(value)
+    number = as_number(field, value, content_type)
+    assert number is not None
+    if datatype == "BOOL" and number in (0, 1):
+        return bool(number)
+    if datatype.startswith(("INT", "UINT")) and number == int(number):
+        return int(number)
+    if not datatype.startswith("FP"):
+        raise InvalidSettingsError(
+            f"The content type {content_type} carries the field '{shown(field.name)}' as "
+            f"{datatype}, which its value does not fit. Give it another value."
+        )
+    return float(number)
+
+
+def _write(table: Table) -> Iterator[bytes]:
+    head = b'{"inputs": ['
+    for index, field in enumerate(table.fields):
+        shape = dumps([table.count, *field.shape])
+        yield head + b'{"name": %s, "shape": %s, "datatype": "%s", "data": ' % (
+            dumps(field.name),
+            shape,
+            _datatype(field).encode(),
+        )
+        values = (
+            b", ".join(map(dumps, elements(value))) if field.shape else dumps(value)
+            for value in table.column(index)
+        )
+        yield from joined(b"[", values, b", ", b"]}")
+        head = b", "
+    yield b"]}"
+
+
+def _read(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+    parsed = loads(body)
+    if list(parsed) != ["inputs"] or not isinstance(parsed["inputs"], list):
+        raise ValueError("the body is not an object of inputs alone")
+    names: List[str] = []
+    columns: List[List[Any]] = []
+    for tensor in parsed["inputs"]:
+        if set(tensor) != {"name", "shape", "datatype", "data"}:
+            raise ValueError("an input has not name, shape, datatype and data")
+        count, *shape = tensor["shape"]
+        if not all(type(length) is int and length > 0 for length in (count, *shape)):
+            raise ValueError("a shape is not a list of whole numbers")
+        names.append(tensor["name"])
+        columns.append(_folded(tensor["data"], [count, *shape]))
+    if len({len(column) for column in columns}) > 1:
+        raise ValueError("its inputs have different numbers of samples")
+    return Body(names, [list(row) for row in zip(*columns)])
+
+
+def _folded(values: List[Any], shape: Sequence[int]) -> List[Any]:
+    """Return the values of a tensor, row by row, as nested lists of that shape."""
+    size = 1
+    for length in shape:
+        size *= length
+    if not isinstance(values, list) or len(values) != size:
+        raise ValueError("the data of an input do not fill its shape")
+    for length in reversed(shape[1:]):
+        values = [values[at : at + length] for at in range(0, len(values), length)]
+    return values
+
+
+FORMATS = (
+    Format(
+        "application/json",
+        ".json",
+        _write,
+        _read,
+        ("format", "v2"),
+        is_default=False,
+        carry=_as_datatype,
+        typed=True,
+        own_types=True,
+    ),
+)

@@ -1,0 +1,126 @@
+"""What a body holds of the samples: columns with names, and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any, Callable, Iterator, List, Set, Tuple
+
+from mims.errors import InvalidSettingsError, shown
+from mims.fields import Field
+from mims.samples import Samples, Value
+
+# Field, value, and the content type's name for an error → what a body holds of the value.
+Carry = Callable[[Field, Value, str], Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`count` rows over the fields; `values` holds field by field what the rows go through in turn.
+
+    With `flat`, a field with a shape is as many columns as it has elements, and its values are
+    lists of that many.
+    """
+
+    fields: Tuple[Field, ...]
+    values: Tuple[Tuple[Any, ...], ...]
+    count: int
+    flat: bool
+
+    @property
+    def names(self) -> List[str]:
+        """The columns' names.
+
+        Raises
+        ------
+        InvalidSettingsError
+            An element of a field with a shape would have a name that is taken already.
+        """
+        if not self._is_spread:
+            return [field.name for field in self.fields]
+        names: List[str] = []
+        for field in self.fields:
+            if field.shape:
+                names.extend(f"{field.name}_{index}" for index in range(field.size))
+            else:
+                names.append(field.name)
+        if len({*names}) < len(names):
+            seen: Set[str] = set()
+            for name in names:
+                if name in seen:
+                    raise InvalidSettingsError(
+                        f"The columns of a field with a shape would take the name '{shown(name)}', "
+                        "which is taken already. Rename a field, or use a content type of JSON."
+                    )
+                seen.add(name)
+        return names
+
+    def rows(self) -> Iterator[List[Any]]:
+        """Yield each sample's values, column by column."""
+        rows = map(list, islice(zip(*map(cycle, self.values)), self.count))
+        return map(self._spread, rows) if self._is_spread else rows
+
+    def column(self, index: int) -> Iterator[Any]:
+        """Yield the values of the field of that index, sample by sample."""
+        return islice(cycle(self.values[index]), self.count)
+
+    @property
+    def _is_spread(self) -> bool:
+        return self.flat and any(field.shape for field in self.fields)
+
+    def _spread(self, row: List[Any]) -> List[Any]:
+        spread: List[Any] = []
+        for field, value in zip(self.fields, row):
+            if field.shape:
+                spread.extend(value)
+            else:
+                spread.append(value)
+        return spread
+
+
+def as_it_is(_field: Field, value: Value, _content_type: str) -> Value:
+    """Carry a value as it is."""
+    return value
+
+
+def tabulate(samples: Samples, carry: Carry, content_type: str, flat: bool) -> Table:
+    """Return what a body of that content type holds of the samples.
+
+    Raises
+    ------
+    InvalidSettingsError
+        The body cannot hold a value; the message names the field.
+    """
+    values = tuple(
+        values
+        if carry is as_it_is and not (flat and field.shape)
+        else tuple(carried(field, value, carry, content_type, flat) for value in values)
+        for field, values in zip(samples.fields, samples.values)
+    )
+    return Table(samples.fields, values, samples.count, flat)
+
+
+def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: bool) -> Any:
+    """Return what a body holds of a field's value; of a flat one the list of its elements."""
+    if not field.shape:
+        return carry(field, value, content_type)
+    if flat:
+        if value is None:
+            return [carry(field, None, content_type)] * field.size
+        return [carry(field, element, content_type) for element in elements(value)]
+    return _nested(field, value, carry, content_type)
+
+
+def _nested(field: Field, value: Value, carry: Carry, content_type: str) -> Any:
+    if isinstance(value, list):
+        return [_nested(field, item, carry, content_type) for item in value]
+    return carry(field, value, content_type)
+
+
+def elements(value: Value) -> Iterator[Any]:
+    """Yield the elements of nested lists, row by row."""
+    if isinstance(value, list):
+        for item in value:
+            yield from elements(item)
+    else:
+        yield value

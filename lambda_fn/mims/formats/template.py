@@ -1,0 +1,217 @@
+"""`format=template`: a JSON body of one's own, with the placeholders of SageMaker Clarify.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/clarify-processing-job-data-format-tabular-request-jsonlines.html
+
+A placeholder becomes JSON; within a string's quotes, its escaped text. `$$` is a dollar sign.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from mims.errors import InvalidSettingsError, shown
+from mims.fields import Field
+from mims.formats.format import Body, Format
+from mims.formats.json_text import joined, loads
+from mims.formats.table import Table
+
+CONTENT_TEMPLATE, RECORD_TEMPLATE = "content_template", "record_template"
+_RECORDS, _RECORD = "records", "record"
+_FEATURES, _FEATURES_KVP = "features", "features_kvp"
+
+_TOKEN = re.compile(
+    r'\\.|"|\$\$|\$\{(?P<braced>[^}]*)\}|\$(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|[\r\n]+', re.DOTALL
+)
+
+
+class _Piece(NamedTuple):
+    """A piece of a template: a text as it stands, or a placeholder, within a string or not."""
+
+    text: str
+    placeholder: bool = False
+    quoted: bool = False
+    braced: bool = False
+
+
+class Template(NamedTuple):
+    """A template, cut into pieces, and the setting that gave it."""
+
+    setting: str
+    pieces: Tuple[_Piece, ...]
+
+    def names(self) -> List[str]:
+        return [piece.text for piece in self.pieces if piece.placeholder]
+
+
+class Templates(NamedTuple):
+    """The template of a body, where it is needed, and that of a record."""
+
+    content: Optional[Template]
+    record: Template
+
+
+def parse_content_template(text: str, setting: str) -> Template:
+    """Return the template of a body, which holds `$records` or `$record`.
+
+    Raises
+    ------
+    InvalidSettingsError
+        It holds neither, or another placeholder.
+    """
+    template = _parse(text, setting)
+    for name in template.names():
+        if name not in (_RECORDS, _RECORD):
+            _misplaced(template, name, "$records and $record")
+    if not template.names():
+        raise InvalidSettingsError(
+            f"{setting} has neither $records nor $record, so the body would hold no sample. "
+            "Write one of them where the records go."
+        )
+    return template
+
+
+def parse_record_template(text: str, setting: str) -> Template:
+    """Return the template of a record; which fields its placeholders may name is known later."""
+    template = _parse(text, setting)
+    for piece in template.pieces:
+        if piece.placeholder and not piece.braced and piece.text not in (_FEATURES, _FEATURES_KVP):
+            _misplaced(template, piece.text, "$features, $features_kvp and ${field name}")
+    return template
+
+
+def takes_one_sample(template: Template) -> bool:
+    """Say whether a body of the template holds one sample alone (`$record`)."""
+    return _RECORD in template.names()
+
+
+def _parse(text: str, setting: str) -> Template:
+    pieces: List[_Piece] = []
+    quoted = False
+    at = 0
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        pieces.append(_Piece(text[at : match.start()]))
+        at = match.end()
+        name = match.group("braced")
+        braced = name is not None
+        if name is None:
+            name = match.group("bare")
+        if name is not None:
+            pieces.append(_Piece(name, placeholder=True, quoted=quoted, braced=braced))
+        elif token == "$$":
+            pieces.append(_Piece("$"))
+        elif token[0] in "\r\n":
+            pieces.append(_Piece(" "))  # a body is one line
+        else:
+            quoted = quoted != (token == '"')
+            pieces.append(_Piece(token))
+    pieces.append(_Piece(text[at:]))
+    return Template(setting, tuple(piece for piece in pieces if piece.text or piece.placeholder))
+
+
+def _misplaced(template: Template, name: str, known: str) -> None:
+    raise InvalidSettingsError(
+        f"{template.setting} has the placeholder '{shown(name)}', which it does not take. It takes "
+        f"{known}."
+    )
+
+
+def write_document(templates: Templates, table: Table) -> Iterator[bytes]:
+    """Yield the body of the content template."""
+    assert templates.content is not None
+    render = _renderer(templates.record, table.fields)
+    for piece in templates.content.pieces:
+        if not piece.placeholder:
+            yield piece.text.encode("utf-8")
+            continue
+        records = (render(row) for row in table.rows())
+        if piece.text == _RECORDS:
+            written = joined(b"[", (record.encode("utf-8") for record in records), b", ", b"]")
+        else:
+            written = (record.encode("utf-8") for record in records)
+        for part in written:
+            yield _escaped(part.decode("utf-8")).encode("utf-8") if piece.quoted else part
+
+
+def write_lines(templates: Templates, table: Table) -> Iterator[bytes]:
+    """Yield the record template's record, a line each."""
+    render = _renderer(templates.record, table.fields)
+    return joined(b"", (render(row).encode("utf-8") for row in table.rows()), b"\n", b"")
+
+
+def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any]], str]:
+    """Return what turns a sample's values into the template's record."""
+    names = [field.name for field in fields]
+    index_of = {name: index for index, name in enumerate(names)}
+    for name in template.names():
+        if name not in index_of and name not in (_FEATURES, _FEATURES_KVP):
+            raise InvalidSettingsError(
+                f"{template.setting} has the placeholder '{shown(name)}', which is the name of "
+                f"no input field of this model (it has {len(names):,}). Name a field, or use "
+                "$features or $features_kvp."
+            )
+
+    def value(piece: _Piece, row: List[Any]) -> Any:
+        if piece.text in index_of and piece.braced:
+            return row[index_of[piece.text]]
+        return row if piece.text == _FEATURES else dict(zip(names, row))
+
+    def render(row: List[Any]) -> str:
+        written = []
+        for piece in template.pieces:
+            if not piece.placeholder:
+                written.append(piece.text)
+                continue
+            given = value(piece, row)
+            if not piece.quoted:
+                written.append(_dumps(given))
+            elif given is None:
+                raise InvalidSettingsError(
+                    f"{template.setting} has the field '{shown(piece.text)}' within quotes, where "
+                    "its missing value (null) cannot stand. Write its placeholder without quotes, "
+                    "or give the field a value."
+                )
+            else:
+                written.append(_escaped(given if isinstance(given, str) else _dumps(given)))
+        return "".join(written)
+
+    return render
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _escaped(text: str) -> str:
+    return _dumps(text)[1:-1]
+
+
+def _read_document(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+    if b"\n" in body:
+        raise ValueError("it is more than one line")
+    loads(body)
+    return Body(None, None)
+
+
+def read_lines_of_a_template(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+    """Read lines of which only that they are JSON can be checked."""
+    for line in body.split(b"\n"):
+        loads(line)
+    return Body(None, None)
+
+
+FORMATS = (
+    Format(
+        "application/json",
+        ".json",
+        write_document,
+        _read_document,
+        ("format", "template"),
+        is_default=False,
+        holds_names=False,
+        typed=True,
+        templates=(CONTENT_TEMPLATE, RECORD_TEMPLATE),
+    ),
+)

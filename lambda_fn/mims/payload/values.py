@@ -1,0 +1,113 @@
+"""What a body holds of a field: whether it fits the type, and which value it stands for."""
+
+from __future__ import annotations
+
+from typing import Any, List, Sequence
+
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.formats.format import Format
+from mims.samples import Value
+from mims.values import number, text, whole_number
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool) -> bool:
+    """Say whether a body's value is of its field's type; a missing value always is.
+
+    With `numbers_alone` the server takes only numbers, also for texts and categories.
+    """
+    if value is None or (field.shape and not content_type.flat):
+        return value is None or _has_shape(value, field.shape, field, content_type, numbers_alone)
+    if content_type.typed:
+        return _fits_typed(value, field.type, numbers_alone or content_type.own_types)
+    if content_type.numbers_alone:
+        return number(value) is not None
+    return _fits_text(value, field.type)
+
+
+def _has_shape(
+    value: Any, shape: Sequence[int], field: Field, content_type: Format, numbers_alone: bool
+) -> bool:
+    if not shape:
+        return fits(value, field._replace(shape=()), content_type, numbers_alone)
+    return (
+        isinstance(value, list)
+        and len(value) == shape[0]
+        and all(_has_shape(item, shape[1:], field, content_type, numbers_alone) for item in value)
+    )
+
+
+def _fits_typed(value: Any, kind: str, numbers_too: bool) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == NUMERIC:
+        return isinstance(value, float)
+    if kind == INTEGER:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == BOOLEAN:
+        return isinstance(value, bool)
+    if kind == CATEGORICAL:
+        return isinstance(value, (str, bool)) or is_number
+    return isinstance(value, str) or (numbers_too and is_number)
+
+
+def _fits_text(cell: str, kind: str) -> bool:
+    if cell == "":
+        return True
+    if kind == NUMERIC:
+        return number(cell) is not None
+    if kind == INTEGER:
+        return whole_number(cell) is not None
+    if kind == BOOLEAN:
+        return cell in _TRUTHS
+    return True
+
+
+def restored(
+    rows: List[List[Any]], fields: Sequence[Field], content_type: Format
+) -> List[List[Value]]:
+    """Return the samples' values, from what a body of that content type has of them."""
+    if content_type.typed:
+        return rows
+    return [_restored_row(row, fields, content_type) for row in rows]
+
+
+def _restored_row(row: List[Any], fields: Sequence[Field], content_type: Format) -> List[Value]:
+    values: List[Value] = []
+    at = 0
+    for field in fields:
+        if not field.shape:
+            values.append(_restored(row[at], field, content_type))
+            at += 1
+            continue
+        elements = [_restored(item, field, content_type) for item in row[at : at + field.size]]
+        at += field.size
+        for length in reversed(field.shape[1:]):
+            elements = [elements[i : i + length] for i in range(0, len(elements), length)]
+        values.append(elements)
+    return values
+
+
+def _restored(item: Any, field: Field, content_type: Format) -> Value:
+    if content_type.numbers_alone or item is None:
+        return bool(item) if field.type == BOOLEAN and item in (0, 1) else item
+    if item == "":
+        return None
+    if field.type == NUMERIC:
+        return number(item)
+    if field.type == INTEGER:
+        return whole_number(item)
+    if field.type == BOOLEAN:
+        return _TRUTHS[item]
+    return item
+
+
+def same(found: Any, expected: Any, content_type: Format) -> bool:
+    """Say whether a body has what it should; one with types of its own may write it otherwise."""
+    if found == expected:
+        return True
+    if isinstance(found, list) and isinstance(expected, list):
+        return len(found) == len(expected) and all(
+            same(one, other, content_type) for one, other in zip(found, expected)
+        )
+    return content_type.own_types and text(found) == text(expected) is not None

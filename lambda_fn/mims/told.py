@@ -1,0 +1,57 @@
+"""What is told beside a result: warnings, few and short enough for every place they end up in."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Sequence
+
+from mims.errors import shown
+from mims.limits import WARNING_CHARACTERS, WARNINGS
+
+_NAMED = 5  # names that a warning gives of many
+_MORE = re.compile(r"… and ([0-9,]{1,15}) more warnings?\Z")
+
+
+def bounded(warnings: Sequence[str]) -> List[str]:
+    """Return at most 20 of the warnings, each cut at 500 characters; the last counts what is left.
+
+    Bounded lists may be joined and bounded again: what an earlier bound left out stays counted.
+
+    >>> bounded(["a"] * 25)[-1]
+    '… and 6 more warnings'
+    """
+    kept: List[str] = []
+    left_out = 0
+    for warning in warnings:
+        match = _MORE.match(warning)
+        if match:
+            left_out += int(match.group(1).replace(",", ""))
+        else:
+            kept.append(warning)
+    most = WARNINGS - 1 if left_out or len(kept) > WARNINGS else WARNINGS
+    left_out += max(0, len(kept) - most)
+    told = [cut(warning, WARNING_CHARACTERS) for warning in kept[:most]]
+    return [*told, count_left_out(left_out)] if left_out else told
+
+
+def count_left_out(count: int) -> str:
+    """Return the warning that stands for `count` others."""
+    return f"… and {count:,} more warning{'' if count == 1 else 's'}"
+
+
+def cut(text: str, characters: int) -> str:
+    """Return the text, or as much of it as fits with an ellipsis at its end."""
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+def of_names(words: str, names: Sequence[str]) -> List[str]:
+    """Return one warning for all of the names, with the first few of them for `{names}`, or none.
+
+    >>> of_names("not inputs: {names}.", ["a", "b"])
+    ["not inputs: 'a', 'b'."]
+    """
+    if not names:
+        return []
+    listed = ", ".join(f"'{shown(name)}'" for name in names[:_NAMED])
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return [words.replace("{names}", listed + more)]
