@@ -8,7 +8,7 @@ import tarfile
 from typing import List, Tuple, Union
 
 import pytest
-from mims.archive.headers import BLOCK, parse_header, pass_ordinary_files
+from mims.archive.headers import BLOCK, parse_header, pass_ordinary_files, sought
 from mims.archive.members import Walk
 from mims.errors import PayloadError
 from mims.inputs.hyperparameters import Member
@@ -16,6 +16,7 @@ from mims.inputs.search import extract_hyperparameters
 from mims.limits import Limits
 
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
+SOUGHT = sought((b"hyperparameters.json",), ())
 Outcome = Union[Member, Tuple[type, str]]
 
 
@@ -28,7 +29,7 @@ def _header(name: str = "model/part-1.bin", size: int = 2500, **changed: object)
 
 
 def _passed(stream: bytes, at: int = 0, most: int = 1000, room: int = 1 << 40) -> Tuple[int, int]:
-    return pass_ordinary_files(stream, at, most, room, b"hyperparameters.json")
+    return pass_ordinary_files(stream, at, most, room, SOUGHT)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,6 @@ def test_any_archive_comes_out_as_by_the_long_way(
             members=chance.choice([10, 25, 1000]), archive_bytes=chance.choice([20_000, 1 << 40])
         )
         with monkeypatch.context() as patch:
-            patch.setattr(Walk, "_pass_ordinary_files", lambda _walk, _ending: None)
+            patch.setattr(Walk, "_pass_ordinary_files", lambda _walk, _sought: None)
             expected = _outcome(chunks, limits)
         assert _outcome(chunks, limits) == expected

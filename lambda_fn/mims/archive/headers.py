@@ -72,28 +72,73 @@ def parse_header(block: bytes) -> Header:
     return Header(name, kind, _number(block[124:136], "size"), block)
 
 
+class Sought(NamedTuple):
+    """The files that a walk is for: by the ending of the name, or by the first bytes of the data.
+
+    `by_tail` has the endings by their last `tail` bytes, `by_front` the heads by their first
+    `front` bytes: a look-up spares most files the comparison with forty of them.
+    """
+
+    endings: Tuple[bytes, ...]
+    heads: Tuple[bytes, ...]
+    longest_ending: int
+    longest_head: int
+    tail: int
+    front: int
+    by_tail: Dict[bytes, Tuple[bytes, ...]]
+    by_front: Dict[bytes, Tuple[bytes, ...]]
+
+    def has_name(self, name: bytes) -> bool:
+        """Return whether the name, in lower case, has one of the endings."""
+        return name[max(0, len(name) - self.longest_ending) :].lower().endswith(self.endings)
+
+
+def sought(endings: Tuple[bytes, ...], heads: Tuple[bytes, ...]) -> Sought:
+    """Return what `pass_ordinary_files` needs of these endings, in lower case, and heads."""
+    tail = min(map(len, endings), default=0)
+    front = min(map(len, heads), default=0)
+    by_tail: Dict[bytes, Tuple[bytes, ...]] = {}
+    for ending in endings:
+        key = ending[len(ending) - tail :]
+        by_tail[key] = (*by_tail.get(key, ()), ending)
+    by_front: Dict[bytes, Tuple[bytes, ...]] = {}
+    for head in heads:
+        by_front[head[:front]] = (*by_front.get(head[:front], ()), head)
+    longest_ending = max(map(len, endings), default=0)
+    longest_head = max(map(len, heads), default=0)
+    return Sought(endings, heads, longest_ending, longest_head, tail, front, by_tail, by_front)
+
+
 def pass_ordinary_files(
-    chunk: bytes, at: int, most: int, room: int, ending: bytes
+    chunk: bytes, at: int, most: int, room: int, sought: Sought
 ) -> Tuple[int, int]:
     """Return how many ordinary files lie in a row from `at` on, and the offset behind the last.
 
     Ordinary is a header as most writers make it: all ASCII, a regular file, numbers in full width.
     What ends the row is for `parse_header`, of which this is the short way, as an archive may have
-    a hundred thousand small files: any other header, valid or not; a name that ends in `ending`;
-    data beyond the offset `room`; a header that is not whole in `chunk`; the file after `most`.
+    a hundred thousand small files: any other header, valid or not; a file that is sought, or may
+    be; data beyond the offset `room`; a header that is not whole in `chunk`, or not with as much
+    behind it as the longest of the heads; the file after `most`.
     """
-    count, last = 0, len(chunk) - BLOCK
+    count, last = 0, len(chunk) - BLOCK - sought.longest_head
+    tail, front, by_tail, by_front = sought[4:]
+    may_end, may_begin = by_tail.get, by_front.get
     try:
         while at <= last and count < most:
-            block = chunk[at : at + BLOCK]
+            data = at + BLOCK
+            block = chunk[at:data]
             name, size, size_end, checksum_and_kind = _ORDINARY(block)
-            behind = at + BLOCK + -(-int(size, 8) // BLOCK) * BLOCK
+            behind = data + -(-int(size, 8) // BLOCK) * BLOCK
+            name = name.split(b"\0", 1)[0]
+            endings = may_end(name[-tail:].lower())
+            heads = may_begin(chunk[data : data + front])
             if (
                 size_end != b"\0"
                 or not size.isdigit()
                 or adler32(block) & 0xFFFF != _ordinary_adler32(checksum_and_kind)
                 or behind > room
-                or name.split(b"\0", 1)[0].endswith(ending)
+                or (endings is not None and name.lower().endswith(endings))
+                or (heads is not None and chunk.startswith(heads, data))
                 or not block.isascii()  # of 512 such bytes, too, the sum is below adler32's modulus
             ):
                 break

@@ -17,7 +17,7 @@ gzip: RFC 1952, https://www.rfc-editor.org/rfc/rfc1952
 from __future__ import annotations
 
 import zlib
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator, List
 
 from mims.errors import CorruptArchiveError
 
@@ -33,10 +33,16 @@ _GZIP_WBITS = 31  # zlib: a gzip header and trailer, checked
 # Headers that isal reads right: no optional part, or a file's name. A name with a comment it takes
 # for data where they are split between two calls, and what is reserved it does not refuse.
 _PLAIN_HEADERS = (_GZIP_MAGIC + b"\x08\x00", _GZIP_MAGIC + b"\x08\x08")
-_ISAL_PIECE = 512 * 1024
+_PIECE = 512 * 1024
+# What of a piece lies behind the end of a gzip member is copied: where members follow one another,
+# each begins with a small piece, the next of which has twice its size.
+_FIRST_PIECE = 4 * 1024
 # zlib copies the rest of its input after each call that fills the output: small slices make the
 # copies small.
-_ZLIB_PIECE = 64 * 1024
+_ZLIB_SLICE = 64 * 1024
+# What zlib says of a gzip trailer that does not fit the data before it.
+_WRONG_TRAILER = ("incorrect data check", "incorrect length check")
+_BYTES_BETWEEN_CHECKS = 1024  # where each byte is a call of the engine
 
 _SIGNATURES = (
     (_GZIP_MAGIC, "gzip data"),
@@ -58,10 +64,15 @@ _SIGNATURES = (
 )
 
 
+def no_check() -> None:
+    """Look at no deadline: the default of every `check`."""
+
+
 class TarStream:
     """The tar stream in a model archive: iterate it for chunks of at most 256 KiB.
 
-    Nothing is asked of `chunks` before it is needed. Exceptions of `chunks` pass through unchanged.
+    Nothing is asked of `chunks` before it is needed. Exceptions of `chunks` and of `check`, which
+    is called between any two pieces of work, pass through unchanged.
 
     Attributes
     ----------
@@ -69,13 +80,18 @@ class TarStream:
         How many bytes of the archive the chunks given so far were made from.
     compressed
         Whether the archive is gzip data; known after the first chunk.
+    garbled
+        Whether the gzip member that the last chunk comes from has a wrong CRC or length, as far as
+        it was seen: its trailer stands in the same piece of the archive as the end of that chunk.
     """
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes], check: Callable[[], None] = no_check) -> None:
         self._chunks = chunks
+        self._check = check
         self._source = _Source(chunks)
         self._iterable_again = iter(chunks) is not chunks
         self.compressed = False
+        self.garbled = False
 
     @property
     def compressed_offset(self) -> int:
@@ -101,30 +117,94 @@ class TarStream:
             )
         self.compressed = head == _GZIP_MAGIC
         if not self.compressed:
-            yield from iter(lambda: self._source.take(MAX_PIECE), b"")
+            for piece in iter(lambda: self._source.take(MAX_PIECE), b""):
+                self._check()
+                yield piece
             return
         given = 0
         if igzip_lib is not None and self._iterable_again:
             try:
-                for chunk in self._gzip_members(_isal_inflate):
+                for chunk in self._gzip_members(self._isal_inflate):
                     given += len(chunk)
                     yield chunk
                 return
             except igzip_lib.IsalError:
                 self._source.close()
                 self._source = _Source(self._chunks)
-        for chunk in self._gzip_members(_zlib_inflate):
+        for chunk in self._gzip_members(self._zlib_inflate):
             if given >= len(chunk):
                 given -= len(chunk)
             else:
                 yield chunk[given:] if given else chunk
                 given = 0
 
-    def _gzip_members(self, inflate: Callable[[_Source], Iterator[bytes]]) -> Iterator[bytes]:
+    def _gzip_members(self, inflate: Callable[[int], Iterator[bytes]]) -> Iterator[bytes]:
+        size = _PIECE
         while True:
-            yield from inflate(self._source)
-            self._source.skip_zeros()
+            yield from inflate(size)
+            size = _FIRST_PIECE
+            while self._source.skip_zeros(_FIRST_PIECE):
+                self._check()
             if self._source.peek(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
+                return
+
+    def _isal_inflate(self, size: int) -> Iterator[bytes]:
+        source = self._source
+        if source.peek(4) not in _PLAIN_HEADERS:
+            raise igzip_lib.IsalError("a header that zlib must judge")
+        inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        while not inflater.eof:
+            self._check()
+            piece = b""
+            if inflater.needs_input:
+                piece, size = source.take(size), min(2 * size, _PIECE)
+            chunk = inflater.decompress(piece, MAX_PIECE)
+            if chunk:
+                yield chunk
+            elif inflater.needs_input and not piece:
+                raise _truncated(source)
+        source.put_back(len(inflater.unused_data))
+
+    def _zlib_inflate(self, size: int) -> Iterator[bytes]:
+        """Yield what isal would, in the same chunks: as much as a piece gives, up to 256 KiB."""
+        source = self._source
+        inflater = zlib.decompressobj(_GZIP_WBITS)
+        piece, room = memoryview(b""), MAX_PIECE
+        while not inflater.eof:
+            if not piece and room:
+                piece, size = memoryview(source.take(size)), min(2 * size, _PIECE)
+                if not piece:
+                    raise _truncated(source)
+            inflated: List[bytes] = []
+            room = MAX_PIECE
+            while room and not inflater.eof:
+                self._check()
+                before = inflater.copy()
+                cut = piece[:_ZLIB_SLICE]
+                try:
+                    inflated.append(inflater.decompress(cut, room))
+                except zlib.error as error:
+                    self.garbled = any(words in str(error) for words in _WRONG_TRAILER)
+                    inflated += self._until_damage(before, cut)
+                    yield b"".join(inflated)
+                    source.put_back(len(piece) - len(cut))
+                    raise _damaged(source, len(cut)) from None
+                room -= len(inflated[-1])
+                piece = piece[len(cut) - len(inflater.unconsumed_tail) :]
+                if not piece:
+                    break
+            if any(inflated):
+                yield b"".join(inflated)
+        source.put_back(len(piece) + len(inflater.unused_data))
+
+    def _until_damage(self, inflater: Any, piece: memoryview) -> Iterator[bytes]:
+        """Yield what `piece` holds before its damage: only the bad byte's call gives nothing."""
+        for at in range(len(piece)):
+            if at % _BYTES_BETWEEN_CHECKS == 0:
+                self._check()
+            try:
+                yield inflater.decompress(piece[at : at + 1], MAX_PIECE)
+            except zlib.error:
                 return
 
 
@@ -176,10 +256,13 @@ class _Source:
             self._at = 0
         return bytes(self._chunk[self._at : self._at + size])
 
-    def skip_zeros(self) -> None:
-        while self.peek(1) == b"\0":
-            piece = self.take(MAX_PIECE)
-            self.put_back(len(piece.lstrip(b"\0")))
+    def skip_zeros(self, limit: int) -> bool:
+        """Pass over the next zeros, at most `limit`; return whether there were any."""
+        if self.peek(1) != b"\0":
+            return False
+        piece = self.take(limit)
+        self.put_back(len(piece.lstrip(b"\0")))
+        return True
 
     def close(self) -> None:
         close = getattr(self._chunks, "close", None)
@@ -187,49 +270,11 @@ class _Source:
             close()
 
 
-def _isal_inflate(source: _Source) -> Iterator[bytes]:
-    if source.peek(4) not in _PLAIN_HEADERS:
-        raise igzip_lib.IsalError("a header that zlib must judge")
-    inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-    while not inflater.eof:
-        piece = source.take(_ISAL_PIECE) if inflater.needs_input else b""
-        chunk = inflater.decompress(piece, MAX_PIECE)
-        if chunk:
-            yield chunk
-        elif inflater.needs_input and not piece:
-            raise _truncated(source)
-    source.put_back(len(inflater.unused_data))
-
-
-def _zlib_inflate(source: _Source) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(_GZIP_WBITS)
-    while not inflater.eof:
-        piece = inflater.unconsumed_tail or source.take(_ZLIB_PIECE)
-        before = inflater.copy()
-        try:
-            chunk = inflater.decompress(piece, MAX_PIECE)
-        except zlib.error:
-            yield from _until_damage(before, piece)
-            raise CorruptArchiveError(
-                f"The model archive is damaged: its gzip data are wrong within the {len(piece)} "
-                f"bytes before compressed offset {source.offset}. Upload the model.tar.gz again."
-            ) from None
-        if chunk:
-            yield chunk
-        elif not piece:
-            raise _truncated(source)
-    source.put_back(len(inflater.unused_data))
-
-
-def _until_damage(inflater: Any, piece: bytes) -> Iterator[bytes]:
-    """Yield what `piece` holds before its damage: only the call with the bad byte gives nothing."""
-    for byte in piece:
-        try:
-            chunk = inflater.decompress(bytes((byte,)), MAX_PIECE)
-        except zlib.error:
-            return
-        if chunk:
-            yield chunk
+def _damaged(source: _Source, size: int) -> CorruptArchiveError:
+    return CorruptArchiveError(
+        f"The model archive is damaged: its gzip data are wrong within the {size} bytes before "
+        f"compressed offset {source.offset}. Upload the model.tar.gz again."
+    )
 
 
 def _truncated(source: _Source) -> CorruptArchiveError:

@@ -6,11 +6,11 @@ somebody asks for them. Every declared size is judged before its bytes are read.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, NamedTuple, NoReturn, Optional
+from typing import Callable, Dict, Iterator, NamedTuple, NoReturn, Optional, Tuple
 
 from mims.archive import headers
-from mims.archive.headers import BLOCK, Header, MalformedHeaderError
-from mims.archive.inflate import TarStream, looks_like
+from mims.archive.headers import BLOCK, Header, MalformedHeaderError, Sought
+from mims.archive.inflate import TarStream, looks_like, no_check
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.limits import EXTENSION_BYTES, Limits
 
@@ -33,33 +33,56 @@ class Entry(NamedTuple):
 
 
 class Walk:
-    """A walk over the members of a tar stream: `entries` yields them, `content` reads one."""
+    """A walk over the members of a tar stream: `entries` yields them, one after another.
 
-    def __init__(self, stream: TarStream, limits: Limits) -> None:
+    Of the entry yielded last, `peek` looks at the data's beginning; `content` returns the data
+    whole, `chunks` in pieces. What of them is not read is passed over when the walk goes on.
+
+    `check` is called at least once a member, and between any two pieces of work within one. It may
+    raise, which passes through unchanged.
+    """
+
+    def __init__(
+        self, stream: TarStream, limits: Limits, check: Callable[[], None] = no_check
+    ) -> None:
         self._stream = stream
         self._limits = limits
+        self._check = check
         self._chunks = iter(stream)
         self._chunk = b""
         self._at = 0
         self._passed = 0  # bytes of the tar stream before the current chunk
+        self._end = 0  # where in the tar stream the data of the last entry end
         self.count = 0
 
     def close(self) -> None:
         self._chunks.close()  # type: ignore[attr-defined]
         self._stream.close()
 
-    def entries(self, ending: bytes = b"", first: int = 0) -> Iterator[Entry]:
-        """Yield each member, up to two zero blocks or the stream's end at a member's boundary.
+    def entries(
+        self, endings: Tuple[bytes, ...] = (b"",), heads: Tuple[bytes, ...] = (), first: int = 0
+    ) -> Iterator[Entry]:
+        """Yield each member, up to a zero block or the stream's end at a member's boundary.
 
-        After the `first` ones, ordinary files whose names do not end in `ending`, which holds no
-        slash, are counted but not yielded.
+        After the `first` ones, only those are yielded whose names, in lower case, end in one of
+        `endings`, and the regular files whose data begin with one of `heads`. The others are
+        counted.
+
+        Raises
+        ------
+        CorruptArchiveError
+            The archive is damaged or truncated, or not a tar archive.
+        ArchiveLimitError
+            It has more members or bytes than the limits allow, or too long extension headers.
         """
+        sought = headers.sought(endings, heads)
         global_records: Dict[bytes, bytes] = {}
         records: Dict[bytes, bytes] = {}
         long_name: Optional[bytes] = None
         while True:
+            self._check()
             if self.count >= first and not (global_records or records or long_name is not None):
-                self._pass_ordinary_files(ending)
+                self._pass_ordinary_files(sought)
             block = self._next_header(pending=bool(records or long_name is not None))
             if block is None:
                 return
@@ -89,11 +112,29 @@ class Walk:
                     "(MAX_MEMBERS). Raise the limit, or pack fewer files."
                 )
             self._check_archive_limit(entry.size)
-            end = self._offset + entry.size + -entry.size % BLOCK
-            yield entry
-            self._skip(end - self._offset)
+            self._end = self._offset + entry.size
+            if self.count <= first or self._is_sought(entry, sought):
+                yield entry
+            self._skip(self._end - self._offset + -entry.size % BLOCK)
             records = {}
             long_name = None
+
+    def peek(self, size: int) -> bytes:
+        """Return the next `size` bytes of the data of the entry yielded last, and leave them there.
+
+        Fewer only where the data end before, or the stream does.
+        """
+        size = min(size, self._end - self._offset)
+        if self._at + size > len(self._chunk):
+            pieces = [self._chunk[self._at :]]
+            missing = size - len(pieces[0])
+            while missing > 0 and (chunk := next(self._chunks, None)) is not None:
+                pieces.append(chunk)
+                missing -= len(chunk)
+            self._passed += self._at
+            self._chunk = b"".join(pieces)
+            self._at = 0
+        return self._chunk[self._at : self._at + size]
 
     def content(self, entry: Entry) -> bytes:
         """Return the data of the entry yielded last."""
@@ -102,19 +143,43 @@ class Walk:
             self._truncated()
         return content
 
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """Yield the data of the entry yielded last, in pieces as they stream by.
+
+        Raises
+        ------
+        CorruptArchiveError
+            The archive is damaged or truncated before their end.
+        """
+        missing = entry.size
+        while missing:
+            if self._at == len(self._chunk) and not self._next_chunk():
+                self._truncated()
+            piece = self._chunk[self._at : self._at + missing]
+            self._at += len(piece)
+            missing -= len(piece)
+            yield piece
+
     @property
     def _offset(self) -> int:
         return self._passed + self._at
 
-    def _pass_ordinary_files(self, ending: bytes) -> None:
+    def _is_sought(self, entry: Entry, sought: Sought) -> bool:
+        if sought.has_name(entry.name):
+            return True
+        return entry.regular and bool(
+            sought.heads and self.peek(sought.longest_head).startswith(sought.heads)
+        )
+
+    def _pass_ordinary_files(self, sought: Sought) -> None:
         """Pass over files, up to the first header that needs a closer look, or is not whole yet."""
-        while True:
+        while b"" not in sought.endings:
             passed, behind = headers.pass_ordinary_files(
                 self._chunk,
                 self._at,
                 self._limits.members - self.count,
                 self._limits.archive_bytes - self._passed,
-                ending,
+                sought,
             )
             if not passed:
                 return

@@ -84,7 +84,7 @@ def _search(walk: Walk, limits: Limits) -> Member:
     best: Optional[_Candidate] = None
     names: List[str] = []
     not_regular = False
-    for entry in walk.entries(_FILE_NAME, SHOWN_NAMES):
+    for entry in walk.entries((_FILE_NAME,), first=SHOWN_NAMES):
         if len(names) < SHOWN_NAMES:
             names.append(_text(entry.name[:_NAME_BYTES_IN_MESSAGES]))
         if not entry.name.endswith(_FILE_NAME):
