@@ -87,7 +87,7 @@ def test_a_bad_archive_shows_the_functions_own_error_and_no_earlier_payload(
     done = run("model.tar.gz", folder=tmp_path)
 
     assert done.returncode == 1
-    assert done.stderr.strip().startswith("CorruptArchiveError: The model archive is no tar")
+    assert done.stderr.strip().startswith("CorruptArchiveError: The model archive is not a tar")
     assert not (tmp_path / "out" / "payload.tar.gz").exists()
     log = (tmp_path / "out" / "function.log").read_text()
     assert json.loads(log.splitlines()[0])["error"] == "CorruptArchiveError"

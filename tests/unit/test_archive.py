@@ -170,16 +170,23 @@ def test_the_shallowest_nested_file_is_taken_and_those_under_code_last(
 
 
 @pytest.mark.parametrize("end", [b"", bytes(512), END, END + b"garbage"])
-def test_two_zero_blocks_or_the_end_of_the_stream_end_the_archive(end: bytes) -> None:
+def test_a_zero_block_or_the_end_of_the_stream_ends_the_archive(end: bytes) -> None:
     assert found(gz(member(f"a/{NAME}") + end)).content == GOOD
     with pytest.raises(HyperparametersNotFoundError):
         found(gz(member("a") + end))
 
 
-def test_what_follows_two_zero_blocks_is_not_read_but_what_follows_one_is() -> None:
-    assert found(gz(member("a") + bytes(512) + member(NAME) + END)).content == GOOD
+@pytest.mark.parametrize("zeros", [512, 1024])
+@pytest.mark.parametrize("before", [b"", member("a")])
+def test_what_follows_a_zero_block_is_not_read(before: bytes, zeros: int) -> None:
     with pytest.raises(HyperparametersNotFoundError):
-        found(gz(member("a") + bytes(1024) + member(NAME) + END))
+        found(gz(before + bytes(zeros) + member(NAME) + END))
+
+
+@pytest.mark.parametrize("extension", [pax(record("path", b"x")), long_name(b"x")])
+def test_a_zero_block_ends_the_archive_behind_an_extension_header_too(extension: bytes) -> None:
+    with pytest.raises(HyperparametersNotFoundError, match="among its 1 members"):
+        found(gz(member("a") + extension + bytes(512) + member(NAME) + END))
 
 
 @pytest.mark.parametrize("tar", [END, bytes(10240)])

@@ -8,8 +8,9 @@ import tarfile
 from typing import List, Tuple, Union
 
 import pytest
-from mims.archive.headers import BLOCK, parse_header, pass_ordinary_files, sought
+from mims.archive.headers import BLOCK, parse_header
 from mims.archive.members import Walk
+from mims.archive.ordinary import Sought, pass_ordinary_files
 from mims.errors import PayloadError
 from mims.inputs.hyperparameters import Member
 from mims.limits import Limits
@@ -17,7 +18,7 @@ from mims.limits import Limits
 from tests.archives import extract_hyperparameters
 
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
-SOUGHT = sought((b"hyperparameters.json",), ())
+SOUGHT = Sought.of((b"hyperparameters.json",), ())
 Outcome = Union[Member, Tuple[type, str]]
 
 

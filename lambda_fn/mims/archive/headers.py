@@ -7,9 +7,7 @@ GNU: https://www.gnu.org/software/tar/manual/html_node/Standard.html
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from struct import Struct
-from typing import Dict, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Optional
 from zlib import adler32
 
 BLOCK = 512
@@ -17,18 +15,19 @@ BLOCK = 512
 REGULAR_TYPES = frozenset(b"0\x007")
 # POSIX: no data follow the header of a link, a device, a directory or a FIFO, whatever its size.
 DATALESS_TYPES = frozenset(b"123456")
-GNU_LONG_NAME, GNU_LONG_LINK, GNU_SPARSE = b"LKS"
+GNU_LONG_NAME, GNU_LONG_LINK, GNU_SPARSE, GNU_LABEL = b"LKSV"
 PAX_LOCAL, PAX_LOCAL_SOLARIS, PAX_GLOBAL = b"xXg"
+EXTENSION_TYPES = frozenset(b"LKxXg")
+# Where nothing follows, some writers leave the size out: GNU tar itself in a label (--label).
+_MAY_LACK_SIZE = DATALESS_TYPES | {GNU_LABEL}
+_NO_SIZE = bytes(12)
 
-# The name, the size and what ends it, the checksum and the type behind it, of a header block.
-_ORDINARY = Struct("100s24x11sc12x9s355x").unpack
-_OCTAL_DIGITS = b"01234567"
-
-_OCTAL = re.compile(rb" *([0-7]*) *\Z")
-_RECORD_LENGTH = re.compile(rb"([0-9]{1,20}) ")
-_DECIMAL = re.compile(rb"0*([0-9]{1,19})\Z")
+_OCTAL = re.compile(rb" *([0-7]+) *\Z")
+_RECORD = re.compile(rb"([0-9]{1,20}) ([^=]+)=")
+_DECIMAL = re.compile(rb"[0-9]{1,19}\Z")
 _TIME = re.compile(rb"(-?[0-9]{1,18})(?:\.[0-9]*)?\Z")
-_MAX_SIZE = 1 << 63  # off_t; what lies beyond is no size but damage
+_RECORDS_BETWEEN_CHECKS = 4096
+_MAX_SIZE = 1 << 63  # off_t; a size beyond it is damage
 
 
 class MalformedHeaderError(Exception):
@@ -53,7 +52,7 @@ def parse_header(block: bytes) -> Header:
     Raises
     ------
     MalformedHeaderError
-        The checksum is wrong, or the size is no number or a negative one.
+        The checksum is wrong; or the size is not a number, negative or too large.
     """
     # adler32's low 16 bits are 1 + the sum of the bytes while that stays below 65,521, as it does
     # for 256 bytes: half the time of sum(). The checksum's own 8 bytes count as spaces.
@@ -69,94 +68,10 @@ def parse_header(block: bytes) -> Header:
     kind = block[156]
     if kind == 0 and name.endswith(b"/"):
         kind = ord("5")  # a directory, as archives older than ustar wrote it
-    return Header(name, kind, _number(block[124:136], "size"), block)
-
-
-class Sought(NamedTuple):
-    """The files that a walk is for: by the ending of the name, or by the first bytes of the data.
-
-    `by_tail` has the endings by their last `tail` bytes, `by_front` the heads by their first
-    `front` bytes: a look-up spares most files the comparison with forty of them.
-    """
-
-    endings: Tuple[bytes, ...]
-    heads: Tuple[bytes, ...]
-    longest_ending: int
-    longest_head: int
-    tail: int
-    front: int
-    by_tail: Dict[bytes, Tuple[bytes, ...]]
-    by_front: Dict[bytes, Tuple[bytes, ...]]
-
-    def has_name(self, name: bytes) -> bool:
-        """Return whether the name, in lower case, has one of the endings."""
-        return name[max(0, len(name) - self.longest_ending) :].lower().endswith(self.endings)
-
-
-def sought(endings: Tuple[bytes, ...], heads: Tuple[bytes, ...]) -> Sought:
-    """Return what `pass_ordinary_files` needs of these endings, in lower case, and heads."""
-    tail = min(map(len, endings), default=0)
-    front = min(map(len, heads), default=0)
-    by_tail: Dict[bytes, Tuple[bytes, ...]] = {}
-    for ending in endings:
-        key = ending[len(ending) - tail :]
-        by_tail[key] = (*by_tail.get(key, ()), ending)
-    by_front: Dict[bytes, Tuple[bytes, ...]] = {}
-    for head in heads:
-        by_front[head[:front]] = (*by_front.get(head[:front], ()), head)
-    longest_ending = max(map(len, endings), default=0)
-    longest_head = max(map(len, heads), default=0)
-    return Sought(endings, heads, longest_ending, longest_head, tail, front, by_tail, by_front)
-
-
-def pass_ordinary_files(
-    chunk: bytes, at: int, most: int, room: int, sought: Sought
-) -> Tuple[int, int]:
-    """Return how many ordinary files lie in a row from `at` on, and the offset behind the last.
-
-    Ordinary is a header as most writers make it: all ASCII, a regular file, numbers in full width.
-    What ends the row is for `parse_header`, of which this is the short way, as an archive may have
-    a hundred thousand small files: any other header, valid or not; a file that is sought, or may
-    be; data beyond the offset `room`; a header that is not whole in `chunk`, or not with as much
-    behind it as the longest of the heads; the file after `most`.
-    """
-    count, last = 0, len(chunk) - BLOCK - sought.longest_head
-    tail, front, by_tail, by_front = sought[4:]
-    may_end, may_begin = by_tail.get, by_front.get
-    try:
-        while at <= last and count < most:
-            data = at + BLOCK
-            block = chunk[at:data]
-            name, size, size_end, checksum_and_kind = _ORDINARY(block)
-            behind = data + -(-int(size, 8) // BLOCK) * BLOCK
-            name = name.split(b"\0", 1)[0]
-            endings = may_end(name[-tail:].lower())
-            heads = may_begin(chunk[data : data + front])
-            if (
-                size_end != b"\0"
-                or not size.isdigit()
-                or adler32(block) & 0xFFFF != _ordinary_adler32(checksum_and_kind)
-                or behind > room
-                or (endings is not None and name.lower().endswith(endings))
-                or (heads is not None and chunk.startswith(heads, data))
-                or not block.isascii()  # of 512 such bytes, too, the sum is below adler32's modulus
-            ):
-                break
-            count += 1
-            at = behind
-    except ValueError:  # the size is no number
-        pass
-    return count, at
-
-
-@lru_cache(maxsize=1024)  # many headers share one: their names and sizes differ by some digits
-def _ordinary_adler32(checksum_and_kind: bytes) -> int:
-    """Return the low 16 bits that adler32 gives for a file's header with these fields; else -1."""
-    digits, end_and_kind = checksum_and_kind[:6], checksum_and_kind[6:]
-    if end_and_kind != b"\0 0" or digits.strip(_OCTAL_DIGITS):
-        return -1
-    # The header's checksum counts its own field as 8 spaces.
-    return 1 + int(digits, 8) - 8 * 32 + sum(checksum_and_kind[:8])
+    size_field = block[124:136]
+    if size_field == _NO_SIZE and kind in _MAY_LACK_SIZE:
+        return Header(name, kind, 0, block)
+    return Header(name, kind, _number(size_field, "size"), block)
 
 
 def full_name(header: Header) -> bytes:
@@ -170,46 +85,82 @@ def full_name(header: Header) -> bytes:
 
 
 def modified(header: Header) -> int:
-    """Return the modification time in seconds since the epoch; 0 where it is no number."""
+    """Return the modification time in seconds since the epoch; 0 where it is not a number."""
     try:
         return _number(header.block[136:148], "time", signed=True)
     except MalformedHeaderError:
         return 0
 
 
-def parse_pax_records(body: bytes) -> Dict[bytes, bytes]:
-    """Return the records `length keyword=value\\n` of an extension header's body.
+class PaxRecords(NamedTuple):
+    """What is kept of a pax extension header: None where it says nothing, empty where it takes back
+    what a global header said.
+    """
+
+    path: Optional[bytes] = None
+    size: Optional[bytes] = None
+    time: Optional[bytes] = None
+    sparse: bool = False
+
+    def over(self, earlier: PaxRecords) -> PaxRecords:
+        """Return these records with those of a global header where these say nothing."""
+        return PaxRecords(
+            earlier.path if self.path is None else self.path,
+            earlier.size if self.size is None else self.size,
+            earlier.time if self.time is None else self.time,
+            earlier.sparse or self.sparse,
+        )
+
+
+NO_RECORDS = PaxRecords()
+
+
+def parse_pax_records(body: bytes, check: Callable[[], None]) -> PaxRecords:
+    """Return what the records `length keyword=value\\n` of an extension header's body say.
 
     Raises
     ------
     MalformedHeaderError
         A record does not end where its length says, or has no keyword.
     """
-    records: Dict[bytes, bytes] = {}
-    at = 0
+    path = size = time = sparse_name = None
+    sparse = False
+    at = count = 0
     while at < len(body) and body[at] != 0:
-        match = _RECORD_LENGTH.match(body, at)
-        end = at + int(match.group(1)) if match else 0
-        if not match or end <= match.end() or end > len(body) or body[end - 1] != 0x0A:
-            raise MalformedHeaderError("a record of its extended header is malformed")
-        keyword, equals, value = body[match.end() : end - 1].partition(b"=")
-        if not keyword or not equals:
-            raise MalformedHeaderError("a record of its extended header has no keyword")
-        records[keyword] = value
+        match = _RECORD.match(body, at)
+        if not match:
+            raise MalformedHeaderError("a record of its extended header has no length or keyword")
+        end, begin = at + int(match.group(1)), match.end()
+        if not begin < end <= len(body) or body[end - 1] != 0x0A:
+            raise MalformedHeaderError("a record of its extended header has a wrong length")
+        keyword = match.group(2)
+        if keyword == b"path":
+            path = body[begin : end - 1]
+        elif keyword == b"size":
+            # Cut, as it is parsed anew for each member: more digits are too large either way.
+            size = body[begin : end - 1].lstrip(b"0")[:20] or body[begin : min(begin + 1, end - 1)]
+        elif keyword == b"mtime":
+            time = body[begin : end - 1]
+        elif keyword.startswith(b"GNU.sparse.") or keyword == b"SUN.holesdata":
+            sparse = True
+            if keyword == b"GNU.sparse.name":
+                sparse_name = body[begin : end - 1]
         at = end
-    return records
+        count += 1
+        if count % _RECORDS_BETWEEN_CHECKS == 0:
+            check()
+    return PaxRecords(sparse_name or path, size, time, sparse)
 
 
 def parse_pax_size(value: bytes) -> int:
     """Return the size that a pax record gives, in bytes."""
-    match = _DECIMAL.match(value)
-    if not match or int(match.group(1)) >= _MAX_SIZE:
-        raise MalformedHeaderError("the size in its extended header is no number")
-    return int(match.group(1))
+    if not _DECIMAL.match(value) or int(value) >= _MAX_SIZE:
+        raise MalformedHeaderError("the size in its extended header is not a number or too large")
+    return int(value)
 
 
 def parse_pax_time(value: bytes, otherwise: int) -> int:
-    """Return a pax record's time in whole seconds; `otherwise` where it is no number."""
+    """Return a pax record's time in whole seconds; `otherwise` where it is not a number."""
     match = _TIME.match(value)
     return int(match.group(1)) if match else otherwise
 
@@ -222,8 +173,8 @@ def _number(field: bytes, what: str, *, signed: bool = False) -> int:
     else:
         match = _OCTAL.match(field.split(b"\0", 1)[0])
         if not match:
-            raise MalformedHeaderError(f"the header's {what} is no number")
-        number = int(match.group(1) or b"0", 8)
+            raise MalformedHeaderError(f"the header's {what} is not a number")
+        number = int(match.group(1), 8)
     if number < 0 and not signed:
         raise MalformedHeaderError(f"the header's {what} is negative")
     if number >= _MAX_SIZE:

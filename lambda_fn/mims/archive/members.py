@@ -6,11 +6,12 @@ somebody asks for them. Every declared size is judged before its bytes are read.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterator, NamedTuple, NoReturn, Optional, Tuple
+from typing import Callable, Iterator, NamedTuple, NoReturn, Optional, Tuple
 
 from mims.archive import headers
-from mims.archive.headers import BLOCK, Header, MalformedHeaderError, Sought
+from mims.archive.headers import BLOCK, NO_RECORDS, Header, MalformedHeaderError, PaxRecords
 from mims.archive.inflate import TarStream, looks_like, no_check
+from mims.archive.ordinary import Sought, pass_ordinary_files
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.limits import EXTENSION_BYTES, Limits
 
@@ -53,6 +54,7 @@ class Walk:
         self._at = 0
         self._passed = 0  # bytes of the tar stream before the current chunk
         self._end = 0  # where in the tar stream the data of the last entry end
+        self._global_records = NO_RECORDS
         self.count = 0
 
     def close(self) -> None:
@@ -75,36 +77,13 @@ class Walk:
         ArchiveLimitError
             It has more members or bytes than the limits allow, or too long extension headers.
         """
-        sought = headers.sought(endings, heads)
-        global_records: Dict[bytes, bytes] = {}
-        records: Dict[bytes, bytes] = {}
-        long_name: Optional[bytes] = None
+        sought = Sought.of(endings, heads)
         while True:
-            self._check()
-            if self.count >= first and not (global_records or records or long_name is not None):
+            if self.count >= first:
                 self._pass_ordinary_files(sought)
-            block = self._next_header(pending=bool(records or long_name is not None))
-            if block is None:
+            entry = self._next_entry()
+            if entry is None:
                 return
-            try:
-                header = headers.parse_header(block)
-                if header.kind in (headers.PAX_LOCAL, headers.PAX_LOCAL_SOLARIS):
-                    records.update(headers.parse_pax_records(self._extension(header.size)))
-                    continue
-                if header.kind == headers.PAX_GLOBAL:
-                    global_records.update(headers.parse_pax_records(self._extension(header.size)))
-                    continue
-                if header.kind == headers.GNU_LONG_NAME:
-                    long_name = self._extension(header.size).split(b"\0", 1)[0]
-                    continue
-                if header.kind == headers.GNU_LONG_LINK:
-                    self._extension(header.size)
-                    continue
-                if header.kind == headers.GNU_SPARSE:
-                    self._skip_sparse_map(header.block[482])
-                entry = _entry(header, {**global_records, **records}, long_name)
-            except MalformedHeaderError as error:
-                self._damaged(block, str(error))
             self.count += 1
             if self.count > self._limits.members:
                 raise ArchiveLimitError(
@@ -116,8 +95,6 @@ class Walk:
             if self.count <= first or self._is_sought(entry, sought):
                 yield entry
             self._skip(self._end - self._offset + -entry.size % BLOCK)
-            records = {}
-            long_name = None
 
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes of the data of the entry yielded last, and leave them there.
@@ -173,8 +150,11 @@ class Walk:
 
     def _pass_ordinary_files(self, sought: Sought) -> None:
         """Pass over files, up to the first header that needs a closer look, or is not whole yet."""
-        while b"" not in sought.endings:
-            passed, behind = headers.pass_ordinary_files(
+        of_all = self._global_records
+        if b"" in sought.endings or of_all.path or of_all.size or of_all.sparse:
+            return
+        while True:
+            passed, behind = pass_ordinary_files(
                 self._chunk,
                 self._at,
                 self._limits.members - self.count,
@@ -186,28 +166,56 @@ class Walk:
             self.count += passed
             self._skip(behind - self._at)
 
-    def _next_header(self, *, pending: bool) -> Optional[bytes]:
-        zero_blocks = 0
-        while True:
-            block = self._read(BLOCK)
-            if not block and not pending and self._offset:
-                return None
-            if len(block) < BLOCK:
-                if self._offset < BLOCK:
-                    self._no_tar(block)
-                self._truncated()
-            if block[0] or block != _ZERO_BLOCK:
-                return block
-            zero_blocks += 1
-            if zero_blocks == 2:
-                return None
+    def _next_entry(self) -> Optional[Entry]:
+        """Return the next member, its data still to be read; None at the archive's end.
 
-    def _extension(self, size: int) -> bytes:
-        if size > EXTENSION_BYTES:
+        Of several extension headers of a kind before one member, or of several global ones, the
+        last alone counts, as with GNU tar, libarchive and Go.
+        """
+        records, long_name = NO_RECORDS, None
+        room, extended = EXTENSION_BYTES, False
+        while True:
+            self._check()
+            block = self._next_header(pending=extended)
+            if block is None:
+                return None
+            try:
+                header = headers.parse_header(block)
+                kind = header.kind
+                if kind not in headers.EXTENSION_TYPES:
+                    if kind == headers.GNU_SPARSE:
+                        self._skip_sparse_map(block[482], room)
+                    return _entry(header, records.over(self._global_records), long_name)
+                body = self._extension(header.size, room)
+                room -= header.size
+                if kind == headers.PAX_GLOBAL:
+                    self._global_records = headers.parse_pax_records(body, self._check)
+                    continue
+                extended = True
+                if kind == headers.GNU_LONG_NAME:
+                    long_name = body.split(b"\0", 1)[0]
+                elif kind != headers.GNU_LONG_LINK:
+                    records = headers.parse_pax_records(body, self._check)
+            except MalformedHeaderError as error:
+                self._damaged(block, str(error))
+
+    def _next_header(self, *, pending: bool) -> Optional[bytes]:
+        block = self._read(BLOCK)
+        if not block and not pending and self._offset:
+            return None
+        if len(block) < BLOCK:
+            if self._offset < BLOCK:
+                self._not_a_tar(block)
+            self._truncated()
+        return None if block == _ZERO_BLOCK else block
+
+    def _extension(self, size: int, room: int) -> bytes:
+        if size > room:
             raise ArchiveLimitError(
-                f"The model archive has an extension header of {size:,} bytes at offset "
-                f"{self._offset:,} of its tar stream, over the limit of {EXTENSION_BYTES:,}. "
-                "Pack the model without such long names and attributes."
+                f"The model archive has {EXTENSION_BYTES - room + size:,} bytes of extension "
+                f"headers for one member, at offset {self._offset:,} of its tar stream, over the "
+                f"limit of {EXTENSION_BYTES:,}. Pack the model without such long names and "
+                "attributes."
             )
         self._check_archive_limit(size)
         body = self._read(size)
@@ -216,11 +224,10 @@ class Walk:
         self._skip(-size % BLOCK)
         return body
 
-    def _skip_sparse_map(self, extended: int) -> None:
-        blocks = 0
+    def _skip_sparse_map(self, extended: int, room: int) -> None:
         while extended:
-            blocks += 1
-            if blocks * BLOCK > EXTENSION_BYTES:
+            room -= BLOCK
+            if room < 0:
                 raise ArchiveLimitError(
                     "The model archive has a sparse file whose map is over the limit of "
                     f"{EXTENSION_BYTES:,} bytes. Pack the model without sparse files."
@@ -275,41 +282,37 @@ class Walk:
 
     def _damaged(self, block: bytes, how: str) -> NoReturn:
         if self._offset == BLOCK and block[257:262] != b"ustar":
-            self._no_tar(block)
+            self._not_a_tar(block)
         raise CorruptArchiveError(
-            f"The model archive is damaged: {how}, after {self.count} members, at compressed "
-            f"offset {self._stream.compressed_offset} at the latest. Upload the model.tar.gz again."
+            f"The model archive is damaged after {self.count:,} members: {how} (compressed offset "
+            f"{self._stream.compressed_offset} at the latest). Upload the model.tar.gz again."
         )
 
-    def _no_tar(self, head: bytes) -> NoReturn:
-        what = looks_like(head) if head else "nothing at all"
+    def _not_a_tar(self, head: bytes) -> NoReturn:
+        what = looks_like(head) if head else "an empty file"
         if self._stream.compressed:
-            what = f"gzip data that hold {what}"
+            what = f"{what}, compressed with gzip"
         raise CorruptArchiveError(
-            f"The model archive is no tar archive: it looks like {what} (compressed offset 0). "
+            f"The model archive is not a tar archive: it looks like {what} (compressed offset 0). "
             "Pack the model as a gzip'd tar, as a training job's model.tar.gz is."
         )
 
     def _truncated(self) -> NoReturn:
         raise CorruptArchiveError(
             f"The model archive is truncated: its tar stream stops at offset {self._offset} after "
-            f"{self.count} members, compressed offset {self._stream.compressed_offset}. "
+            f"{self.count:,} members, compressed offset {self._stream.compressed_offset}. "
             "Upload the model.tar.gz again."
         )
 
 
-def _entry(header: Header, records: Dict[bytes, bytes], long_name: Optional[bytes]) -> Entry:
-    name = long_name if long_name is not None else headers.full_name(header)
-    size = header.size
-    sparse = header.kind == headers.GNU_SPARSE
-    if records:
-        # An empty value of a pax record takes back the record, not the header's own field.
-        name = records.get(b"GNU.sparse.name") or records.get(b"path") or name
-        size = headers.parse_pax_size(records[b"size"]) if records.get(b"size") else size
-        sparse = sparse or any(
-            keyword.startswith(b"GNU.sparse.") or keyword == b"SUN.holesdata" for keyword in records
-        )
-    if header.kind in headers.DATALESS_TYPES:
-        size = 0
-    regular = header.kind in headers.REGULAR_TYPES and not sparse
-    return Entry(name, regular, size, header, records.get(b"mtime", b""))
+def _entry(header: Header, records: PaxRecords, long_name: Optional[bytes]) -> Entry:
+    name = headers.full_name(header) if long_name is None else long_name
+    size = headers.parse_pax_size(records.size) if records.size else header.size
+    sparse = records.sparse or header.kind == headers.GNU_SPARSE
+    return Entry(
+        records.path or name,
+        header.kind in headers.REGULAR_TYPES and not sparse,
+        0 if header.kind in headers.DATALESS_TYPES else size,
+        header,
+        records.time or b"",
+    )
