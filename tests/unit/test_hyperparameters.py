@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mims.errors import InvalidHyperparametersError
-from mims.inputs.hyperparameters import Member, decode, decode_text, parse_hyperparameters
+from mims.inputs.hyperparameters import (
+    Hyperparameters,
+    Member,
+    decode,
+    parse_hyperparameters,
+)
 
 
 def parse(content: bytes) -> Any:
@@ -46,9 +51,9 @@ def test_nan_is_read() -> None:
         (b"", "is empty, line 1, column 1"),
         (b"\xef\xbb\xbf", "is empty, line 1, column 1"),
         (b" \n ", "is empty"),
-        (b"[1]", "no JSON object at its top level, line 1, column 1"),
-        (b"null", "no JSON object"),
-        (b'"secret"', "no JSON object"),
+        (b"[1]", "must hold a JSON object at its top level, line 1, column 1"),
+        (b"null", "must hold a JSON object"),
+        (b'"secret"', "must hold a JSON object"),
         (b'{"a": 1,\n "secret" 2}', "line 2, column 11"),
         (b'{"secret": "\n"}', "line 1, column 13"),
         (b'{"a": 1} secret', "line 1, column 10"),
@@ -75,7 +80,7 @@ def test_what_is_refused_and_where_without_the_content(content: bytes, what: str
 def test_any_bytes_give_an_object_or_the_error(content: bytes | str) -> None:
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     with suppress(InvalidHyperparametersError):
-        assert isinstance(parse(raw), dict)
+        assert isinstance(parse(raw), Hyperparameters)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_any_bytes_give_an_object_or_the_error(content: bytes | str) -> None:
         (json.dumps(json.dumps('["a"]')), ["a"]),
         ('{"a": "b"}', {"a": "b"}),
         ("a,b", "a,b"),
-        ("['a']", "['a']"),
+        ("['a']", ["a"]),
         ("7", 7),
         (7, 7),
         ("[" * 100_000, "[" * 100_000),
@@ -118,7 +123,9 @@ def test_an_encoded_value_is_decoded_and_an_absent_one_is_none(value: Any, decod
         (None, None),
         (7, 7),
         ("[1]", "[1]"),
+        ([1], None),
+        ({}, None),
     ],
 )
-def test_a_name_is_decoded_only_where_that_gives_a_text(value: Any, text: Any) -> None:
-    assert decode_text(value) == text
+def test_a_scalar_is_decoded_only_where_that_gives_a_text(value: Any, text: Any) -> None:
+    assert Hyperparameters({"a": value}).scalar("a") == text

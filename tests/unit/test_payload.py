@@ -78,8 +78,9 @@ def test_the_metadata() -> None:
     contents = files(made())
     metadata = json.loads(contents["metadata.json"])
     assert metadata.pop("generator").keys() == {"name", "version"}
-    (warning,) = metadata.pop("warnings")
-    assert "SPECIAL_FIELD_X" in warning
+    left_out, unmatched = metadata.pop("warnings")
+    assert "'label' (to keep it, give label_name)" in left_out
+    assert "SPECIAL_FIELD_X" in unmatched
     payloads = metadata.pop("payloads")
     assert metadata == {
         "schema_version": "1.0",

@@ -1,17 +1,250 @@
-"""Hyperparameters → the model's input fields."""
+"""Hyperparameters, or the setting `FIELDS` → the input fields that they name."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from mims.errors import InvalidHyperparametersError, NoInputFieldsError, shown
-from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field, parse_type
-from mims.inputs.hyperparameters import decode, decode_text
+from mims.errors import (
+    InvalidHyperparametersError,
+    InvalidSettingsError,
+    NoInputFieldsError,
+    shown,
+)
+from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
+from mims.inputs.field_info import InvalidFormError, read_field_info
+from mims.inputs.hyperparameters import (
+    Hyperparameters,
+    as_name,
+    decode,
+    invalid_hyperparameter,
+)
+from mims.inputs.misspelt import misspelt_keys
+from mims.limits import FIELDS, SHOWN_NAMES
 from mims.values import is_unicode
 
-_COLLAPSED = {"integer": NUMERIC, "boolean": NUMERIC, "datetime": TEXT}
-_LIST_KEYS = ("tab_field_list", "cat_field_list")
+# Where none of the project's own keys names fields, a list of names under the first of these does.
+_USUAL_KEYS = (
+    "feature_names",
+    "features",
+    "input_features",
+    "feature_list",
+    "feature_columns",
+    "feature_cols",
+    "columns",
+)
 _TEXT_NAME_KEYS = ("text_name", "primary_text_name", "secondary_text_name")
+_DEFAULT_EXCLUSIONS = {"label_name": "label", "id_name": "id"}
+
+
+class Listed(NamedTuple):
+    """The fields that the hyperparameters name.
+
+    Attributes
+    ----------
+    fields
+        In the order of the model's inputs; empty where none of the forms is present.
+    warnings
+        What a reader should know of them.
+    is_feature_list
+        They are a list of names alone, without types: no more than a feature list beside a model.
+    hint
+        Where there are no fields: sentences for the error, such as which keys hold lists of names.
+    """
+
+    fields: Tuple[Field, ...] = ()
+    warnings: Tuple[str, ...] = ()
+    is_feature_list: bool = False
+    hint: str = ""
+
+
+def listed_fields(hyperparameters: Hyperparameters) -> Listed:
+    """Return the input fields that the hyperparameters name.
+
+    They are taken from the first of `field_info`; `tab_field_list` and `cat_field_list`, with the
+    raw text fields; `full_field_list`; a list of names under one of the usual keys. Label, id and
+    task labels are left out.
+
+    Raises
+    ------
+    InvalidHyperparametersError
+        A key holds something else than the list, names or objects that it should.
+    NoInputFieldsError
+        One of the forms is present, and no field is left.
+    """
+    misspelt = misspelt_keys(hyperparameters)
+    form = _first_form(hyperparameters)
+    if form is None:
+        return Listed(warnings=misspelt, hint=_hint(hyperparameters, misspelt))
+    excluded, by_default = _exclusions(hyperparameters)
+    fields: Dict[str, Field] = {}
+    left_out: Set[str] = set()
+    for field in form.fields:
+        if field.name in excluded:
+            left_out.add(field.name)
+        else:
+            fields.setdefault(field.name, field)
+    if not fields:
+        raise NoInputFieldsError(
+            "The hyperparameters name no input field. Have the training job write field_info, "
+            "tab_field_list and cat_field_list, or full_field_list, with other names than "
+            f"label_name, id_name and task_label_names. {_hint(hyperparameters, misspelt)}".strip()
+        )
+    for name in fields:
+        if not is_unicode(name):
+            raise InvalidHyperparametersError(
+                f"The field name '{shown(name)}' must be valid Unicode; it holds half of a "
+                "surrogate pair. Rename the field."
+            )
+    warnings = (
+        *form.warnings,
+        *_left_out_by_default(left_out, by_default),
+        *misspelt,
+    )
+    return Listed(tuple(fields.values()), warnings, form.is_feature_list)
+
+
+def parse_fields(value: Any, setting: str) -> Tuple[Tuple[Field, ...], Tuple[str, ...]]:
+    """Return the fields that the setting `FIELDS` names, and warnings; nothing is left out of them.
+
+    Parameters
+    ----------
+    value
+        Any form of `field_info`; a list of names, which are numeric; a whole number of numeric
+        fields `f0`, `f1`, …; or a text: one of these as JSON, or names parted by commas.
+    setting
+        The setting's name, for the message.
+
+    Raises
+    ------
+    InvalidSettingsError
+        It is none of these; the message names setting and value.
+    """
+    try:
+        described = decode(value)
+        if isinstance(described, int) and not isinstance(described, bool):
+            if not 1 <= described <= FIELDS:
+                raise InvalidFormError("", f"must be a whole number from 1 to {FIELDS:,}")
+            return tuple(Field(f"f{index}", NUMERIC) for index in range(described)), ()
+        if isinstance(described, str) and described.lstrip()[:1] not in ("[", "{"):
+            described = [name.strip() for name in described.split(",") if name.strip()]
+        warnings: Tuple[str, ...] = ()
+        if isinstance(described, list) and all(as_name(name) for name in described):
+            names = dict.fromkeys(map(str, described))
+            fields = tuple(Field(name, NUMERIC) for name in names)
+        else:
+            fields, warnings = read_field_info(described)
+        if not fields:
+            raise InvalidFormError("", "must name a field")
+        for field in fields:
+            if not is_unicode(field.name):
+                raise InvalidFormError("", "must hold names of valid Unicode")
+    except InvalidFormError as error:
+        raise InvalidSettingsError(
+            f"{setting}{error.where} {error.must}; {setting} is '{shown(value)}'. It takes names "
+            f"(a list, or a text parted by commas), a number of fields from 1 to {FIELDS:,}, or "
+            "name → type as field_info does."
+        ) from None
+    return fields, warnings
+
+
+class _Form(NamedTuple):
+    fields: Iterable[Field]
+    warnings: Tuple[str, ...] = ()
+    is_feature_list: bool = False
+
+
+def _first_form(hyperparameters: Hyperparameters) -> Optional[_Form]:
+    field_info = hyperparameters.value("field_info")
+    if field_info is not None:
+        try:
+            return _Form(*read_field_info(field_info))
+        except InvalidFormError as error:
+            invalid_hyperparameter(f"field_info{error.where}", error.must)
+    numeric = hyperparameters.names("tab_field_list")
+    categorical = hyperparameters.names("cat_field_list")
+    if numeric is not None or categorical is not None:
+        return _Form(_by_type(numeric or (), categorical or (), hyperparameters))
+    names = hyperparameters.names("full_field_list")
+    if names is not None:
+        warning = (
+            "The hyperparameters hold full_field_list alone: every field in it counts as text. "
+            "Have the training job write tab_field_list and cat_field_list, or field_info."
+        )
+        return _Form((Field(name, TEXT) for name in names), (warning,) * bool(names), True)
+    for key in _USUAL_KEYS:
+        names = _usual_names(hyperparameters.value(key))
+        if names:
+            warning = (
+                f"The fields are those that the hyperparameter {key} lists, without their types: "
+                "they are assumed to be numeric. Have the training job write field_info."
+            )
+            return _Form((Field(name, NUMERIC) for name in names), (warning,), True)
+    return None
+
+
+def _by_type(
+    numeric: Tuple[str, ...], categorical: Tuple[str, ...], hyperparameters: Hyperparameters
+) -> Iterator[Field]:
+    """Yield the fields of the numeric and the categorical list, with the raw text fields."""
+    names = (hyperparameters.name(key) for key in _TEXT_NAME_KEYS)
+    text = [name for name in names if name is not None]
+    for name in numeric:
+        yield Field(name, NUMERIC)
+    for name in categorical:
+        yield Field(name, TEXT if name in text else CATEGORICAL)
+    # Where the text is put together from source fields, its own name is no input.
+    if hyperparameters.value("text_source_fields") is None:
+        for name in text:
+            yield Field(name, TEXT)
+
+
+def _usual_names(value: Any) -> Optional[Tuple[str, ...]]:
+    """Return the names under one of the usual keys; `None` where it holds another setting.
+
+    Integers are names only as pandas gives them to the columns of a table without a header; other
+    numbers are the sizes of a network's layers, or the like.
+    """
+    if not isinstance(value, list) or not all(as_name(name) for name in value):
+        return None
+    if all(isinstance(name, int) for name in value) and value != list(range(len(value))):
+        return None
+    return tuple(dict.fromkeys(map(str, value)))
+
+
+def _exclusions(hyperparameters: Hyperparameters) -> Tuple[Set[str], Dict[str, str]]:
+    """Return the names that are left out, and of those that are only by default: name → its key."""
+    given = {key: hyperparameters.name(key) for key in _DEFAULT_EXCLUSIONS}
+    excluded = set(hyperparameters.names("task_label_names") or ())
+    excluded.update(name for name in given.values() if name is not None)
+    by_default = {
+        default: key
+        for key, default in _DEFAULT_EXCLUSIONS.items()
+        if given[key] is None and default not in excluded
+    }
+    return excluded.union(by_default), by_default
+
+
+def _left_out_by_default(left_out: Set[str], by_default: Mapping[str, str]) -> Tuple[str, ...]:
+    names = [name for name in by_default if name in left_out]
+    if not names:
+        return ()
+    listed = ", ".join(f"'{name}' (to keep it, give {by_default[name]})" for name in names)
+    return (f"Left out, as no inputs by their names: {listed}.",)
+
+
+def _hint(hyperparameters: Hyperparameters, misspelt: Tuple[str, ...]) -> str:
+    """Return sentences on what in the hyperparameters may have been meant to name fields."""
+    keys = [key for key in hyperparameters if _holds_texts(hyperparameters.value(key))]
+    sentences: List[str] = list(misspelt)
+    if keys:
+        listed = ", ".join(f"'{shown(key)}'" for key in keys[:SHOWN_NAMES])
+        more = ", …" if len(keys) > SHOWN_NAMES else ""
+        sentences.append(f"Lists of names stand under these keys: {listed}{more}.")
+    return " ".join(sentences)
+
+
+def _holds_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 class Fields(NamedTuple):
@@ -21,130 +254,21 @@ class Fields(NamedTuple):
     warnings: Tuple[str, ...]
 
 
+_COLLAPSED = {"integer": NUMERIC, "boolean": NUMERIC, "datetime": TEXT}
+
+
 def derive_fields(hyperparameters: Mapping[str, Any]) -> Fields:
-    """Return the input fields that the hyperparameters name.
+    """Return the input fields that the hyperparameters name, of the types that samples are made of.
 
-    They are taken from the first of `field_info`; `tab_field_list` and `cat_field_list`, with the
-    raw text fields; `full_field_list`. Label, id and task labels are left out.
-
-    Raises
-    ------
-    InvalidHyperparametersError
-        A key holds something else than the list, names or objects that it should.
-    NoInputFieldsError
-        No field is left.
+    Raises as `listed_fields`; `NoInputFieldsError` too where none of its forms is present.
     """
-    warnings: List[str] = []
-    field_info = decode(hyperparameters.get("field_info"))
-    if field_info is not None:
-        fields = _described(field_info, warnings)
-    elif any(decode(hyperparameters.get(key)) is not None for key in _LIST_KEYS):
-        fields = _listed(hyperparameters)
-    else:
-        names = _names(hyperparameters, "full_field_list")
-        if names:
-            warnings.append(
-                "The hyperparameters hold full_field_list alone: every field in it counts as text. "
-                "Have the training job write tab_field_list and cat_field_list, or field_info."
-            )
-        fields = [Field(name, TEXT) for name in names or ()]
-    excluded = _excluded(hyperparameters)
-    kept: Dict[str, Field] = {}
-    for field in fields:
-        if field.name not in excluded:
-            kept.setdefault(field.name, field)
-    if not kept:
+    listed = listed_fields(Hyperparameters(hyperparameters))
+    if not listed.fields:
         raise NoInputFieldsError(
             "The hyperparameters name no input field. Have the training job write field_info, "
-            "tab_field_list and cat_field_list, or full_field_list, with other names than "
-            "label_name, id_name and task_label_names."
+            f"tab_field_list and cat_field_list, or full_field_list. {listed.hint}".strip()
         )
-    for name in kept:
-        if not is_unicode(name):
-            raise InvalidHyperparametersError(
-                f"The field name '{shown(name)}' is no valid Unicode (it holds half of a surrogate "
-                "pair). Rename the field."
-            )
-    return Fields(tuple(kept.values()), tuple(warnings))
-
-
-def _described(field_info: Any, warnings: List[str]) -> List[Field]:
-    """Return the fields of a `field_info`, an object name → type or a list of objects."""
-    if isinstance(field_info, dict):
-        entries = [{"name": name, "type": kind} for name, kind in field_info.items()]
-    elif isinstance(field_info, list):
-        entries = field_info
-    else:
-        _invalid("field_info", "is neither an object nor a list")
-    fields = []
-    for number, encoded in enumerate(entries):
-        entry = decode(encoded)
-        key = f"field_info[{number}]"
-        if not isinstance(entry, dict):
-            _invalid(key, "is no object")
-        name = _name(entry.get("name"), f"{key}.name")
-        kind = entry.get("type")
-        written = parse_type(kind)
-        field_type = _COLLAPSED.get(written.type, written.type) if written else TEXT
-        if written is None:
-            warnings.append(f"The type of field '{shown(name)}' is not known: it counts as text.")
-        example = entry.get("example")
-        categories = decode(entry.get("categories"))
-        if categories is not None and not isinstance(categories, list):
-            _invalid(f"{key}.categories", "is no list")
-        fields.append(
-            Field(
-                name,
-                field_type,
-                example=entry.get("default") if example is None else example,
-                categories=tuple(categories or ()),
-            )
-        )
-    return fields
-
-
-def _listed(hyperparameters: Mapping[str, Any]) -> List[Field]:
-    """Return the fields of the numeric and the categorical list, with the raw text fields."""
-    numeric, categorical = (_names(hyperparameters, key) or [] for key in _LIST_KEYS)
-    text = [
-        _name(value, key)
-        for key in _TEXT_NAME_KEYS
-        for value in (decode_text(hyperparameters.get(key)),)
-        if value is not None
-    ]
-    fields = [Field(name, NUMERIC) for name in numeric]
-    fields += [Field(name, TEXT if name in text else CATEGORICAL) for name in categorical]
-    # Where the text is put together from source fields, its own name is no input.
-    if decode(hyperparameters.get("text_source_fields")) is None:
-        fields += [Field(name, TEXT) for name in text]
-    return fields
-
-
-def _excluded(hyperparameters: Mapping[str, Any]) -> Set[str]:
-    excluded = set(_names(hyperparameters, "task_label_names") or ())
-    for key, default in (("label_name", "label"), ("id_name", "id")):
-        value = decode_text(hyperparameters.get(key))
-        excluded.add(default if value is None else _name(value, key))
-    return excluded
-
-
-def _names(hyperparameters: Mapping[str, Any], key: str) -> Optional[List[str]]:
-    names = decode(hyperparameters.get(key))
-    if names is None:
-        return None
-    if not isinstance(names, list):
-        _invalid(key, "is no list")
-    return [_name(name, f"{key}[{number}]") for number, name in enumerate(names)]
-
-
-def _name(value: Any, key: str) -> str:
-    if not isinstance(value, str) or not value:
-        _invalid(key, "is no non-empty string")
-    return value
-
-
-def _invalid(key: str, what: str) -> NoReturn:
-    raise InvalidHyperparametersError(
-        f"The hyperparameter {key} {what}. Have the training job write it as a list of names "
-        "(field_info: an object name → type, or a list of objects with name and type)."
+    fields = tuple(
+        field._replace(type=_COLLAPSED.get(field.type, field.type)) for field in listed.fields
     )
+    return Fields(fields, listed.warnings)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, NoReturn, Tuple
+from typing import Any, Iterator, Mapping, NoReturn, Optional, Tuple, Union
 
 from mims.errors import InvalidHyperparametersError, shown
+from mims.inputs.python_literals import NotALiteral, literal_as_json
 
 FILE_NAME = "hyperparameters.json"
 
-_ABSENT = (None, "", "null", "None")
+_ABSENT = ("", "null", "None")
 # CPython's own limit (sys.set_int_max_str_digits): beyond it, parsing takes quadratic time.
 _MAX_INTEGER_DIGITS = 4300
 # A value may have been encoded once by its author and once more by the SageMaker SDK.
@@ -32,7 +33,71 @@ class Member:
     warnings: Tuple[str, ...] = ()
 
 
-def parse_hyperparameters(member: Member) -> Dict[str, Any]:
+class Hyperparameters(Mapping[str, Any]):
+    """The hyperparameters as they stand in the file, key → value.
+
+    The methods decode a value: SageMaker passes every hyperparameter as a text, so lists and
+    objects arrive as JSON, or as what Python's `str` made of them. `None` stands for an absent one:
+    no such key, null, or one of the texts that stand for it. A value of the wrong form is an
+    `InvalidHyperparametersError` that names the key, never the value.
+    """
+
+    def __init__(self, values: Optional[Mapping[str, Any]] = None) -> None:
+        self._values: Mapping[str, Any] = {} if values is None else values
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def value(self, key: str) -> Any:
+        """Return the value of `key`, decoded, whatever it is."""
+        return decode(self._values.get(key))
+
+    def scalar(self, key: str) -> Union[str, int, float, bool, None]:
+        """Return a text, number or truth; `None` where `key` is absent or holds something else.
+
+        It is decoded only where that gives a text: `"\\"returns\\""` is `returns`, while the
+        version `"1.10"` stays a text.
+        """
+        decoded = self.value(key)
+        value = decoded if decoded is None or isinstance(decoded, str) else self._values[key]
+        return value if isinstance(value, (str, int, float)) else None
+
+    def name(self, key: str) -> Optional[str]:
+        """Return a name: a text, or an integer as text."""
+        if self.value(key) is None:
+            return None
+        name = as_name(self.scalar(key))
+        if name is None:
+            invalid_hyperparameter(key, "must be a non-empty text, the name of a field")
+        return name
+
+    def names(self, key: str) -> Optional[Tuple[str, ...]]:
+        """Return a list of names, each of them once."""
+        names = self.value(key)
+        if names is None:
+            return None
+        if not isinstance(names, list):
+            invalid_hyperparameter(key, "must be a list of names")
+        for index, name in enumerate(names):
+            if as_name(name) is None:
+                invalid_hyperparameter(f"{key}[{index}]", "must be a name, a non-empty text")
+        return tuple(dict.fromkeys(map(str, names)))
+
+    def object(self, key: str) -> Optional[Mapping[str, Any]]:
+        """Return an object."""
+        value = self.value(key)
+        if value is not None and not isinstance(value, dict):
+            invalid_hyperparameter(key, "must be an object")
+        return value
+
+
+def parse_hyperparameters(member: Member) -> Hyperparameters:
     """Return the object that the member holds; `NaN` and `Infinity` are accepted.
 
     Raises
@@ -56,34 +121,48 @@ def parse_hyperparameters(member: Member) -> Dict[str, Any]:
     except _Unparsable as error:
         _invalid(member, str(error), text[: error.place])
     if not isinstance(parsed, dict):
-        _invalid(member, "holds no JSON object at its top level", "")
-    return parsed
+        _invalid(member, "must hold a JSON object at its top level", "")
+    return Hyperparameters(parsed)
 
 
 def decode(value: Any) -> Any:
-    """Return a hyperparameter's value, decoded where it is a JSON-encoded string.
+    """Return a hyperparameter's value, decoded where it is JSON or a Python literal in a text.
 
-    SageMaker passes every hyperparameter as a string, so lists and objects arrive encoded:
-    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrainingJob.html. A string that
-    is no JSON is returned as it is. `None` stands for an absent value.
+    A text that is neither is returned as it is. `None` stands for an absent value.
     """
     for _ in range(_MAX_ENCODINGS):
-        if not isinstance(value, str) or value in _ABSENT:
+        if not isinstance(value, str) or is_absent(value):
             break
         try:
             value = _parse(value)
         except (json.JSONDecodeError, _Unparsable):
-            break
-    return None if isinstance(value, str) and value in _ABSENT else value
+            try:
+                return _parse(literal_as_json(value))
+            except (json.JSONDecodeError, _Unparsable, NotALiteral):
+                break
+    return None if is_absent(value) else value
 
 
-def decode_text(value: Any) -> Any:
-    """Return a hyperparameter that is one name or version: decoded only where that gives a string.
+def is_absent(value: Any) -> bool:
+    """Say whether a value counts as absent: null, or a text that stands for it."""
+    return value is None or (isinstance(value, str) and value in _ABSENT)
 
-    So `"\\"returns\\""` is `returns`, while `"1.10"` stays a string and is no number.
+
+def as_name(value: Any) -> Optional[str]:
+    """Return a field's name: a non-empty text, or an integer as text; `None` where it is none.
+
+    pandas names the columns of a table without a header by integers: 0, 1, …
     """
-    decoded = decode(value)
-    return decoded if decoded is None or isinstance(decoded, str) else value
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def invalid_hyperparameter(key: str, must: str) -> NoReturn:
+    """Raise the error for a hyperparameter that has the wrong form, without its value."""
+    raise InvalidHyperparametersError(
+        f"The hyperparameter {shown(key)} {must}. Correct it in the training job."
+    )
 
 
 class _Unparsable(Exception):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import CATEGORICAL, NUMERIC, TEXT
 from mims.formats.content_types import ContentType, parse_content_types, wire_types
-from mims.inputs.hyperparameters import decode_text
+from mims.inputs.hyperparameters import Hyperparameters
 from mims.limits import SAMPLES
 from mims.payload.files import METADATA, PayloadFile
 from mims.payload.members import fail, require
@@ -27,7 +27,7 @@ _SOURCES = (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO, TRAINING, DEFAULT)
 def describe(
     files: Sequence[PayloadFile],
     samples: Samples,
-    hyperparameters: Mapping[str, Any],
+    hyperparameters: Hyperparameters,
     warnings: Sequence[str],
 ) -> Dict[str, Any]:
     """Return the content of `metadata.json`.
@@ -60,7 +60,7 @@ def describe(
         "warnings": list(warnings),
     }
     for key in _DESCRIBING:
-        value = decode_text(hyperparameters.get(key))
+        value = hyperparameters.scalar(key)
         if text(value) is None:
             continue
         if isinstance(value, str) and not is_unicode(value):

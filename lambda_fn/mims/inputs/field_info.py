@@ -1,0 +1,113 @@
+"""`field_info` in all its forms → fields, for the hyperparameters and for the setting `FIELDS`."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
+
+from mims.errors import shown
+from mims.fields import TEXT, Field, WrittenType, parse_type
+from mims.inputs.hyperparameters import as_name, decode, is_absent
+from mims.limits import SHOWN_NAMES
+
+
+class InvalidFormError(Exception):
+    """A value that has none of the forms: `where` in it (`[3].name`), and what must stand there."""
+
+    def __init__(self, where: str, must: str) -> None:
+        super().__init__(f"{where} {must}".strip())
+        self.where = where
+        self.must = must
+
+
+class Described(NamedTuple):
+    """The fields in order, and what a reader should know of them."""
+
+    fields: Tuple[Field, ...]
+    warnings: Tuple[str, ...] = ()
+
+
+def read_field_info(field_info: Any) -> Described:
+    """Return the fields that a decoded `field_info` describes, a name that comes twice once.
+
+    It is an object name → type, an object name → `{"type", "default"?, "example"?, "categories"?,
+    "shape"?}`, or a list of objects `{"name", "type", …}` of the same.
+
+    Raises
+    ------
+    InvalidFormError
+        It is none of these.
+    """
+    fields: Dict[str, Field] = {}
+    unknown: List[str] = []
+    for index, (name, entry) in enumerate(_entries(field_info)):
+        field = _read_entry(name, entry, f"[{index}]", unknown)
+        fields.setdefault(field.name, field)
+    return Described(tuple(fields.values()), _unknown_types(unknown))
+
+
+def _entries(field_info: Any) -> Iterator[Tuple[Any, Mapping[str, Any]]]:
+    """Yield each field's name and what is said of it."""
+    if isinstance(field_info, dict):
+        for name, described in field_info.items():
+            entry = decode(described)
+            yield name, entry if isinstance(entry, dict) else {"type": entry}
+    elif isinstance(field_info, list):
+        for index, encoded in enumerate(field_info):
+            entry = decode(encoded)
+            if not isinstance(entry, dict):
+                raise InvalidFormError(f"[{index}]", "must be an object with a name and a type")
+            yield entry.get("name"), entry
+    else:
+        raise InvalidFormError("", "must be an object name → type, or a list of objects")
+
+
+def _read_entry(
+    written_name: Any, entry: Mapping[str, Any], where: str, unknown: List[str]
+) -> Field:
+    name = as_name(written_name)
+    if name is None:
+        raise InvalidFormError(f"{where}.name", "must be a name, a non-empty text")
+    written = parse_type(entry.get("type"))
+    if written is None:
+        unknown.append(name)
+        written = WrittenType(TEXT)
+    shape = _read_shape(entry.get("shape"), f"{where}.shape")
+    if written.is_array and not shape:
+        raise InvalidFormError(f"{where}.shape", "must be given: the type is one of arrays")
+    categories = decode(entry.get("categories"))
+    if categories is not None and not isinstance(categories, list):
+        raise InvalidFormError(f"{where}.categories", "must be a list")
+    example = entry.get("example")
+    if is_absent(example):
+        example = entry.get("default")
+    return Field(
+        name,
+        written.type,
+        shape=shape,
+        example=None if is_absent(example) else example,
+        categories=tuple(categories or ()),
+        date_only=written.date_only,
+    )
+
+
+def _read_shape(written: Any, where: str) -> Tuple[int, ...]:
+    """Return a shape; a dimension that is null or -1 is not known, and counts as 1."""
+    shape = decode(written)
+    if shape is None:
+        return ()
+    lengths = [1 if length in (None, -1) else length for length in _as_list(shape)]
+    if not all(type(length) is int and length > 0 for length in lengths):
+        raise InvalidFormError(where, "must be a list of whole numbers, such as [8] or [28, 28]")
+    return tuple(lengths)
+
+
+def _as_list(value: Any) -> List[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _unknown_types(names: List[str]) -> Tuple[str, ...]:
+    if not names:
+        return ()
+    listed = ", ".join(f"'{shown(name)}'" for name in names[:SHOWN_NAMES])
+    more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
+    return (f"No known type is given for {listed}{more}: they count as text.",)

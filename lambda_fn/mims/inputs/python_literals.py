@@ -1,0 +1,93 @@
+"""The text of a Python list or dict, as `str` gives it → its value; nothing is ever evaluated."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import List, Match
+
+from mims.limits import HELD_BYTES
+
+_TOKEN = re.compile(
+    r"u?'(?P<plain>[^'\"\\\x00-\x1f]*)'"
+    # Escapes are counted, or the engine would hold a state for each of millions.
+    r"|u?(?P<string>'[^'\\\n]*(?:\\.[^'\\\n]*){0,10000}'|\"[^\"\\\n]*(?:\\.[^\"\\\n]*){0,10000}\")"
+    r"|(?P<key>-?[0-9]+)(?=\s*:)"
+    r"|(?P<number>-?[0-9][\w.+-]*)"
+    r"|(?P<word>-?\w+)"
+    r"|(?P<bracket>[][(){}])"
+    r"|(?P<last>,)(?=\s*[])}])"
+    r"|(?P<stray>['\"\\])"
+)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
+_WORDS = {
+    "True": "true",
+    "False": "false",
+    "None": "null",
+    "nan": "NaN",
+    "inf": "Infinity",
+    "-inf": "-Infinity",
+}
+_OPENING = {"]": "[", ")": "(", "}": "{"}
+_JSON_BRACKETS = {"(": "[", ")": "]"}
+
+
+class NotALiteral(ValueError):
+    """A text that is not the literal of a list or dict."""
+
+
+def literal_as_json(text: str) -> str:
+    """Return the JSON text of a Python literal: of lists, tuples, dicts, texts, numbers, `None`.
+
+    What is neither (a name, a call, a set) is either refused here or left as it stands, so that it
+    is no JSON. An integer as the key of a dict becomes a text, as JSON has them.
+
+    >>> literal_as_json("['a', None, {0: (1.5, True)}]")
+    '["a", null, {"0": [1.5, true]}]'
+
+    Raises
+    ------
+    NotALiteral
+        It was seen not to be one, or is larger than what may be held.
+    """
+    if text.lstrip()[:1] not in ("[", "{", "(") or len(text) > HELD_BYTES:
+        raise NotALiteral
+    opened: List[str] = []
+
+    def as_json(token: Match[str]) -> str:
+        kind, written = token.lastgroup, token.group()
+        if kind == "plain":
+            return f'"{token.group("plain")}"'
+        if kind == "number":
+            return written
+        if kind == "string":
+            return json.dumps(_ESCAPE.sub(_unescaped, token.group("string")[1:-1]))
+        if kind == "bracket":
+            if written not in _OPENING:
+                opened.append(written)
+            elif not opened or opened.pop() != _OPENING[written]:
+                raise NotALiteral
+            return _JSON_BRACKETS.get(written, written)
+        if kind == "key":
+            return f'"{written}"'
+        if kind == "last":  # a comma before a closing bracket, as in ("a",)
+            return ""
+        if written not in _WORDS:
+            raise NotALiteral
+        return _WORDS[written]
+
+    return _TOKEN.sub(as_json, text)
+
+
+def _unescaped(escape: Match[str]) -> str:
+    *codes, character = escape.groups()
+    for code in codes:
+        if code:
+            try:
+                return chr(int(code, 16))
+            except (ValueError, OverflowError):  # beyond Unicode
+                raise NotALiteral from None
+    if character not in _ESCAPED:
+        raise NotALiteral
+    return _ESCAPED[character]
