@@ -71,7 +71,7 @@ def _read_entry(
     if written is None:
         unknown.append(name)
         written = WrittenType(TEXT)
-    shape = _read_shape(entry.get("shape"), f"{where}.shape")
+    shape = read_shape(entry.get("shape"), f"{where}.shape")
     if written.is_array and not shape:
         raise InvalidFormError(f"{where}.shape", "must be given: the type is one of arrays")
     categories = decode(entry.get("categories"))
@@ -90,8 +90,14 @@ def _read_entry(
     )
 
 
-def _read_shape(written: Any, where: str) -> Tuple[int, ...]:
-    """Return a shape; a dimension that is null or -1 is not known, and counts as 1."""
+def read_shape(written: Any, where: str) -> Tuple[int, ...]:
+    """Return a shape; a dimension that is null or -1 is not known, and counts as 1.
+
+    Raises
+    ------
+    InvalidFormError
+        It is something else than whole numbers; `where` says where it stands.
+    """
     shape = decode(written)
     if shape is None:
         return ()

@@ -34,7 +34,32 @@ class Source(NamedTuple):
         return path.lower().endswith(self.endings) or head.startswith(self.heads)
 
 
-SOURCES: Tuple[Source, ...] = ()
+# How files are named, whatever their case, that list a model's features; those that describe a
+# model in general hold a list under a key of one of these names.
+FEATURE_LIST_NAMES = (
+    "feature_names",
+    "features",
+    "feature_list",
+    "feature_columns",
+    "feature_cols",
+    "input_features",
+    "input_columns",
+    "model_features",
+    "selected_features",
+    "columns",
+)
+DESCRIPTION_NAMES = ("metadata", "model_metadata", "config", "schema")
+
+SOURCES: Tuple[Source, ...] = (
+    Source("mlflow", endings=("mlmodel", "input_example.json")),
+    Source(
+        "feature_lists",
+        endings=(
+            *(f"{name}{ending}" for name in FEATURE_LIST_NAMES for ending in (".json", ".txt")),
+            *(f"{name}.json" for name in DESCRIPTION_NAMES),
+        ),
+    ),
+)
 
 # What names the fields, by rank: of two, the one of the lower rank is taken.
 FEATURE_LIST_RANK = 3

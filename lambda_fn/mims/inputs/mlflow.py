@@ -1,0 +1,138 @@
+"""MLflow's `MLmodel` → the inputs of its signature; and the input example beside it.
+
+https://mlflow.org/docs/latest/ml/model/signatures/
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+
+from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field, parse_type
+from mims.inputs.hyperparameters import as_name
+from mims.inputs.input_examples import UNNAMED, read_example
+from mims.inputs.json_text import JsonText, read_json, read_text
+from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
+from mims.inputs.yaml_text import NotYamlError, has_key, text_at
+from mims.limits import HELD_BYTES
+from mims.values import is_unicode
+
+SOURCE = "mlflow"
+COLUMNS, TENSORS, TENSOR, EXAMPLE = "columns", "tensors", "tensor", "example"
+
+_FILE_NAME = "MLmodel"
+_EXAMPLE_NAMES = ("serving_input_example.json", "input_example.json")
+_TOP_KEYS = ("flavors", "mlflow_version", "signature")
+# numpy's names of what a tensor's elements are → type, and datatype in Open Inference Protocol
+# words: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+_ELEMENTS: Dict[str, Tuple[str, str]] = {
+    "bool": (BOOLEAN, "BOOL"),
+    **{f"int{bits}": (INTEGER, f"INT{bits}") for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (INTEGER, f"UINT{bits}") for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": (NUMERIC, f"FP{bits}") for bits in (16, 32, 64)},
+    **dict.fromkeys(("str", "bytes", "object"), (TEXT, "BYTES")),
+}
+
+
+def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
+    return path.rpartition("/")[2] in (_FILE_NAME, *_EXAMPLE_NAMES)
+
+
+def read(member: MemberBytes) -> Optional[Told]:
+    """Return the inputs that a signature or an example tells."""
+    try:
+        if member.name.rpartition("/")[2] != _FILE_NAME:
+            return read_example(read_json(member), SOURCE, EXAMPLE)
+        return _read_model(member)
+    except (NotYamlError, UnreadableError) as error:
+        raise UnreadableError(str(error), SOURCE) from None
+
+
+def _read_model(member: MemberBytes) -> Optional[Told]:
+    yaml, whole = read_text(member)
+    if not whole:
+        raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+    signature = text_at(yaml, ("signature", "inputs"), member.step)
+    if signature is not None:
+        return _read_signature(JsonText(signature, member))
+    if not any(has_key(yaml, key, member.step) for key in _TOP_KEYS):
+        return None
+    return Told(SOURCE, why="has no signature")
+
+
+def _read_signature(inputs: JsonText) -> Told:
+    """Return the inputs of a signature, as `mlflow.types.Schema.to_json` writes them."""
+    start = inputs.start()
+    if inputs.opening(start) != "[":
+        raise UnreadableError("has a signature whose inputs are not a list")
+    fields: List[Field] = []
+    forms: Set[str] = set()
+    unnamed = 0
+    for at in inputs.elements(start):
+        spec = inputs.value(at)
+        if not isinstance(spec, dict):
+            raise UnreadableError("has a signature whose inputs are not objects")
+        name = _name(spec.get("name"))
+        if not name:
+            name = f"f{unnamed}"
+            unnamed += 1
+        tensor = spec.get("tensor-spec")
+        forms.add(COLUMNS if tensor is None else TENSORS)
+        fields.append(_column(name, spec) if tensor is None else _tensor(name, tensor))
+        check_count(len(fields))
+    if not fields:
+        return Told(SOURCE, why="has a signature without inputs")
+    if len(forms) > 1:
+        raise UnreadableError("has a signature of columns and tensors")
+    if 0 < unnamed < len(fields):
+        raise UnreadableError("has a signature that names only some of its inputs")
+    (form,) = forms
+    if unnamed and form == TENSORS:
+        if unnamed > 1:
+            raise UnreadableError("has a signature of several tensors without names")
+        return Told(SOURCE, (fields[0]._replace(name=UNNAMED),), form=TENSOR)
+    if not unnamed:
+        first: Dict[str, Field] = {}
+        for field in fields:
+            first.setdefault(field.name, field)
+        fields = list(first.values())
+    return Told(SOURCE, tuple(fields), made_up=unnamed > 0, form=form)
+
+
+def _name(written: Any) -> str:
+    """Return an input's name; a text without characters where it has none."""
+    name = as_name(written)
+    if name is None and written not in (None, ""):
+        raise UnreadableError("has a signature with a name that is not a text")
+    if name and not is_unicode(name):
+        raise UnreadableError("has a signature with a name that is not valid Unicode")
+    return name or ""
+
+
+def _column(name: str, spec: Mapping[str, Any]) -> Field:
+    """Return a column; a list in it has as many elements as are known: one."""
+    shape: Tuple[int, ...] = ()
+    while isinstance(spec, dict) and spec.get("type") == "array":
+        shape += (1,)
+        spec = spec.get("items", {})
+    kind = spec.get("type") if isinstance(spec, dict) else spec
+    if kind == "sparkml_vector":
+        return Field(name, NUMERIC, (*shape, 1))
+    written = parse_type(kind)
+    if written is None or written.is_array:  # an object, a map: nothing that a field can be
+        return Field(name, TEXT, shape)
+    return Field(name, written.type, shape, date_only=written.date_only)
+
+
+def _tensor(name: str, spec: Any) -> Field:
+    """Return a tensor; the first dimension of its shape is the batch."""
+    dtype, shape = (spec.get("dtype"), spec.get("shape")) if isinstance(spec, dict) else ("", "")
+    if not isinstance(dtype, str) or not isinstance(shape, list):
+        raise UnreadableError("has a signature with a tensor without type and shape")
+    if not all(type(length) is int for length in shape):
+        raise UnreadableError("has a signature with a tensor whose shape is not of whole numbers")
+    lengths = tuple(max(length, 1) for length in shape[1:])
+    if dtype in _ELEMENTS:
+        kind, datatype = _ELEMENTS[dtype]
+        return Field(name, kind, lengths, datatype)
+    written = parse_type(dtype)
+    return Field(name, written.type if written else TEXT, lengths)

@@ -1,0 +1,301 @@
+"""MLflow's `MLmodel` and input examples → fields."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mims.fields import Field
+from mims.inputs import mlflow
+from mims.inputs.member import MemberBytes, Told, UnreadableError
+
+from tests.unit.inputs.text_files import (
+    CHUNK_SIZES,
+    MIB,
+    MODELS,
+    damaged,
+    expected,
+    expected_fields,
+    folders,
+    is_let_through,
+    outcome,
+    peak,
+    read,
+)
+
+NO_SIGNATURE = Told("mlflow", why="has no signature")
+EXAMPLES = ("serving_input_example.json", "input_example.json")
+
+
+@pytest.mark.parametrize("folder", folders("mlflow"))
+@pytest.mark.parametrize("size", CHUNK_SIZES)
+def test_what_mlflow_wrote_is_told_as_mlflow_reads_it(folder: str, size: int) -> None:
+    kept = MODELS / "mlflow" / folder
+    wanted = expected(kept)
+    model = (kept / "MLmodel").read_bytes()
+    told = read(mlflow, "model/MLmodel", model, size)
+    assert told is not None
+    assert is_let_through(mlflow, "model/MLmodel", model)
+    if wanted["form"] != "example":
+        assert told == Told("mlflow", expected_fields(kept), wanted["made_up"], form=wanted["form"])
+        return
+    assert told == NO_SIGNATURE
+    for name in EXAMPLES:
+        if not (kept / name).exists():
+            assert name == EXAMPLES[0]
+            continue
+        example = (kept / name).read_bytes()
+        assert is_let_through(mlflow, name, example)
+        told = read(mlflow, name, example, size)
+        assert told is not None
+        assert (told.fields, told.made_up) == (expected_fields(kept), wanted["made_up"])
+        assert (told.source, told.form) == ("mlflow", "example")
+        assert [*told.training] == [field.name for field in told.fields]
+
+
+def test_the_values_of_an_example_are_what_training_recorded() -> None:
+    content = (MODELS / "mlflow" / "3.1-table" / EXAMPLES[0]).read_bytes()
+    told = read(mlflow, EXAMPLES[0], content)
+    assert told is not None
+    assert told.training == {
+        "Fare paid": (7.25, 71.5),
+        "siblings": (1, 0),
+        "alone": (False, True),
+        "deck": ("F", "C"),
+    }
+
+
+@pytest.mark.parametrize("folder", folders("mlflow"))
+def test_a_signature_cut_short_is_none(folder: str) -> None:
+    kept = MODELS / "mlflow" / folder
+    for path in kept.iterdir():
+        if path.name == "expect.json":
+            continue
+        content = path.read_bytes()
+        whole = read(mlflow, path.name, content)
+        for end in range(0, len(content), 11):
+            told = outcome(mlflow, path.name, content[:end])
+            if isinstance(told, Told) and told.fields:
+                assert told == whole
+                assert path.name == "MLmodel"
+
+
+def yaml(inputs: str, before: str = "", after: str = "") -> str:
+    return f"flavors:\n  python_function: {{}}\n{before}signature:\n{inputs}{after}"
+
+
+COLUMN = '[{"type": "long", "name": "it\'s a: name"}]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        yaml("  inputs: '" + COLUMN.replace("'", "''") + "'\n"),
+        yaml("  inputs: '" + COLUMN.replace("'", "''").replace(" a:", "\n\n    a:") + "'\n")
+        .replace("\n\n    a:", "\n    a:"),
+        yaml("  inputs: " + json.dumps(COLUMN) + "\n"),
+        yaml("  inputs: " + json.dumps(COLUMN).replace("s a:", "s\\\n    \\ a:") + "\n"),
+        yaml("  inputs: |-\n    " + COLUMN + "\n"),
+        yaml("  inputs: >\n    " + COLUMN.replace(", ", ",\n    ") + "\n\n"),
+        yaml("  inputs: |2\n    " + COLUMN + "\n"),
+        yaml("  inputs:\n    '" + COLUMN.replace("'", "''") + "' # a comment\n"),
+        yaml("  'inputs': '" + COLUMN.replace("'", "''") + "'\n"),
+        yaml("  outputs: 'a\n    inputs: b''\n\n    c'\n  inputs: |\n   " + COLUMN + "\n"),
+        yaml("  params: null\n  inputs: |\n   " + COLUMN + "\n  outputs: null\n"),
+        yaml("    # a comment\n\n    inputs: |\n      " + COLUMN, after="\nutc: 'x'\n"),
+        yaml("  inputs: |\n   " + COLUMN, "metadata:\n  note: 'x\n\n    signature: y'\n"),
+        yaml("  inputs: |\n   " + COLUMN, "notes: |\n  signature:\n    inputs: '[]'\n"),
+        yaml("  inputs: |\n   " + COLUMN, "tags:\n- signature: 'a\n  b'\n- b\n"),
+        yaml("  inputs: |\n   " + COLUMN, 'quote: "a\\"b\n  signature: c"\n'),
+        "--- \n# MLflow\n" + yaml("  inputs: |\n   " + COLUMN),
+        "\ufeff" + yaml("  inputs: |\n   " + COLUMN),
+        yaml("  inputs: |\n   " + COLUMN + "\n").replace("\n", "\r\n"),
+    ],
+)  # fmt: skip
+def test_yaml_as_people_and_libraries_write_it(text: str) -> None:
+    fields = (Field("it's a: name", "integer"),)
+    assert read(mlflow, "MLmodel", text) == Told("mlflow", fields, form="columns")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flavors: {}\n",
+        "flavors: {}\nsignature: null\n",
+        "flavors: {}\nsignature:\nutc: x\n",
+        "flavors: {}\nsignature: ~ # none\n",
+        yaml("  outputs: '[]'\n  params: null\n"),
+        yaml("  inputs: null\n  outputs: '[]'\n"),
+        yaml("  inputs:\n  outputs: '[]'\n"),
+        "mlflow_version: 2.9.2\n",
+    ],
+)
+def test_without_a_signature(text: str) -> None:
+    assert read(mlflow, "MLmodel", text) == NO_SIGNATURE
+
+
+def test_a_signature_without_inputs_tells_nothing() -> None:
+    told = read(mlflow, "MLmodel", yaml("  inputs: '[]'\n"))
+    assert told == Told("mlflow", why="has a signature without inputs")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n# nothing\n", b"name: a model\n"])
+def test_another_file_of_that_name_is_not_mlflows(content: bytes) -> None:
+    assert read(mlflow, "MLmodel", content) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"a model\n", "is not YAML"),
+        (yaml("  inputs: 'open\n").encode(), "is cut short"),
+        (yaml('  inputs: "open\\"\n').encode(), "is cut short"),
+        (yaml('  inputs: "\\q"\n').encode(), "an escape that YAML does not know"),
+        (yaml('  inputs: "\\U99999999"\n').encode(), "an escape that YAML does not know"),
+        (yaml("  inputs: '[]' more\n").encode(), "is not YAML"),
+        (b"signature: {inputs: '[]'}\n", "something else than keys and values under 'signature'"),
+        (yaml("  inputs: '{}'\n").encode(), "not a list"),
+        (yaml("  inputs: '[1]'\n").encode(), "not objects"),
+        (yaml('  inputs: \'[{}, {"name": "a"}]\'\n').encode(), "names only some"),
+        (yaml("  inputs: '[{\"name\": 1.5}]'\n").encode(), "not a text"),
+        (yaml('  inputs: \'[{"name": "\\ud800"}]\'\n').encode(), "not valid Unicode"),
+        (yaml('  inputs: \'[{"name": "a"},]\'\n').encode(), "not valid JSON"),
+        (yaml('  inputs: \'[{"name": "a"}\'\n').encode(), "is cut short"),
+        (yaml("  inputs: '[{\"tensor-spec\": {}}]'\n").encode(), "without type and shape"),
+        (
+            yaml("  inputs: '[" + "[" * 200 + "]" * 200 + "]'\n").encode(),
+            "is nested too deep",
+        ),
+        (
+            yaml('  inputs: \'[{"tensor-spec": {"dtype": "int8", "shape": [true]}}]\'\n').encode(),
+            "whole numbers",
+        ),
+        (
+            yaml(
+                '  inputs: \'[{"name": "a", "type": "long"}, {"name": "b", "tensor-spec": '
+                '{"dtype": "int8", "shape": [1]}}]\'\n'
+            ).encode(),
+            "columns and tensors",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_said(content: bytes, why: str) -> None:
+    with pytest.raises(UnreadableError, match=why) as caught:
+        read(mlflow, "MLmodel", content)
+    assert caught.value.source == "mlflow"
+
+
+N, W, B, T = "numeric", "integer", "boolean", "text"
+
+
+@pytest.mark.parametrize(
+    ("example", "fields", "made_up"),
+    [
+        ({"dataframe_split": {"columns": ["a"], "data": [[1]]}, "params": {"t": 1}}, [("a", W)], 0),
+        ({"dataframe_split": {"index": [0], "columns": [0], "data": [[1.0]]}}, [("0", N)], 0),
+        ({"dataframe_records": [{"a": "x"}, {"a": "y", "b": None}]}, [("a", T), ("b", N)], 0),
+        ({"inputs": {"a": [[1, 2], [3, 4]], "b": [True, False]}},
+         [("a", W, (2,)), ("b", B)], 0),
+        ({"inputs": [[[1.5], [2]]], "params": {}}, [("input", N, (2, 1))], 0),
+        ({"inputs": ["a text"]}, [("input", T)], 0),
+        ({"inputs": "a text"}, [("input", T)], 0),
+        ({"instances": [[1, "x"]]}, [("f0", W), ("f1", T)], 1),
+        ({"columns": ["a", "b", "a"], "data": []}, [("a", N), ("b", N)], 0),
+        ({"columns": ["a", "b"], "data": [[None, 2.0], ["x", 3]]}, [("a", T), ("b", N)], 0),
+        ({"data": [[1], [2]]}, [("f0", W)], 1),
+        ({"data": [1.0], "indices": [0], "indptr": [0, 1], "shape": [1, 2]},
+         [("f0", N), ("f1", N)], 1),
+        ([{"a": 1, "b": {"c": 2}}], [("a", W), ("b", T)], 0),
+        ({"messages": [{"role": "user", "content": "hi"}]}, [("messages", T)], 0),
+        ({"a": [1, 2], "b": "x"}, [("a", W, (2,)), ("b", T)], 0),
+        ({"a": 10**400, "b": float("nan")}, [("a", W), ("b", N)], 0),
+        ({"columns": ["v"], "data": [[[1, 2]], [[3]]]}, [("v", W, (1,))], 0),
+    ],
+)  # fmt: skip
+def test_the_forms_of_an_example(example: Any, fields: Any, made_up: int) -> None:
+    told = read(mlflow, "a/input_example.json", json.dumps(example))
+    assert told is not None
+    assert told.fields == tuple(Field(*field) for field in fields)
+    assert told.made_up == bool(made_up)
+
+
+@pytest.mark.parametrize("example", [{}, [], {"inputs": []}, {"inputs": {}}, {"data": []}, [[]]])
+def test_an_empty_example_tells_nothing(example: Any) -> None:
+    told = read(mlflow, "input_example.json", json.dumps(example))
+    assert told == Told("mlflow", form="example", why="shows no inputs")
+
+
+def test_values_that_no_sample_may_have_are_not_taken() -> None:
+    example = '{"columns": ["a", "b"], "data": [[NaN, {"c": 1}], [null, "x"], [2, [1]]]}'
+    told = read(mlflow, "input_example.json", example)
+    assert told is not None
+    assert told.training == {"a": (2,), "b": ("x",)}
+
+
+def test_of_a_large_table_the_names_and_the_first_rows_are_enough() -> None:
+    head = b'{"columns": ["a", "b"], "data": ['
+    rows = [b"[1, 2.5],"] * 100_000
+    told = mlflow.read(MemberBytes("input_example.json", iter([head, *rows * 60])))
+    assert told is not None
+    assert told.fields == (Field("a", "integer"), Field("b", "numeric"))
+
+
+@pytest.mark.parametrize(
+    "path", ["mlmodel", "MLmodel.txt", "notes_input_example.json", "x/MLMODEL"]
+)
+def test_other_names_are_not_wanted(path: str) -> None:
+    assert not mlflow.wants(path, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        ("MLmodel", b"\n"),
+        ("MLmodel", b"a:\n"),
+        ("MLmodel", b"\0"),
+        ("MLmodel", b"signature:\n inputs: '\n\n"),
+        ("MLmodel", b"signature:\n inputs: '''"),
+        ("input_example.json", b"["),
+        ("input_example.json", b'{"a":'),
+        ("input_example.json", b'{"dataframe_split":'),
+        ("input_example.json", b"\0"),
+    ],
+)
+def test_a_gigabyte_of_anything_is_bounded(path: str, unit: bytes) -> None:
+    chunk = unit * (65_536 // len(unit))
+    assert peak(mlflow, path, (chunk for _ in range(16_384))) < 32 * MIB
+
+
+@pytest.mark.parametrize(
+    "unit", ['{"name":"%d","type":"int"},', "[],", '"%d",', "{},", "1.5,", '{"a%d":[[]]},']
+)
+@pytest.mark.parametrize("path", ["MLmodel", "input_example.json"])
+def test_a_megabyte_of_json_is_bounded(path: str, unit: str) -> None:
+    many = "".join(unit.replace("%d", str(index)) for index in range(MIB // len(unit)))
+    content = f"[{many[:-1]}]"
+    if path == "MLmodel":
+        content = f"signature:\n  inputs: '{content}'\n"
+    assert peak(mlflow, path, [content.encode()]) < 48 * MIB
+
+
+@given(st.binary(max_size=200) | st.text("{}[]\"',:\\-|>#\n abinputs\ud800signature", max_size=200))
+def test_any_bytes_give_an_answer_or_the_error(content: Any) -> None:
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    for path, before in (
+        ("MLmodel", b""),
+        ("MLmodel", b"signature:\n inputs: "),
+        (EXAMPLES[0], b""),
+    ):
+        whole = before + raw
+        assert outcome(mlflow, path, whole) == outcome(mlflow, path, whole, 1)
+
+
+def test_a_damaged_file_gives_an_answer_or_the_error() -> None:
+    for folder, name in (("3.1-columns", "MLmodel"), ("3.1-table", EXAMPLES[0])):
+        content = (MODELS / "mlflow" / folder / name).read_bytes()
+        for copy in damaged(content, 500):
+            outcome(mlflow, name, copy)
