@@ -26,7 +26,17 @@ class Source(NamedTuple):
     heads: Tuple[bytes, ...] = ()
 
 
-SOURCES: Tuple[Source, ...] = ()
+SKLEARN = Source(
+    "sklearn",
+    heads=(
+        *(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),  # a pickle of these protocols
+        *(b"c", b"(", b"]", b"}"),  # of protocols 0 and 1
+        *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08"),  # zlib, gzip
+        *(b"BZh", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x04\x22\x4d\x18"),  # bzip2, xz, lzma, lz4
+    ),
+)
+
+SOURCES: Tuple[Source, ...] = (SKLEARN,)
 
 # What names the fields, by rank: of two, the one of the lower rank is taken.
 RANKS = {
