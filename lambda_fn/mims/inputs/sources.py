@@ -50,7 +50,18 @@ FEATURE_LIST_NAMES = (
 )
 DESCRIPTION_NAMES = ("metadata", "model_metadata", "config", "schema")
 
+SKLEARN = Source(
+    "sklearn",
+    heads=(
+        *(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),  # a pickle of these protocols
+        *(b"c", b"(", b"]", b"}"),  # of protocols 0 and 1
+        *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08"),  # zlib, gzip
+        *(b"BZh", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x04\x22\x4d\x18"),  # bzip2, xz, lzma, lz4
+    ),
+)
+
 SOURCES: Tuple[Source, ...] = (
+    SKLEARN,
     Source("mlflow", endings=("mlmodel", "input_example.json")),
     Source(
         "feature_lists",

@@ -1,0 +1,104 @@
+"""Pickled models of XGBoost, LightGBM and CatBoost, each of which keeps its own format within."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.inputs.arrays import listed, scalar
+from mims.inputs.member import MemberBytes, Told, UnreadableError, made_up_fields
+from mims.inputs.named import Found, input_names
+from mims.inputs.nodes import Blob, Instance
+
+XGBOOST, LIGHTGBM, CATBOOST = "xgboost", "lightgbm", "catboost"
+LIBRARIES = (XGBOOST, LIGHTGBM, CATBOOST)
+_HANDLES = ("handle", "_handle", "_model_str", "__model")
+_BOOSTERS = ("_Booster", "booster_", "booster", "_booster")
+_NAMES = ("feature_names", "feature_names_in_")
+_COUNTS = ("n_features_in_", "_features_count", "_n_features_in", "_n_features", "n_features_")
+_PREFIXES = {XGBOOST: "f", LIGHTGBM: "Column_", CATBOOST: "f"}
+WANTED = frozenset((*_HANDLES, *_BOOSTERS, *_NAMES, *_COUNTS, "feature_types"))
+_TYPES = {"int": INTEGER, "i": BOOLEAN, "c": CATEGORICAL}
+
+
+def boosted_inputs(instance: Instance) -> Optional[Found]:
+    """Return what a model of one of `LIBRARIES` tells; `None` where the object is not a model."""
+    library = instance.made_by.library
+    attributes = instance.attributes
+    for part in (attributes, *(_attributes(attributes.get(key)) for key in _BOOSTERS)):
+        found = _named(library, part) or _handle(part)
+        if found is not None:
+            return found
+    for key in _COUNTS:
+        count = scalar(attributes.get(key))
+        if type(count) is int and count > 0 and instance.is_complete:
+            fields = made_up_fields(_PREFIXES[library], count, NUMERIC)
+            return Found(Told(library, fields, made_up=True))
+    why = "tells neither the names nor the number of its inputs"
+    return Found(Told(library, why=why)) if attributes else None
+
+
+def _attributes(value: Any) -> Dict[str, Any]:
+    return value.attributes if type(value) is Instance else {}
+
+
+def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:
+    """Return what a booster's attributes tell: XGBoost's keep the names up to 1.3."""
+    for key in _NAMES:
+        names = input_names(listed(attributes.get(key)))
+        if names:
+            types = listed(attributes.get("feature_types")) if library == XGBOOST else None
+            kinds: Tuple[Any, ...] = tuple(types or ())
+            if len(kinds) != len(names):
+                kinds = ("",) * len(names)
+            fields = tuple(_field(name, kind) for name, kind in zip(names, kinds))
+            return Found(Told(library, fields), is_certain=True)
+    return None
+
+
+def _field(name: str, written: Any) -> Field:
+    kind = _TYPES.get(written, NUMERIC) if type(written) is str else NUMERIC
+    return Field(name, kind, categories=(0,) if kind == CATEGORICAL else ())
+
+
+def _handle(attributes: Dict[str, Any]) -> Optional[Found]:
+    for key in _HANDLES:
+        blob = attributes.get(key)
+        if type(blob) is not Blob:
+            continue
+        if isinstance(blob.content, UnreadableError):
+            raise blob.content
+        if isinstance(blob.content, Told):
+            return Found(blob.content, is_certain=True)
+    return None
+
+
+def _read(library: str, member: MemberBytes) -> Optional[Told]:
+    """Have the library's own module read its format, imported only now."""
+    told: Optional[Told] = import_module(f"mims.inputs.{library}").read(member)
+    return told
+
+
+def _read_booster(member: MemberBytes) -> Optional[Told]:
+    if member.peek(4) == b"tree":
+        return _read_lightgbm(member)
+    return _read(XGBOOST, member)
+
+
+def _read_lightgbm(member: MemberBytes) -> Optional[Told]:
+    return _read(LIGHTGBM, member)
+
+
+def _read_catboost(member: MemberBytes) -> Optional[Told]:
+    return _read(CATBOOST, member)
+
+
+# Under which key each library's pickles keep the model itself.
+BLOBS: Dict[str, Callable[[MemberBytes], Any]] = {
+    "handle": _read_booster,
+    "_handle": _read_lightgbm,
+    "_model_str": _read_lightgbm,
+    "model_str": _read_lightgbm,
+    "__model": _read_catboost,
+}

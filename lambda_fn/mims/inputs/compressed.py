@@ -1,0 +1,106 @@
+"""Members that are compressed as a whole: zlib, gzip, bzip2, xz, .lzma.
+
+Decompressed in bounded pieces as they are asked for; lz4 is known only to say what it is.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from typing import Any, Callable, Dict, Iterator, Tuple
+
+from mims.inputs.member import MemberBytes, UnreadableError
+
+ZLIB, GZIP, BZIP2, XZ, LZMA, LZ4 = "zlib", "gzip", "bzip2", "xz", "lzma", "lz4"
+_MAGIC = (
+    (b"\x1f\x8b\x08", GZIP),
+    (b"BZh", BZIP2),
+    (b"\xfd7zXZ\0", XZ),
+    (b"\x5d\0\0", LZMA),
+    (b"\x04\x22\x4d\x18", LZ4),
+)
+# Deflate with a window of 32 KiB and no dictionary, at each level (RFC 1950).
+_ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_PIECE = 64 * 1024  # what is decompressed at a time, in bytes
+_BYTES_A_STEP = 4096
+# A dictionary of 64 MiB, and what liblzma needs beside it (xz -9 asks for 65 MiB).
+_LZMA_MEMORY = 66 * 1024 * 1024
+
+
+def packing_of(head: bytes) -> str:
+    """Return how a member that begins so is compressed; an empty text where it is not."""
+    for magic, packing in _MAGIC:
+        if head.startswith(magic):
+            return packing
+    return ZLIB if head[:2] in _ZLIB_HEADERS else ""
+
+
+def unpacked_head(head: bytes, size: int) -> bytes:
+    """Return up to `size` bytes of what the beginning of a compressed member stands for."""
+    packing = packing_of(head)
+    if packing not in _DECOMPRESSORS:
+        return b""
+    try:
+        beginning: bytes = _decompressor(packing).decompress(head, size)
+    except _FAULTS:
+        return b""
+    return beginning
+
+
+def unpacked(member: MemberBytes) -> MemberBytes:
+    """Return what a compressed member holds; one that is not compressed as it is.
+
+    Raises
+    ------
+    UnreadableError
+        It is packed as the standard library cannot read; while it is read: it is damaged, or needs
+        too large a dictionary.
+    """
+    packing = packing_of(member.peek(6))
+    if packing == LZ4:
+        raise UnreadableError("is packed with lz4, which Python's standard library cannot read")
+    return member.within(_decompressed(member, packing)) if packing else member
+
+
+def _decompressed(member: MemberBytes, packing: str) -> Iterator[bytes]:
+    decompressor = _decompressor(packing)
+    for chunk in member.chunks():
+        while chunk:
+            if decompressor.eof:  # another stream follows, as pbzip2 writes them
+                decompressor = _decompressor(packing)
+            piece = _decompress(decompressor, chunk, packing)
+            while piece:
+                member.step(1 + len(piece) // _BYTES_A_STEP)
+                yield piece
+                if decompressor.eof:
+                    break
+                # zlib keeps what it did not take outside of itself.
+                rest = getattr(decompressor, "unconsumed_tail", b"")
+                piece = _decompress(decompressor, rest, packing)
+            chunk = decompressor.unused_data if decompressor.eof else b""
+
+
+def _decompress(decompressor: Any, chunk: bytes, packing: str) -> bytes:
+    try:
+        piece: bytes = decompressor.decompress(chunk, _PIECE)
+    except _FAULTS as error:
+        if isinstance(error, lzma.LZMAError) and "memory" in str(error).lower():
+            raise UnreadableError("is packed with a dictionary of more than 64 MiB") from None
+        raise UnreadableError(f"is damaged: it is not a valid {packing} stream") from None
+    return piece
+
+
+_FAULTS = (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError)
+_DECOMPRESSORS: Dict[str, Tuple[Callable[..., Any], Dict[str, int]]] = {
+    ZLIB: (zlib.decompressobj, {"wbits": zlib.MAX_WBITS}),
+    GZIP: (zlib.decompressobj, {"wbits": 16 + zlib.MAX_WBITS}),
+    BZIP2: (bz2.BZ2Decompressor, {}),
+    XZ: (lzma.LZMADecompressor, {"format": lzma.FORMAT_XZ, "memlimit": _LZMA_MEMORY}),
+    LZMA: (lzma.LZMADecompressor, {"format": lzma.FORMAT_ALONE, "memlimit": _LZMA_MEMORY}),
+}
+
+
+def _decompressor(packing: str) -> Any:
+    make, arguments = _DECOMPRESSORS[packing]
+    return make(**arguments)

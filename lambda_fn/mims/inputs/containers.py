@@ -1,0 +1,135 @@
+"""The outermost object of a pickle → what it tells: a model, or models and names in a container."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from mims.inputs import boosted, estimators
+from mims.inputs.arrays import is_wrapper, listed
+from mims.inputs.member import Told
+from mims.inputs.named import Found, input_names, numeric_fields
+from mims.inputs.nodes import Instance
+
+_VISITS, _DEPTH = 2000, 8  # objects that are looked at, and how deep
+_VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
+_AUTOGLUON = "autogluon"
+# Under which names people keep the names of a model's inputs.
+_LISTS = (
+    "feature_names_in_",
+    "feature_names",
+    "features",
+    "input_features",
+    "feature_list",
+    "feature_columns",
+    "feature_cols",
+    "input_columns",
+    "model_features",
+    "selected_features",
+    "columns",
+    "feature_names_",
+    "feature_name_",
+    "cols",
+)
+_LIST = re.compile("feature|column|cols")
+WANTED = estimators.WANTED | boosted.WANTED | frozenset(_LISTS)
+
+
+def found_in(outermost: Any) -> Optional[Found]:
+    """Return what the outermost object tells; `None` where there is no model in it."""
+    return _Search().look(outermost)
+
+
+class _Search:
+    """A walk through objects that may hold one another; it ends after so many."""
+
+    def __init__(self) -> None:
+        self._visits = _VISITS
+        self._depth = 0
+
+    def look(self, value: Any) -> Optional[Found]:
+        """Return what a value tells of a model's inputs."""
+        if self._visits <= 0 or self._depth >= _DEPTH:
+            return None
+        self._visits -= 1
+        self._depth += 1
+        found = self._found(value)
+        self._depth -= 1
+        return found
+
+    def _found(self, value: Any) -> Optional[Found]:
+        if type(value) is dict:
+            return self._within(value.items(), is_model=False)
+        if type(value) in (list, tuple):
+            return self._within([("", item) for item in value[:_VISITS]], is_model=False)
+        if type(value) is not Instance or is_wrapper(value):
+            return None
+        library = value.made_by.library
+        if library in _VALUES:
+            return None
+        if library == _AUTOGLUON:
+            told = Told(_AUTOGLUON, why="is a part of an AutoGluon predictor, which is not read")
+            return Found(told, is_certain=True)
+        if library in boosted.LIBRARIES:
+            return boosted.boosted_inputs(value)
+        found = estimators.estimator_inputs(value, self.look)
+        if found is not None or library == estimators.NAME:
+            return found
+        # A class of the model's own code, around a model.
+        return self._within(value.attributes.items(), is_model=True)
+
+    def _within(self, items: Iterable[Tuple[str, Any]], is_model: bool) -> Optional[Found]:
+        """Return what models and lists of names that lie beside one another tell.
+
+        Parameters
+        ----------
+        is_model
+            What they lie in is a model itself.
+        """
+        founds: List[Found] = []
+        lists: Dict[str, Tuple[str, ...]] = {}
+        for key, value in items:
+            found = self.look(value) if type(value) in (dict, list, tuple, Instance) else None
+            if found is not None:
+                founds.append(found)
+            elif type(value) is Instance and value.made_by.library not in _VALUES:
+                is_model = True
+            elif not key or _LIST.search(key.lower()) is not None:
+                names = input_names(listed(value))
+                if names:
+                    lists.setdefault(key, names)
+        best = min(founds, key=_rank, default=None)
+        if best is None:
+            names = _of_number(0, lists, ()) if is_model else ()
+            return Found(Told(estimators.NAME, numeric_fields(names))) if names else None
+        if best.names:
+            return best._replace(is_certain=best.is_certain and not best.told.transformer)
+        if any(found.told.fields == estimators.TEXT_FIELDS for found in founds):
+            return Found(best.told._replace(fields=estimators.TEXT_FIELDS, made_up=False, why=""))
+        names = _of_number(len(best.told.fields), lists, [found.names for found in founds])
+        return Found(_named(best.told, names)) if names else best._replace(is_certain=False)
+
+
+def _rank(found: Found) -> Tuple[bool, bool, bool]:
+    """A predictor before a transformer, one with names before one with a number."""
+    told = found.told
+    return not told.fields, told.transformer, told.made_up
+
+
+def _of_number(
+    count: int, lists: Dict[str, Tuple[str, ...]], others: Iterable[Tuple[str, ...]]
+) -> Tuple[str, ...]:
+    """Return the list that has as many names as the model takes; of an unknown number, the list
+    whose key says what it is."""
+    keys = [key for key in _LISTS if key in lists]
+    if not count:
+        return lists[keys[0]] if keys else lists.get("", ())
+    keys += [key for key in lists if key not in keys]
+    candidates = (*(lists[key] for key in keys), *others)
+    return next((names for names in candidates if len(names) == count), ())
+
+
+def _named(told: Told, names: Tuple[str, ...]) -> Told:
+    fields = told.fields or numeric_fields(names)
+    renamed = tuple(field._replace(name=name) for field, name in zip(fields, names))
+    return told._replace(fields=renamed, made_up=False, why="")

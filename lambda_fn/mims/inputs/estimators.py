@@ -1,0 +1,193 @@
+"""Estimators of scikit-learn, and of what is written like it → what they tell of their inputs."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional, Tuple
+
+from mims.fields import TEXT, Field
+from mims.inputs import encoders
+from mims.inputs.arrays import array_shape, listed, scalar
+from mims.inputs.member import Told, check_count
+from mims.inputs.named import Found, input_names, numbered_fields, numeric_fields
+from mims.inputs.nodes import Instance
+
+NAME = "sklearn"
+TEXT_FIELDS = (Field("text", TEXT),)
+UNTOLD = "tells neither the names nor the number of its inputs"
+Look = Callable[[Any], Optional[Found]]
+
+_STEPS, _UNION = "steps", "transformer_list"
+# scikit-learn's own; of its ColumnTransformer before 1.0; sklearn2pmml's pipelines.
+_NAMES = ("feature_names_in_", "_feature_names_in", "_df_columns", "active_fields")
+_COUNT = "n_features_in_"
+# Estimators around another one that takes the same inputs: where the inner one stands.
+_INNER = ("best_estimator_", "estimator_", "base_estimator_", "regressor_", "estimators_")
+_CALIBRATED = "calibrated_classifiers_"
+_PLAIN_INNER = ("estimator", "base_estimator")
+# Before n_features_in_ (0.23, 0.24): modules → the attribute that tells the number.
+_OLD_COUNTS = ("sklearn.tree", "sklearn.ensemble", "sklearn.svm")
+_OLD_COEFFICIENTS = ("sklearn.linear_model", "sklearn.svm", "sklearn.discriminant_analysis")
+_TRANSFORMERS = (
+    "sklearn.preprocessing",
+    "sklearn.impute",
+    "sklearn.decomposition",
+    "sklearn.feature_",
+    "sklearn.compose",
+    "sklearn.random_projection",
+    "sklearn.kernel_approximation",
+    "category_encoders",
+    "feature_engine",
+    "imblearn.over_sampling",
+    "imblearn.under_sampling",
+    "imblearn.combine",
+)
+_PREDICTORS = ("TransformedTargetRegressor",)
+_NARROWED = ("Bagging", "RFE", "SelectFrom", "Sequential", "ClassifierChain", "RegressorChain")
+_OTHERS = ("n_features_", "coef_", "_preprocessor", _CALIBRATED, _COUNT, _STEPS, _UNION)
+WANTED = encoders.WANTED.union(_NAMES, _INNER, _PLAIN_INNER, _OTHERS)
+
+
+def estimator_inputs(instance: Instance, look: Look) -> Optional[Found]:
+    """Return what an estimator tells of its inputs; `None` where it is not known as one.
+
+    Parameters
+    ----------
+    look
+        Says what another object tells.
+    """
+    attributes = instance.attributes
+    if type(attributes.get(_STEPS)) is list:
+        return _pipeline(instance, look)
+    if type(attributes.get(_UNION)) is list:
+        return _union(instance, look)
+    if encoders.is_vectorizer(instance):
+        return Found(Told(NAME, TEXT_FIELDS, transformer=True), is_certain=True)
+    found = _own(instance)
+    if _may_have_inner(instance, found):
+        inner = _inner(instance, look)
+        if inner is not None and (found is None or inner.names == found.names):
+            told = _as_own(inner.told) if instance.made_by.library == NAME else inner.told
+            return Found(told, inner.is_certain and bool(inner.names))
+    if found is None and instance.made_by.library == NAME:
+        return Found(Told(NAME, why=UNTOLD, transformer=is_transformer(instance)))
+    return found
+
+
+def is_transformer(value: Any) -> bool:
+    """Whether it transforms what it takes, and predicts nothing; so does a step passed through."""
+    if type(value) is not Instance:
+        return True
+    steps = pipeline_steps(value)
+    if steps:
+        return is_transformer(steps[-1])
+    made_by = value.made_by
+    if made_by.name in _PREDICTORS:
+        return False
+    return made_by.module.startswith(_TRANSFORMERS) or made_by.name == "FeatureUnion"
+
+
+def pipeline_steps(pipeline: Instance) -> List[Any]:
+    """Return the steps of a pipeline, without their names; of one half read, what is there."""
+    written = pipeline.attributes.get(_STEPS)
+    steps = []
+    if type(written) is list:
+        for entry in written:
+            parts = listed(entry) if type(entry) in (tuple, list) else None
+            if parts is not None and len(parts) == 2:
+                steps.append(parts[1])
+            elif type(entry) is Instance:  # its pair was not closed yet
+                steps.append(entry)
+    return steps
+
+
+def _pipeline(pipeline: Instance, look: Look) -> Optional[Found]:
+    steps = [step for step in pipeline_steps(pipeline) if type(step) is Instance]
+    if not steps:
+        return None
+    found = _own(pipeline) or look(steps[0])
+    if found is None:
+        return Found(Told(NAME, why=UNTOLD, transformer=is_transformer(pipeline)))
+    # Whatever has no transform can only be the last step.
+    is_last_known = pipeline.is_complete or not is_transformer(steps[-1])
+    is_first_known = found.is_certain or (steps[0].is_complete and len(steps) > 1)
+    told = _as_own(found.told)._replace(transformer=is_transformer(pipeline))
+    return Found(told, is_last_known and is_first_known)
+
+
+def _union(union: Instance, look: Look) -> Optional[Found]:
+    for entry in union.attributes[_UNION]:
+        if type(entry) is tuple and len(entry) == 2 and type(entry[1]) is Instance:
+            found = look(entry[1])
+            if found is not None:
+                told = _as_own(found.told)._replace(transformer=True)
+                return Found(told, found.is_certain)
+    return None
+
+
+def _as_own(told: Told) -> Told:
+    """Return what an object of scikit-learn tells by an estimator of any library within."""
+    if told.made_up and told.source != NAME:
+        told = told._replace(fields=numbered_fields(len(told.fields)))
+    return told._replace(source=NAME)
+
+
+def _own(instance: Instance) -> Optional[Found]:
+    """Return what the estimator itself tells: names, else a number."""
+    names: Tuple[str, ...] = ()
+    for key in _NAMES:
+        names = names or input_names(listed(instance.attributes.get(key)))
+    fields = numeric_fields(names)
+    if not names:
+        count = _count(instance)
+        if not count:
+            return None
+        fields = numbered_fields(count)
+    name = instance.made_by.name
+    preprocessor = instance.attributes.get("_preprocessor")  # of HistGradientBoosting, since 1.4
+    is_certain = bool(names)
+    if name == "ColumnTransformer":
+        fields, is_certain = encoders.typed(fields, instance), False
+    elif name.endswith("Encoder"):
+        fields, is_certain = encoders.encoded(fields, instance), False
+    elif type(preprocessor) is Instance:
+        fields = encoders.typed(fields, preprocessor)
+    told = Told(NAME, fields, made_up=not names, transformer=is_transformer(instance))
+    return Found(told, is_certain or instance.is_complete)
+
+
+def _count(instance: Instance) -> int:
+    attributes = instance.attributes
+    module = instance.made_by.module
+    count = scalar(attributes.get(_COUNT))
+    if type(count) is not int and module.startswith(_OLD_COUNTS):
+        count = scalar(attributes.get("n_features_"))
+    if type(count) is not int and instance.made_by.name == "ColumnTransformer":
+        count = scalar(attributes.get("_n_features"))
+    if type(count) is not int and module.startswith(_OLD_COEFFICIENTS):
+        shape = array_shape(attributes.get("coef_"))
+        count = shape[-1] if shape else 0
+    if type(count) is not int or count < 1:
+        return 0
+    check_count(count)
+    return count
+
+
+def _may_have_inner(instance: Instance, found: Optional[Found]) -> bool:
+    """Whether an estimator within takes the same inputs, and may tell more of them."""
+    if instance.made_by.name.startswith(_NARROWED):
+        return False
+    return found is None or not found.told.made_up
+
+
+def _inner(instance: Instance, look: Look) -> Optional[Found]:
+    attributes = instance.attributes
+    candidates = [attributes.get(key) for key in (*_INNER, _CALIBRATED)]
+    for candidate in (*candidates, *(attributes.get(key) for key in _PLAIN_INNER)):
+        if type(candidate) is list and candidate:
+            candidate = candidate[0]
+        if type(candidate) is not Instance:
+            continue
+        found = look(candidate)
+        if found is not None and found.told.fields:
+            return found
+    return None

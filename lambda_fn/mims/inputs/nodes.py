@@ -1,0 +1,120 @@
+"""What the picture of a pickle's objects is made of, beside Python's own plain values.
+
+Texts, bytes, numbers, tuples, lists, and dictionaries (of which only the entries under texts are
+kept) stand for themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+_WIDEST = 4096  # a frame of more values is not looked through before it is closed
+
+
+class Global(NamedTuple):
+    """The name of a class or function, which is never looked up."""
+
+    module: str
+    name: str
+
+    @property
+    def library(self) -> str:
+        """The package that it comes from: `sklearn`."""
+        return self.module.partition(".")[0]
+
+
+class Blob(NamedTuple):
+    """Bytes within the pickle that a reader of their own has read, and what it returned."""
+
+    content: Any
+
+
+class Instance:
+    """An object made by a class or function of the name `made_by`, with those arguments.
+
+    Attributes
+    ----------
+    attributes
+        Its state, where that is a dictionary; and its entries, where it is one itself.
+    state
+        Its state, where that is something else.
+    is_complete
+        Whether it was read to its end.
+    """
+
+    __slots__ = ("arguments", "attributes", "is_complete", "made_by", "state")
+
+    def __init__(self, made_by: Global, arguments: Tuple[Any, ...] = ()) -> None:
+        self.made_by = made_by
+        self.arguments = arguments
+        self.attributes: Dict[str, Any] = {}
+        self.state: Any = None
+        self.is_complete = True
+
+    def build(self, state: Any) -> None:
+        """Take over a state: a dictionary, a pair of two (one of slots), or anything else."""
+        parts = state if type(state) is tuple and len(state) == 2 else (state,)
+        if all(part is None or type(part) is dict for part in parts):
+            for part in parts:
+                if not self.attributes:
+                    self.attributes = part or {}
+                else:
+                    self.attributes.update(part or ())
+        else:
+            self.state = state
+
+
+def note(made_by: Any, arguments: Any) -> Instance:
+    """Return what stands for an object made by that, with those arguments."""
+    return Instance(
+        made_by if type(made_by) is Global else UNKNOWN,
+        arguments if type(arguments) is tuple else (),
+    )
+
+
+class Lost:
+    """What had no room in the picture, or no meaning for it."""
+
+    def __repr__(self) -> str:
+        return "LOST"
+
+
+LOST = Lost()
+UNKNOWN = Global("", "")
+
+
+def outermost_so_far(frames: Sequence[List[Any]]) -> Any:
+    """Return the outermost object as far as it is known.
+
+    Parameters
+    ----------
+    frames
+        The values that stand between the marks of a pickle's stack, from the bottom up: those of
+        each frame will be put into the last value of the frame below.
+    """
+    pending: Optional[List[Any]] = None
+    for frame in reversed(frames):
+        if not frame or len(frame) > _WIDEST:
+            pending = None
+            continue
+        values = list(frame)
+        if pending is not None:
+            values[-1] = _with(values[-1], pending)
+        if len(values) > 1 and type(values[-1]) is dict and type(values[-2]) is Instance:
+            unfinished = Instance(values[-2].made_by, values[-2].arguments)
+            unfinished.attributes = values.pop()
+            values[-1] = unfinished
+        if type(values[-1]) is Instance and (pending is not None or values[-1] is not frame[-1]):
+            values[-1].is_complete = False
+        pending = values
+    return pending[0] if pending else LOST
+
+
+def _with(container: Any, pending: List[Any]) -> Any:
+    """Return the list or dictionary with what will be put into it."""
+    if type(container) is list:
+        return container + pending if len(container) <= _WIDEST else container
+    if type(container) is dict:
+        pairs = zip(pending[::2], pending[1::2])
+        return {**container, **{key: value for key, value in pairs if type(key) is str}}
+    return container

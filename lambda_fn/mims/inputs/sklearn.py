@@ -1,0 +1,99 @@
+"""Pickled models → fields: pickles and joblib's files, compressed or not.
+
+Most hold scikit-learn's estimators, so this source bears its name; the library of the outermost
+object is the source that is told (`xgboost` for a pickled XGBClassifier). Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Optional
+
+from mims.inputs.arrays import listed
+from mims.inputs.boosted import BLOBS
+from mims.inputs.compressed import BZIP2, LZ4, packing_of, unpacked, unpacked_head
+from mims.inputs.containers import WANTED, found_in
+from mims.inputs.member import MemberBytes, Told
+from mims.inputs.named import input_names, numeric_fields
+from mims.inputs.opcodes import OPCODES
+from mims.inputs.pickles import Reading, read_pickle
+
+NAME = "sklearn"
+_HEAD = 64  # bytes by which a pickle is known
+# Protocols 0 and 1 begin with the class of the object, or with a list or dictionary in the memo.
+_OLD = re.compile(
+    rb"\(?c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n|\(i[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n"
+    rb"|\([ld]p\d+\n|[\]}]q."
+)
+# Of these packings the first bytes do not tell what is packed; such a file must be named as people
+# name them.
+_UNSEEN = (BZIP2, LZ4)
+_ENDINGS = (".pkl", ".pickle", ".joblib", ".sav", ".jbl", ".model", ".p")
+_PACKED_ENDINGS = (".bz2", ".lz4")
+# A pickled list of texts counts where it is named so.
+_LISTS = (
+    "feature_names",
+    "features",
+    "feature_list",
+    "feature_columns",
+    "feature_cols",
+    "input_features",
+    "input_columns",
+    "model_features",
+    "selected_features",
+    "columns",
+)
+
+
+def wants(path: str, head: bytes) -> bool:
+    """Say whether a member is a pickle, by its first bytes."""
+    packing = packing_of(head)
+    if packing in _UNSEEN:
+        name = path.lower()
+        for ending in _PACKED_ENDINGS:
+            name = name[: -len(ending)] if name.endswith(ending) else name
+        return name.endswith(_ENDINGS)
+    return _is_pickle(unpacked_head(head, _HEAD) if packing else head[:_HEAD])
+
+
+def read(member: MemberBytes) -> Optional[Told]:
+    """Return what the outermost object tells of its inputs; `None` where it is not a model.
+
+    Raises
+    ------
+    UnreadableError
+        The pickle is damaged, cut short, packed as it cannot be read, or beyond what a reader may
+        hold.
+    """
+    stream = unpacked(member)
+    if not _is_pickle(stream.peek(_HEAD)):
+        return None
+    outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough))
+    found = found_in(outermost)
+    if found is not None:
+        return found.told
+    return _list(member.name, outermost)
+
+
+def _is_enough(outermost: Any) -> bool:
+    found = found_in(outermost)
+    return found is not None and found.is_certain
+
+
+def _is_pickle(head: bytes) -> bool:
+    if head[:1] == b"\x80":
+        return head[1:2] in (b"\2", b"\3", b"\4", b"\5") and (
+            len(head) > 2 and OPCODES[head[2]] is not None
+        )
+    return _OLD.match(head) is not None
+
+
+def _list(path: str, outermost: Any) -> Optional[Told]:
+    """Return what a plain list of names tells, in a file that is named as one."""
+    base, _, ending = path.lower().rpartition("/")[2].rpartition(".")
+    if ending not in ("pkl", "pickle") or base not in _LISTS:
+        return None
+    names = input_names(listed(outermost))
+    if not names:
+        return None
+    return Told("feature_list", numeric_fields(names))
