@@ -26,7 +26,13 @@ class Source(NamedTuple):
     heads: Tuple[bytes, ...] = ()
 
 
-SOURCES: Tuple[Source, ...] = ()
+XGBOOST = Source(
+    "xgboost",
+    endings=("xgboost-model", ".model", ".bin", ".bst", ".xgb"),
+    heads=(b"{", b"binf", b"CONFIG-offset:"),
+)
+
+SOURCES: Tuple[Source, ...] = (XGBOOST,)
 
 # What names the fields, by rank: of two, the one of the lower rank is taken.
 RANKS = {
