@@ -32,7 +32,10 @@ XGBOOST = Source(
     heads=(b"{", b"binf", b"CONFIG-offset:"),
 )
 
-SOURCES: Tuple[Source, ...] = (XGBOOST,)
+SOURCES: Tuple[Source, ...] = (
+    XGBOOST,
+    Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
+)
 
 # What names the fields, by rank: of two, the one of the lower rank is taken.
 RANKS = {

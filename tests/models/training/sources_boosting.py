@@ -158,7 +158,34 @@ def xgboost_fields(booster: Any) -> List[Dict[str, Any]]:
 
 
 def lightgbm(library: Any, folder: Path) -> None:
-    return
+    version = library.__version__
+    parameters = {"objective": "binary", "num_leaves": 3, "min_data_in_leaf": 5, "verbose": -1}
+    parameters.update(seed=3, num_threads=1, deterministic=True)
+
+    def keep(what: str, data: Any, categorical: Sequence[str] = (), **further: Any) -> None:
+        booster = library.train({**parameters, **further}, data, num_boost_round=2)
+        path = folder / f"{version}-{what}" / "model.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        booster.save_model(str(path))
+        names = library.Booster(model_file=str(path)).feature_name()
+        fields: List[Dict[str, Any]] = []
+        for name in names:
+            fields.append({"name": name, "type": "numeric"})
+            if name in categorical:
+                fields[-1].update(type="categorical", categories=[0])
+        write_expected(path.parent, fields, names[0] == "Column_0")
+
+    table = frame(city=["Oslo", "Tromsø", "Bergen"], device=["ios", "web"], country=["NO"])
+    if version.startswith("2."):  # takes names in ASCII alone, and does not keep what it left out
+        table = table.rename(columns={"größe": "groesse"}).drop(columns="country")
+    target = (table["age"] > 50).astype(int)
+    keep("categories", library.Dataset(table, target), ("city", "device", "country"))
+    matrix = numbers(4)
+    matrix[:, 2] = 1
+    keep("no-names", library.Dataset(matrix, labels(matrix)), boosting="gbdt")
+    names = ["plan type", "größe" if version[0] > "2" else "size", "constant", "x%"]
+    named = library.Dataset(matrix, labels(matrix), feature_name=names)
+    keep("forest", named, boosting="rf", bagging_freq=1, bagging_fraction=0.5)
 
 
 # CatBoost
