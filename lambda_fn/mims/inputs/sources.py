@@ -60,7 +60,15 @@ SKLEARN = Source(
     ),
 )
 
+XGBOOST = Source(
+    "xgboost",
+    endings=("xgboost-model", ".model", ".bin", ".bst", ".xgb"),
+    heads=(b"{", b"binf", b"CONFIG-offset:"),
+)
+
 SOURCES: Tuple[Source, ...] = (
+    XGBOOST,
+    Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
     SKLEARN,
     Source("mlflow", endings=("mlmodel", "input_example.json")),
     Source(
