@@ -26,7 +26,7 @@ class Source(NamedTuple):
     heads: Tuple[bytes, ...] = ()
 
 
-SOURCES: Tuple[Source, ...] = ()
+SOURCES: Tuple[Source, ...] = (Source("onnx", endings=(".onnx",)),)
 
 # What names the fields, by rank: of two, the one of the lower rank is taken.
 RANKS = {
