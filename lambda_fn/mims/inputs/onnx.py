@@ -5,13 +5,11 @@ https://github.com/onnx/onnx/blob/main/onnx/onnx.proto; the field numbers below 
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Set, Tuple, Union
+from typing import Dict, Iterable, List, Set, Tuple
 
-from mims.errors import shown
-from mims.fields import Field
 from mims.inputs.member import MemberBytes, Told, UnreadableError, unreadable
-from mims.inputs.protobuf import LENGTH, VARINT, WireField, fields, message, signed, text
-from mims.inputs.tensors import ELEMENT_TYPES, sample_shape
+from mims.inputs.protobuf import LENGTH, VARINT, WireField, fields, message, text, within
+from mims.inputs.tensors import Input, declared_length, tensor_input, told_inputs
 
 _GRAPH = 7  # of a ModelProto
 _INITIALIZER, _INPUT, _SPARSE_INITIALIZER = 5, 11, 15  # of a GraphProto
@@ -22,7 +20,6 @@ _OPTIONAL_OF = 1  # of a TypeProto.Optional
 _OTHER_KINDS = {4: "a sequence", 5: "a map", 7: "an opaque value", 8: "a sparse tensor"}
 _ELEMENT_TYPE, _SHAPE = 1, 2  # of a TypeProto.Tensor
 _DIMENSION = 1  # of a TensorShapeProto
-_LENGTH = 1  # of a TensorShapeProto.Dimension; a symbolic one has a name (2) in its stead
 
 # TensorProto.DataType
 _ELEMENT_TYPES = {
@@ -54,10 +51,7 @@ _ELEMENT_TYPES = {
     26: "int2",
 }
 _MOST_INITIALIZERS = 100_000  # their names are kept until the graph's inputs are known
-_INPUT_BYTES, _DIMENSION_BYTES = 64, 8  # held of an input besides its name, of a dimension
-
-# An input as its field, or why a request cannot carry it.
-_Input = Union[Field, str]
+_INPUT_BYTES = 64  # held of an input besides its name
 
 
 def wants(path: str, head: bytes) -> bool:
@@ -76,32 +70,21 @@ def read(member: MemberBytes) -> Told:
     try:
         for field in fields(member):
             if field.number == _GRAPH and field.wire == LENGTH:
-                return _told(*_graph(member, field))
+                inputs, initializers = _graph(member, field)
+                given = [each for each in inputs.items() if each[0] not in initializers]
+                return told_inputs("onnx", given, "has a graph without inputs")
     except UnreadableError as error:
         error.source = "onnx"
         raise
     return Told("onnx", why="has no graph")
 
 
-def _told(inputs: Dict[str, _Input], initializers: Set[str]) -> Told:
-    known = []
-    for name, given in inputs.items():
-        if name in initializers:
-            continue
-        if isinstance(given, str):
-            return Told("onnx", why=f"{given} as its input '{shown(name)}'")
-        known.append(given)
-    if not known:
-        return Told("onnx", why="has a graph without inputs")
-    return Told("onnx", tuple(known))
-
-
-def _graph(member: MemberBytes, graph: WireField) -> Tuple[Dict[str, _Input], Set[str]]:
+def _graph(member: MemberBytes, graph: WireField) -> Tuple[Dict[str, Input], Set[str]]:
     """Return the inputs of a graph, by name, and the names of its initializers.
 
     Older models list the initializers among the inputs, and either may stand first.
     """
-    inputs: Dict[str, _Input] = {}
+    inputs: Dict[str, Input] = {}
     initializers: Set[str] = set()
     for field in message(member, graph):
         if field.wire != LENGTH:
@@ -121,17 +104,17 @@ def _initializer(member: MemberBytes, initializer: WireField) -> str:
     """Return the name of a tensor; a sparse one has that of the tensor of its values."""
     tensors: Iterable[WireField] = (initializer,)
     if initializer.number == _SPARSE_INITIALIZER:
-        tensors = _within(member, initializer, _SPARSE_VALUES)
+        tensors = within(member, initializer, _SPARSE_VALUES)
     for tensor in tensors:
-        for field in _within(member, tensor, _TENSOR_NAME):
+        for field in within(member, tensor, _TENSOR_NAME):
             return text(member, field)
     return ""
 
 
-def _value(member: MemberBytes, value: WireField) -> Tuple[str, _Input]:
+def _value(member: MemberBytes, value: WireField) -> Tuple[str, Input]:
     """Return the name of a graph's input, and the input."""
     name = ""
-    given: _Input = "takes a value of no type"
+    given: Input = "takes a value of no type"
     for field in message(member, value):
         if field.wire == LENGTH and field.number == _NAME:
             name = text(member, field)
@@ -139,10 +122,10 @@ def _value(member: MemberBytes, value: WireField) -> Tuple[str, _Input]:
             given = _type(member, field)
     if not name:
         unreadable("is damaged: an input of its graph has no name")
-    return name, given._replace(name=name) if isinstance(given, Field) else given
+    return name, given
 
 
-def _type(member: MemberBytes, value_type: WireField, within_optional: bool = False) -> _Input:
+def _type(member: MemberBytes, value_type: WireField, within_optional: bool = False) -> Input:
     """Return an input of that type, without its name. One that may be missing is given."""
     for field in message(member, value_type):
         if field.wire != LENGTH:
@@ -150,40 +133,20 @@ def _type(member: MemberBytes, value_type: WireField, within_optional: bool = Fa
         if field.number == _TENSOR:
             return _tensor(member, field)
         if field.number == _OPTIONAL and not within_optional:
-            for inner in _within(member, field, _OPTIONAL_OF):
+            for inner in within(member, field, _OPTIONAL_OF):
                 return _type(member, inner, within_optional=True)
         if field.number in _OTHER_KINDS:
             return f"takes {_OTHER_KINDS[field.number]}"
     return "takes a value of no type"
 
 
-def _tensor(member: MemberBytes, tensor: WireField) -> _Input:
+def _tensor(member: MemberBytes, tensor: WireField) -> Input:
     element_type = 0
     lengths: List[int] = []
     for field in message(member, tensor):
         if field.number == _ELEMENT_TYPE and field.wire == VARINT:
             element_type = field.value
         elif field.number == _SHAPE and field.wire == LENGTH:
-            for dimension in _within(member, field, _DIMENSION):
-                member.hold(_DIMENSION_BYTES)
-                lengths.append(_length(member, dimension))
-    elements = ELEMENT_TYPES.get(_ELEMENT_TYPES.get(element_type, ""))
-    if elements is None:
-        return "takes values of a type that no request carries"
-    return Field("", elements.type, sample_shape(lengths), elements.datatype)
-
-
-def _length(member: MemberBytes, dimension: WireField) -> int:
-    """Return a dimension's length, 0 where it is not known (it may have a name instead)."""
-    length = 0
-    for field in message(member, dimension):
-        if field.number == _LENGTH and field.wire == VARINT:
-            length = signed(field.value)
-    return length
-
-
-def _within(member: MemberBytes, outer: WireField, number: int) -> Iterator[WireField]:
-    """Yield those fields of a message that have that number and bytes of their own."""
-    for field in message(member, outer):
-        if field.number == number and field.wire == LENGTH:
-            yield field
+            for dimension in within(member, field, _DIMENSION):
+                lengths.append(declared_length(member, dimension))
+    return tensor_input(_ELEMENT_TYPES.get(element_type, ""), lengths)

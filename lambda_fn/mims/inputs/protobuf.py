@@ -67,6 +67,13 @@ def message(member: MemberBytes, field: WireField) -> Iterator[WireField]:
     return fields(member, member.offset + field.value)
 
 
+def within(member: MemberBytes, outer: WireField, number: int) -> Iterator[WireField]:
+    """Yield those fields of the message `outer` that have the number, and bytes of their own."""
+    for field in message(member, outer):
+        if field.number == number and field.wire == LENGTH:
+            yield field
+
+
 def text(member: MemberBytes, field: WireField) -> str:
     """Return the value of a field that is text, and hold it.
 

@@ -26,7 +26,10 @@ class Source(NamedTuple):
     heads: Tuple[bytes, ...] = ()
 
 
-SOURCES: Tuple[Source, ...] = (Source("onnx", endings=(".onnx",)),)
+SOURCES: Tuple[Source, ...] = (
+    Source("tensorflow", endings=("saved_model.pb",)),
+    Source("onnx", endings=(".onnx",)),
+)
 
 # What names the fields, by rank: of two, the one of the lower rank is taken.
 RANKS = {

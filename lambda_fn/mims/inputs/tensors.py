@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
 
-from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT
+from mims.errors import shown
+from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
+from mims.inputs.member import MemberBytes, Told
+from mims.inputs.protobuf import VARINT, WireField, message, signed
+
+# An input as its field, without a name; or why a request cannot carry it: "takes a map".
+Input = Union[Field, str]
 
 
 class ElementType(NamedTuple):
@@ -16,7 +22,7 @@ class ElementType(NamedTuple):
 
 # By their usual names; what a request cannot carry (complex numbers, handles) is not among them.
 # Datatypes: https://github.com/kserve/open-inference-protocol (Tensor Data Types)
-ELEMENT_TYPES: Dict[str, ElementType] = {
+_ELEMENT_TYPES: Dict[str, ElementType] = {
     "bool": ElementType(BOOLEAN, "BOOL"),
     "string": ElementType(TEXT, "BYTES"),
     "float16": ElementType(NUMERIC, "FP16"),
@@ -35,6 +41,16 @@ ELEMENT_TYPES: Dict[str, ElementType] = {
         for bits in (8, 16, 32, 64)
     },
 }
+_DIMENSION_BYTES = 8  # held of a dimension
+_LENGTH = 1  # of a dimension, in ONNX's TensorShapeProto and in TensorFlow's
+
+
+def tensor_input(elements: str, shape: Sequence[Optional[int]]) -> Input:
+    """Return the input that takes a tensor of such elements; `shape` is that of a whole batch."""
+    element_type = _ELEMENT_TYPES.get(elements)
+    if element_type is None:
+        return "takes values of a type that no request carries"
+    return Field("", element_type.type, sample_shape(shape), element_type.datatype)
 
 
 def sample_shape(shape: Sequence[Optional[int]]) -> Tuple[int, ...]:
@@ -54,3 +70,26 @@ def sample_shape(shape: Sequence[Optional[int]]) -> Tuple[int, ...]:
     if len(lengths) == 1 and lengths[0] > 1:
         return lengths
     return lengths[1:]
+
+
+def declared_length(member: MemberBytes, dimension: WireField) -> int:
+    """Return a dimension's length, 0 where it is not known (it may have a name instead)."""
+    member.hold(_DIMENSION_BYTES)
+    length = 0
+    for field in message(member, dimension):
+        if field.number == _LENGTH and field.wire == VARINT:
+            length = signed(field.value)
+    return length
+
+
+def told_inputs(source: str, inputs: Iterable[Tuple[str, Input]], without: str) -> Told:
+    """Return what a model tells that has these inputs by name; `without`, where it has none.
+
+    One that no request can carry leaves no request for the others.
+    """
+    known = []
+    for name, given in inputs:
+        if isinstance(given, str):
+            return Told(source, why=f"{given} as its input '{shown(name)}'")
+        known.append(given._replace(name=name))
+    return Told(source, tuple(known), why="" if known else without)

@@ -13,7 +13,7 @@ from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.sources import SOURCES
 
 MODELS = Path(__file__).resolve().parents[2] / "models" / "sources"
-MIB = 1024**2
+MIB, GIB = 1024**2, 1024**3
 CHUNK_SIZES = (1, 7, 65_536)
 
 

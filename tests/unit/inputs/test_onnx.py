@@ -13,6 +13,7 @@ from mims.inputs.member import MemberBytes, Told
 
 from tests.unit.inputs.graph_models import (
     CHUNK_SIZES,
+    GIB,
     MIB,
     Model,
     let_through,
@@ -192,10 +193,6 @@ def test_nested_types_do_not_recurse() -> None:
     )
 
 
-GIB = 1024 * MIB
-ZEROS = bytes(MIB)
-
-
 def around(gigabytes: int) -> Iterator[bytes]:
     """A graph whose first initializer has gigabytes of raw zeros, before the inputs."""
     size = gigabytes * GIB
@@ -203,7 +200,7 @@ def around(gigabytes: int) -> Iterator[bytes]:
     initializer = opened(5, len(tensor) + size) + tensor
     yield field(1, 8) + opened(7, len(initializer) + size + len(A)) + initializer
     for _ in range(size // MIB):
-        yield ZEROS
+        yield bytes(MIB)
     yield A
     yield field(8, field(2, 15))
 
