@@ -67,6 +67,8 @@ XGBOOST = Source(
 )
 
 SOURCES: Tuple[Source, ...] = (
+    Source("tensorflow", endings=("saved_model.pb",)),
+    Source("onnx", endings=(".onnx",)),
     XGBOOST,
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
     SKLEARN,

@@ -1,0 +1,95 @@
+"""A model's input tensors → fields: element types, and shapes without the batch dimension."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
+
+from mims.errors import shown
+from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
+from mims.inputs.member import MemberBytes, Told
+from mims.inputs.protobuf import VARINT, WireField, message, signed
+
+# An input as its field, without a name; or why a request cannot carry it: "takes a map".
+Input = Union[Field, str]
+
+
+class ElementType(NamedTuple):
+    """What a tensor's elements are: a field's type, and the datatype (empty: it has no word)."""
+
+    type: str
+    datatype: str = ""
+
+
+# By their usual names; what a request cannot carry (complex numbers, handles) is not among them.
+# Datatypes: https://github.com/kserve/open-inference-protocol (Tensor Data Types)
+_ELEMENT_TYPES: Dict[str, ElementType] = {
+    "bool": ElementType(BOOLEAN, "BOOL"),
+    "string": ElementType(TEXT, "BYTES"),
+    "float16": ElementType(NUMERIC, "FP16"),
+    "float32": ElementType(NUMERIC, "FP32"),
+    "float64": ElementType(NUMERIC, "FP64"),
+    "bfloat16": ElementType(NUMERIC),
+    "float8": ElementType(NUMERIC),
+    "float4": ElementType(NUMERIC),
+    "int2": ElementType(INTEGER),
+    "int4": ElementType(INTEGER),
+    "uint2": ElementType(INTEGER),
+    "uint4": ElementType(INTEGER),
+    **{
+        f"{prefix}int{bits}": ElementType(INTEGER, f"{prefix}int{bits}".upper())
+        for prefix in ("", "u")
+        for bits in (8, 16, 32, 64)
+    },
+}
+_DIMENSION_BYTES = 8  # held of a dimension
+_LENGTH = 1  # of a dimension, in ONNX's TensorShapeProto and in TensorFlow's
+
+
+def tensor_input(elements: str, shape: Sequence[Optional[int]]) -> Input:
+    """Return the input that takes a tensor of such elements; `shape` is that of a whole batch."""
+    element_type = _ELEMENT_TYPES.get(elements)
+    if element_type is None:
+        return "takes values of a type that no request carries"
+    return Field("", element_type.type, sample_shape(shape), element_type.datatype)
+
+
+def sample_shape(shape: Sequence[Optional[int]]) -> Tuple[int, ...]:
+    """Return the shape of one sample for an input of that shape.
+
+    The first dimension is the batch's, and left out: servers stack samples along it, whether it is
+    unknown or was fixed when the model was exported. A lone dimension of a known length above 1 is
+    kept: that is a vector, for one sample at a time. An unknown dimension (`None`, or none above
+    0) is 1.
+
+    >>> sample_shape([None, 8]), sample_shape([1, 3, None]), sample_shape([None]), sample_shape([])
+    ((8,), (3, 1), (), ())
+    >>> sample_shape([10])
+    (10,)
+    """
+    lengths = tuple(length if length is not None and length > 0 else 1 for length in shape)
+    if len(lengths) == 1 and lengths[0] > 1:
+        return lengths
+    return lengths[1:]
+
+
+def declared_length(member: MemberBytes, dimension: WireField) -> int:
+    """Return a dimension's length, 0 where it is not known (it may have a name instead)."""
+    member.hold(_DIMENSION_BYTES)
+    length = 0
+    for field in message(member, dimension):
+        if field.number == _LENGTH and field.wire == VARINT:
+            length = signed(field.value)
+    return length
+
+
+def told_inputs(source: str, inputs: Iterable[Tuple[str, Input]], without: str) -> Told:
+    """Return what a model tells that has these inputs by name; `without`, where it has none.
+
+    One that no request can carry leaves no request for the others.
+    """
+    known = []
+    for name, given in inputs:
+        if isinstance(given, str):
+            return Told(source, why=f"{given} as its input '{shown(name)}'")
+        known.append(given._replace(name=name))
+    return Told(source, tuple(known), why="" if known else without)
