@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Union
 
-from mims import generate
+from mims import find_inputs
 from mims.errors import ArchiveLimitError, PayloadError
 from mims.limits import MIB, PAYLOAD_ARCHIVE_BYTES
 from mims.payload import metadata
@@ -20,6 +20,7 @@ from mims.payload.check import check_payload_archive
 from mims.payload.files import METADATA
 from mims.payload.members import read_members
 from mims.setting_table import CONTRACT, FLAT
+from mims.settings import GivenSettings
 
 from mims_pipeline.script_contract import ValidationResult
 
@@ -29,7 +30,7 @@ AnyPath = Union[str, "os.PathLike[str]"]
 def validate_model_archive(path: AnyPath) -> ValidationResult:
     """Check that the payload step can make a payload from the `model.tar.gz` at `path`.
 
-    The model is read as that step reads it with its default settings: no further than its input
+    The model is read as that step reads it: no further than its input
     fields are known. So damage behind them is not looked for.
 
     Returns
@@ -39,10 +40,10 @@ def validate_model_archive(path: AnyPath) -> ValidationResult:
     """
     try:
         with _file(path).open("rb") as archive:
-            payload = generate(iter(lambda: archive.read(MIB), b""))
+            inputs = find_inputs(iter(lambda: archive.read(MIB), b""), GivenSettings())
     except (PayloadError, OSError) as error:
         return ValidationResult(errors=[_said(error)])
-    return ValidationResult(warnings=list(payload.warnings))
+    return ValidationResult(warnings=list(inputs.warnings))
 
 
 def validate_payload_archive(path: AnyPath, layout: str = CONTRACT) -> ValidationResult:

@@ -124,7 +124,7 @@ class Candidates:
             f"'{shown(member)}' would have told the fields, but it {why}; '{shown(names.member)}' "
             "told them."
             for order, member, why in self._untold
-            if order < names.order
+            if order < names.order and not _completes(names, member)
         ]
         return Chosen(names, model, self._training(names), tuple(warnings))
 
@@ -192,6 +192,11 @@ def _order(member: str, source: str, transformer: bool) -> _Order:
 
 def _folder(member: str) -> str:
     return member.rpartition("/")[0]
+
+
+def _completes(names: Candidate, member: str) -> bool:
+    """Say whether an example stands in for the signature that the `MLmodel` beside it lacks."""
+    return names.told.form == _EXAMPLE and _folder(names.member) == _folder(member)
 
 
 def _names_for(model: Candidate, told: Sequence[Candidate]) -> Optional[Candidate]:

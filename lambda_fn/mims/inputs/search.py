@@ -139,15 +139,21 @@ def search_archive(
     wishes = consult(Hyperparameters())
     only_settings = wishes.fields is not None and not wishes.family
     first_part = _FirstPart(chunks) if only_settings else None
-    stream = TarStream(chunks if first_part is None else first_part, check)
-    walk = Walk(stream, limits, check)
-    search = _Search(limits, consult, check)
+
+    def check_both() -> None:
+        check()
+        if search.is_reading_on and search.has_read_on(stream.compressed_offset):
+            raise _EnoughReadError
+
+    search = _Search(limits, consult, check_both)
+    stream = TarStream(chunks if first_part is None else first_part, check_both)
+    walk = Walk(stream, limits, check_both)
     try:
         for file in archive_files(walk, _ENDINGS, _HEADS, SHOWN_NAMES):
             if search.look_at(file):
                 break
-            if search.is_reading_on and search.read_on(stream.compressed_offset):
-                break
+    except _EnoughReadError:
+        pass
     except (CorruptArchiveError, ArchiveLimitError) as error:
         if not search.is_reading_on:
             raise
@@ -173,6 +179,10 @@ def search_files(
         if search.look_at(file):
             break
     return search.result(count, garbled=False)
+
+
+class _EnoughReadError(Exception):
+    """The fields are known, and no more of the archive is read for the family."""
 
 
 class _FirstPart:
@@ -247,7 +257,7 @@ class _Search:
         """Whether the fields are known, and no more than the family is read for."""
         return self._wishes.fields is not None or self._is_named_by_root
 
-    def read_on(self, offset: int) -> bool:
+    def has_read_on(self, offset: int) -> bool:
         """Say whether enough of the archive was read on, which is now at that compressed offset."""
         if self._read_on_from is None:
             self._read_on_from = offset

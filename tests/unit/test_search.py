@@ -1,0 +1,321 @@
+"""Which of a model's files names its fields, whatever their order, and what is said of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from types import SimpleNamespace
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import pytest
+from mims import find_inputs, generate
+from mims.errors import (
+    ArchiveLimitError,
+    CorruptArchiveError,
+    HyperparametersNotFoundError,
+    InvalidHyperparametersError,
+    NoInputFieldsError,
+)
+from mims.fields import Field
+from mims.inputs import search
+from mims.inputs.member import MemberBytes, Told, UnreadableError
+from mims.inputs.search import ModelInputs
+from mims.inputs.sources import SOURCES
+from mims.settings import read_settings
+
+from tests.archives import END, NAME, Counted, chunked, gz, header, member, noise, padded
+
+Files = Mapping[str, bytes]
+
+
+def read(stream: MemberBytes) -> Optional[Told]:
+    """Read a made-up kind of model file: its content is JSON that says what is to be told."""
+    content = json.loads(stream.whole())
+    if "unreadable" in content:
+        raise UnreadableError(content["unreadable"], content["source"])
+    fields = tuple(
+        Field(name, content.get("type", "numeric"), tuple(content.get("shape", ())))
+        for name in content.get("names", ())
+    )
+    more = {
+        key: content[key] for key in ("made_up", "transformer", "why", "form") if key in content
+    }
+    return Told(content["source"], fields, **more)
+
+
+@pytest.fixture(autouse=True)
+def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up = SimpleNamespace(__name__="mims.inputs.xgboost", read=read)
+    monkeypatch.setattr(
+        search,
+        "sources_for",
+        lambda path, _head: (
+            [made_up] if path.endswith((".told", "-model", "MLmodel", ".pb")) else []
+        ),
+    )
+    monkeypatch.setattr(search, "_ENDINGS", (b"",))
+
+
+def told(source: str, *names: str, **more: Any) -> bytes:
+    return json.dumps({"source": source, "names": names, **more}).encode()
+
+
+def inputs_of(
+    files: Files, environment: Optional[Dict[str, str]] = None, tail: bytes = END
+) -> ModelInputs:
+    tar = b"".join(member(name, content) for name, content in files.items()) + tail
+    return find_inputs([gz(tar)], read_settings(environment or {}))
+
+
+def names(inputs: ModelInputs) -> List[str]:
+    return [field.name for field in inputs.fields]
+
+
+LISTED = b'{"tab_field_list": ["h"]}'
+WEAK = b'{"feature_names": ["h"]}'
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"m.told": told("xgboost", "a")}, ("xgboost", "m.told", ["a"])),
+        ({"m.told": told("xgboost", "a"), NAME: LISTED}, ("hyperparameters", NAME, ["h"])),
+        ({"m.told": told("xgboost", "a"), f"x/{NAME}": LISTED},
+         ("hyperparameters", f"x/{NAME}", ["h"])),
+        # Under code/, and as a mere list of names, it ranks as a feature list.
+        ({"m.told": told("xgboost", "a"), f"code/{NAME}": LISTED}, ("xgboost", "m.told", ["a"])),
+        ({"m.told": told("xgboost", "a"), NAME: WEAK}, ("xgboost", "m.told", ["a"])),
+        ({"m.told": told("xgboost", "f0", made_up=True), NAME: WEAK},
+         ("hyperparameters", NAME, ["h"])),
+        ({NAME: WEAK}, ("hyperparameters", NAME, ["h"])),
+        ({f"code/{NAME}": LISTED}, ("hyperparameters", f"code/{NAME}", ["h"])),
+        # MLflow's signature before the model in it, a model before a list.
+        ({"model.told": told("sklearn", "a"), "x/MLmodel": told("mlflow", "b")},
+         ("mlflow", "x/MLmodel", ["b"])),
+        ({"l.told": told("feature_list", "a"), "m.told": told("onnx", "b")},
+         ("onnx", "m.told", ["b"])),
+        # Of equals: a predictor, outside code/, the shallowest, model*, the first path.
+        ({"a.told": told("sklearn", "a", transformer=True), "b.told": told("sklearn", "b")},
+         ("sklearn", "b.told", ["b"])),
+        ({"code/model.told": told("sklearn", "a"), "x/y/b.told": told("sklearn", "b")},
+         ("sklearn", "x/y/b.told", ["b"])),
+        ({"x/model.told": told("sklearn", "a"), "z.told": told("sklearn", "b")},
+         ("sklearn", "z.told", ["b"])),
+        ({"a.told": told("sklearn", "a"), "model2.told": told("sklearn", "b")},
+         ("sklearn", "model2.told", ["b"])),
+        ({"b.told": told("sklearn", "a"), "B.told": told("sklearn", "b")},
+         ("sklearn", "B.told", ["b"])),
+        # What SageMaker's XGBoost container loads.
+        ({"model.told": told("xgboost", "a"), "xgboost-model": told("xgboost", "b")},
+         ("xgboost", "xgboost-model", ["b"])),
+        # The highest version, as TensorFlow Serving loads it.
+        ({"e/2/saved_model.pb": told("tensorflow", "a"),
+          "e/10/saved_model.pb": told("tensorflow", "b")},
+         ("tensorflow", "e/10/saved_model.pb", ["b"])),
+        # A list, or a transformer, names the inputs of a model that tells only their number.
+        ({"m.told": told("xgboost", "f0", "f1", made_up=True),
+          "l.told": told("feature_list", "a", "b"), "k.told": told("feature_list", "a")},
+         ("feature_list", "l.told", ["a", "b"])),
+        ({"m.told": told("sklearn", "x0", "x1", made_up=True),
+          "t.told": told("sklearn", "a", "b", transformer=True)},
+         ("sklearn", "t.told", ["a", "b"])),
+        ({"m.told": told("xgboost", "f0", made_up=True), "l.told": told("feature_list", "a", "b")},
+         ("xgboost", "m.told", ["f0"])),
+        ({"m.told": told("onnx", "x", shape=[2], made_up=True),
+          "l.told": told("feature_list", "a", "b")}, ("feature_list", "l.told", ["a", "b"])),
+    ],
+)  # fmt: skip
+def test_what_names_the_fields_whatever_the_order_of_the_members(
+    files: Files, expected: Tuple[str, str, List[str]]
+) -> None:
+    for ordered in itertools.permutations(files.items()):
+        inputs = inputs_of(dict(ordered))
+        assert (inputs.source, inputs.member, names(inputs)) == expected
+
+
+def test_of_one_path_twice_the_first_counts() -> None:
+    tar = b"".join(member("./m.told", told("onnx", name)) for name in "ab") + END
+    assert names(find_inputs([gz(tar)], read_settings({}))) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"m.told": told("xgboost", "f0", "f1", made_up=True)}, ["'m.told'", "2", "made up"]),
+        ({"a.told": told("onnx", "a"), "b.told": told("onnx", "b")}, ["'a.told'", "'b.told'"]),
+        ({"m.told": told("onnx", "f0", made_up=True), "l.told": told("feature_list", "a", "b")},
+         ["'l.told' names 2", "takes 1"]),
+        ({"m.told": told("onnx", "a", "b"), NAME: LISTED}, ["fields are 1", "takes 2"]),
+        ({"a.told": told("onnx", unreadable="is cut short"), "b.told": told("onnx", "b")},
+         ["'a.told'", "is cut short", "'b.told'"]),
+        ({f"x/{NAME}": LISTED}, [f"'x/{NAME}'"]),
+        ({"xgboost-model": told("xgboost", "h"), NAME: LISTED}, ["XGBoost container"]),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
+    warnings = inputs_of(files).warnings
+    assert any(all(word in warning for word in words) for warning in warnings), warnings
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.told": told("onnx", "a"), "b.told": told("onnx", "a")},
+        {"m.told": told("sklearn", "b"), "t.told": told("sklearn", "a", transformer=True)},
+        {"m.told": told("onnx", "h"), NAME: LISTED},
+        {"a.told": told("onnx", "a"), "b.told": told("onnx", unreadable="is cut short")},
+        {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
+    ],
+)
+def test_what_is_no_cause_for_a_warning(files: Files) -> None:
+    assert inputs_of(files).warnings == ()
+
+
+def test_where_nothing_tells_the_error_says_what_was_looked_into() -> None:
+    files = {
+        "m.told": told("sklearn", why="was fitted without names"),
+        "n.told": told("onnx", unreadable="is cut short"),
+    }
+    with pytest.raises(HyperparametersNotFoundError) as caught:
+        inputs_of(files)
+    for words in ("'m.told' was fitted without names", "'n.told' is cut short", "FIELDS"):
+        assert words in str(caught.value)
+    with pytest.raises(NoInputFieldsError, match=r"names no input field.*'n\.told' is cut short"):
+        inputs_of({**files, NAME: b'{"eta": "0.3"}'})
+
+
+def test_empty_lists_give_way_to_the_models_own_files() -> None:
+    empty = b'{"tab_field_list": [], "cat_field_list": ["label"]}'
+    assert names(inputs_of({NAME: empty, "m.told": told("onnx", "a")})) == ["a"]
+    with pytest.raises(NoInputFieldsError):
+        inputs_of({NAME: empty})
+
+
+def test_a_hyperparameters_file_that_cannot_be_used() -> None:
+    with pytest.raises(InvalidHyperparametersError):
+        inputs_of({NAME: b"{", "m.told": told("onnx", "a")})
+    with pytest.raises(InvalidHyperparametersError):
+        inputs_of({f"x/{NAME}": b"{", "m.told": told("onnx", "a")})
+    beside = inputs_of({f"code/{NAME}": b"{", "m.told": told("onnx", "a")})
+    assert (names(beside), len(beside.warnings)) == (["a"], 1)
+    small = {"MAX_HYPERPARAMETERS_BYTES": "3"}
+    with pytest.raises(ArchiveLimitError):
+        inputs_of({f"x/{NAME}": LISTED, "m.told": told("onnx", "a")}, small)
+    assert names(inputs_of({f"code/{NAME}": LISTED, "m.told": told("onnx", "a")}, small)) == ["a"]
+
+
+def test_a_root_file_that_names_fields_ends_the_search_and_another_does_not() -> None:
+    tail = noise(400_000)
+    archive = gz(member("first", noise(300)) + member(NAME, LISTED) + member("last", tail) + END)
+    chunks = Counted(chunked(archive, 10_000))
+    assert names(find_inputs(chunks, read_settings({}))) == ["h"]
+    assert chunks.asked == 1
+    archive = gz(member(NAME, WEAK) + member("last", tail) + member("m.told", told("onnx", "a")))
+    assert names(find_inputs([archive], read_settings({}))) == ["a"]
+
+
+def test_fields_of_the_settings_read_no_further_than_the_first_part() -> None:
+    tail = noise(400_000)
+    settings = b'{"tab_field_list": ["h"], "payload_settings": {"sample_count": 2}}'
+    archive = gz(member("a.told", told("onnx", "x")) + member(NAME, settings) + member("z", tail))
+    chunks = Counted(chunked(archive, 10_000))
+    given = read_settings({"FIELDS": "a, b"})
+    inputs = find_inputs(chunks, given)
+    assert (inputs.source, inputs.member, names(inputs)) == ("settings", None, ["a", "b"])
+    assert (chunks.asked, inputs.warnings) == (1, ())
+    assert generate(chunks, given).sample_count == 2
+    # Behind it nothing is read: neither the file, nor what is damaged.
+    archive = gz(member("z", tail) + member(NAME, settings) + END)
+    chunks = Counted(chunked(archive, 10_000))
+    assert generate(chunks, given).sample_count == 1
+    assert chunks.asked == 27
+    damaged = gz(member("z", noise(1000)) + END)[:500]
+    (warning,) = find_inputs([damaged], given).warnings
+    assert "truncated" in warning
+    assert find_inputs([b"no archive"], given).warnings
+
+
+def test_fields_in_payload_settings_and_a_recipe_there() -> None:
+    content = {"tab_field_list": ["h"], "payload_settings": {"fields": 2, "recipe": "xgboost"}}
+    archive = gz(member(NAME, json.dumps(content).encode()) + END)
+    payload = generate([archive])
+    assert (payload.fields_from.source, payload.field_count) == ("settings", 2)
+    assert (payload.recipe, payload.content_types) == ("xgboost", ("text/csv",))
+
+
+AUTO = {"RECIPE": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("files", "family"),
+    [
+        ({"MLmodel": told("mlflow", "a"), "x/config.pbtxt": b""}, "mlflow"),
+        ({"m/config.pbtxt": b"", "m/1/model.told": told("onnx", "a")}, "triton"),
+        ({"1/saved_model.pb": told("tensorflow", "a")}, "tensorflow"),
+        ({"c.told": told("huggingface", "inputs"), "pytorch_model.bin": b"x"}, "huggingface"),
+        ({"learner.pkl": b"x", "predictor.pkl": b"x", "m.told": told("lightgbm", "a")},
+         "autogluon"),
+        ({"predictor.pkl": b"x", "m.told": told("lightgbm", "a")}, "lightgbm"),
+        ({"t.told": told("sklearn", "a", transformer=True), "m.told": told("xgboost", "a")},
+         "xgboost"),
+        ({"m.told": told("catboost", unreadable="is cut short"),
+          NAME: LISTED}, "catboost"),
+        ({"m.pth": b"x", NAME: LISTED}, "pytorch"),
+        ({"m.bin": b"x", NAME: LISTED}, None),
+    ],
+)  # fmt: skip
+def test_the_family_that_an_archive_shows(files: Files, family: Optional[str]) -> None:
+    for ordered in itertools.permutations(files.items()):
+        shown = inputs_of({**dict(ordered), "l.told": told("feature_list", "a")}, AUTO)
+        assert shown.shown_family == family
+
+
+def test_the_family_is_read_for_up_to_an_mlmodel_or_so_much_of_the_archive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = member(NAME, LISTED) + member("m.told", told("xgboost", "h"))
+    rest = member("z", noise(300_000)) + member("MLmodel", told("mlflow", "a"))
+    archive = gz(files + rest + member("y", noise(300_000)) + END)
+    chunks = Counted(chunked(archive, 10_000))
+    assert find_inputs(chunks, read_settings(AUTO)).shown_family == "mlflow"
+    assert chunks.asked < 40
+    monkeypatch.setattr(search, "READ_ON_BYTES", 100_000)
+    assert find_inputs(chunks, read_settings(AUTO)).shown_family == "xgboost"
+    # What is damaged behind the fields changes nothing.
+    assert find_inputs([archive[:5000]], read_settings(AUTO)).shown_family == "xgboost"
+    with pytest.raises(CorruptArchiveError):
+        find_inputs([gz(member("m.told", told("xgboost", "h")) + rest)[:5000]], read_settings({}))
+
+
+def test_a_wrong_checksum_that_was_seen_is_told() -> None:
+    archive = gz(member(NAME, LISTED) + END)
+    wrong = archive[:-8] + bytes([archive[-8] ^ 1]) + archive[-7:]
+    for chunks in ([wrong], iter([wrong])):  # with both engines
+        inputs = find_inputs(chunks, read_settings({}))
+        assert names(inputs) == ["h"]
+        (warning,) = inputs.warnings
+        assert "CRC" in warning
+    assert find_inputs([archive], read_settings({})).warnings == ()
+
+
+def test_links_and_odd_names_are_not_looked_into() -> None:
+    content = told("onnx", "a")
+    odd = [
+        header(b"m.told", 0, b"2"),
+        member("x/../m.told", content),
+        header(b"m.told/", 0, b"5"),
+    ]
+    with pytest.raises(HyperparametersNotFoundError):
+        find_inputs([gz(b"".join(odd) + END)], read_settings({}))
+    sparse = header(b"m.told", len(content), b"S", magic=b"ustar  \0") + padded(content)
+    with pytest.raises(HyperparametersNotFoundError):
+        find_inputs([gz(sparse + END)], read_settings({}))
+
+
+def test_the_list_of_sources_names_each_module_once() -> None:
+    modules = [source.module for source in SOURCES]
+    assert len({*modules}) == len(modules) > 0
+    for source in SOURCES:
+        loaded = source.load()
+        assert callable(loaded.wants)
+        assert callable(loaded.read)
