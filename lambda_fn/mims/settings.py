@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from mims.errors import InvalidHyperparametersError, InvalidSettingsError, PayloadError, shown
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import NamedFields
 from mims.formats.format import Format
 from mims.formats.registry import parse_content_types
@@ -189,11 +189,31 @@ class GivenSettings:
             recipe=recipe,
             warnings=tuple(warnings),
         )
-        return _with_templates(settings, payload_settings)
+        try:
+            return _with_templates(settings)
+        except InvalidSettingsError:
+            concerned = sorted(_TOGETHER & {*payload_settings})
+            if not concerned:
+                raise
+            named = ", ".join(f"{PAYLOAD_SETTINGS}.{key}" for key in concerned)
+            raise InvalidHyperparametersError(
+                f"The hyperparameters {named} do not fit together, or with the other settings: the "
+                "layout flat takes one content type, one that carries a single record takes one "
+                "sample, and format=template needs valid templates."
+            ) from None
 
 
 # What is no attribute of Settings, or is laid over each other otherwise.
 _NOT_SHAPING = ("fields", "recipe", "field_values")
+# What is judged together.
+_TOGETHER = {
+    "content_types",
+    "recipe",
+    "layout",
+    "sample_count",
+    CONTENT_TEMPLATE,
+    RECORD_TEMPLATE,
+}
 
 
 def read_settings(
@@ -392,7 +412,7 @@ def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:
     return values
 
 
-def _with_templates(settings: Settings, payload_settings: Mapping[str, Any]) -> Settings:
+def _with_templates(settings: Settings) -> Settings:
     """Check what the settings ask for together; give the templates to those that take them."""
     types = settings.content_types
     if settings.layout == FLAT and len(types) > 1:
@@ -416,27 +436,13 @@ def _with_templates(settings: Settings, payload_settings: Mapping[str, Any]) -> 
         for template in unused
     ]
     bound: List[Format] = []
-    try:
-        for content_type in types:
-            if content_type.templates:
-                content_type = _bound(content_type, settings)
-            if content_type.one_sample and settings.layout == CONTRACT:
-                _check_one_sample(content_type, settings.sample_count)
-            bound.append(content_type)
-    except InvalidSettingsError as error:
-        if {CONTENT_TEMPLATE, RECORD_TEMPLATE} & {*payload_settings}:
-            raise _in_hyperparameters(error) from None
-        raise
+    for content_type in types:
+        if content_type.templates:
+            content_type = _bound(content_type, settings)
+        if content_type.one_sample and settings.layout == CONTRACT:
+            _check_one_sample(content_type, settings.sample_count)
+        bound.append(content_type)
     return replace(settings, content_types=tuple(bound), warnings=(*settings.warnings, *warnings))
-
-
-def _in_hyperparameters(error: PayloadError) -> InvalidHyperparametersError:
-    # A placeholder's name is part of the template, which is a hyperparameter: it is not repeated.
-    del error
-    return InvalidHyperparametersError(
-        "A template in the hyperparameter payload_settings is invalid, or does not fit the other "
-        "settings. Check its placeholders, its quotes, and SAMPLE_COUNT where it has $record."
-    )
 
 
 def _bound(content_type: Format, settings: Settings) -> Format:
