@@ -43,7 +43,7 @@ from mims.errors import (  # noqa: E402
 )
 from mims.inputs.hyperparameters import FILE_NAME  # noqa: E402
 from mims.inputs.model_files import ModelFile  # noqa: E402
-from mims.inputs.search import ModelInputs  # noqa: E402
+from mims.inputs.model_inputs import ModelInputs  # noqa: E402
 from mims.limits import PAYLOAD_ARCHIVE_BYTES  # noqa: E402
 from mims.payload.check import check_payload_archive  # noqa: E402
 from mims.payload.report import describe_report  # noqa: E402

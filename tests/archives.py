@@ -10,9 +10,10 @@ from typing import Iterable, Iterator, List, Optional
 from unittest import mock
 
 from mims import Payload, find_inputs_in_files, generate_from
-from mims.inputs import search
+from mims.inputs import findings, search
 from mims.inputs.hyperparameters import Hyperparameters, Member
 from mims.inputs.model_files import ModelFile
+from mims.inputs.model_inputs import Wishes
 from mims.limits import Limits
 from mims.settings import GivenSettings
 
@@ -109,8 +110,8 @@ def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = 
         taken.append(member)
         return Hyperparameters({"tab_field_list": ["age"]})
 
-    with mock.patch.object(search, "parse_hyperparameters", parse):
-        inputs = search.search_archive(chunks, limits or Limits(), lambda _: search.Wishes())
+    with mock.patch.object(findings, "parse_hyperparameters", parse):
+        inputs = search.search_archive(chunks, limits or Limits(), lambda _: Wishes())
     return replace(taken[-1], warnings=inputs.warnings)
 
 

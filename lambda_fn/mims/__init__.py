@@ -15,13 +15,8 @@ from mims.formats.format import Format
 from mims.formats.registry import media_types, parse_content_types
 from mims.inputs.hyperparameters import Hyperparameters
 from mims.inputs.model_files import ModelFile
-from mims.inputs.search import (
-    Consult,
-    ModelInputs,
-    Wishes,
-    search_archive,
-    search_files,
-)
+from mims.inputs.model_inputs import Consult, ModelInputs, Wishes
+from mims.inputs.search import search_archive, search_files
 from mims.limits import CHECKED_FIELDS, SERVERLESS_BYTES
 from mims.payload.archive import create_payload_archive
 from mims.payload.files import PayloadFile, generate_sample_payload

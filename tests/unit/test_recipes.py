@@ -11,7 +11,7 @@ from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import Field
 from mims.formats.registry import parse_content_types
 from mims.inputs.hyperparameters import Hyperparameters
-from mims.inputs.search import ModelInputs
+from mims.inputs.model_inputs import ModelInputs
 from mims.payload.check import check_payload_archive
 from mims.recipes import AUTO, NONE, RECIPES, Recipe
 from mims.settings import read_settings

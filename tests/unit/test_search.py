@@ -17,9 +17,9 @@ from mims.errors import (
     NoInputFieldsError,
 )
 from mims.fields import Field
-from mims.inputs import search
+from mims.inputs import findings, search
 from mims.inputs.member import MemberBytes, Told, UnreadableError
-from mims.inputs.search import ModelInputs
+from mims.inputs.model_inputs import ModelInputs
 from mims.inputs.sources import SOURCES
 from mims.settings import read_settings
 
@@ -279,7 +279,7 @@ def test_the_family_is_read_for_up_to_an_mlmodel_or_so_much_of_the_archive(
     chunks = Counted(chunked(archive, 10_000))
     assert find_inputs(chunks, read_settings(AUTO)).shown_family == "mlflow"
     assert chunks.asked < 40
-    monkeypatch.setattr(search, "READ_ON_BYTES", 100_000)
+    monkeypatch.setattr(findings, "READ_ON_BYTES", 100_000)
     assert find_inputs(chunks, read_settings(AUTO)).shown_family == "xgboost"
     # What is damaged behind the fields changes nothing.
     assert find_inputs([archive[:5000]], read_settings(AUTO)).shown_family == "xgboost"

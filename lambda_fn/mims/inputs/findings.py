@@ -1,0 +1,330 @@
+"""What has been found of a model's inputs so far: which files are looked into, what is taken.
+
+Which `hyperparameters.json` counts, and whether it is too large, is decided here and nowhere else;
+the two ways in only open bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from mims.deadline import Check
+from mims.errors import (
+    ArchiveLimitError,
+    InvalidHyperparametersError,
+    NoInputFieldsError,
+    shown,
+)
+from mims.fields import Field
+from mims.inputs import families
+from mims.inputs.candidates import Candidate, Candidates, Chosen, feature_list
+from mims.inputs.field_lists import Listed, listed_fields
+from mims.inputs.hyperparameters import (
+    FILE_NAME,
+    Hyperparameters,
+    Member,
+    parse_hyperparameters,
+)
+from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
+from mims.inputs.model_files import ModelFile
+from mims.inputs.model_inputs import HYPERPARAMETERS, SETTINGS, Consult, ModelInputs
+from mims.inputs.nothing_told import no_fields_named, nothing_told, too_large
+from mims.inputs.sources import sources_for
+from mims.limits import HELD_BYTES, READ_ON_BYTES, SHOWN_NAMES, Limits
+
+
+class _Nested(NamedTuple):
+    """A `hyperparameters.json` below the root: the lowest is the one that may be used."""
+
+    order: Tuple[bool, int, bytes]
+    name: str
+    size: int
+    modified: int
+    content: Optional[bytes]
+
+
+class Findings:
+    """What has been found so far."""
+
+    def __init__(self, limits: Limits, consult: Consult, check: Check) -> None:
+        self._limits = limits
+        self._consult = consult
+        self._check = check
+        self._wishes = consult(Hyperparameters())
+        self._candidates = Candidates()
+        self._families = families.Families()
+        self._names: List[str] = []
+        self._not_regular = False
+        self._root: Optional[Member] = None
+        self._nested: Optional[_Nested] = None
+        self._hyperparameters = Hyperparameters()
+        self._listed = Listed()
+        self._no_fields: Optional[NoInputFieldsError] = None
+        self._warnings: List[str] = []
+        self._read_on_from: Optional[int] = None
+        self._has_code = False  # a script of one's own serves the model
+        self._xgboost_model_at_root = False
+
+    def look_at(self, file: ModelFile) -> bool:
+        """Look into a file; say whether nothing more need be read."""
+        if len(self._names) < SHOWN_NAMES:
+            self._names.append(file.name)
+        name = file.name.rsplit("/", 1)[-1]
+        if ".." in file.name.split("/"):
+            return False  # a path out of the model
+        if name == FILE_NAME:
+            return self._look_at_hyperparameters(file)
+        if not name or not file.regular:
+            return False
+        self._has_code |= file.name.startswith("code/")
+        self._families.look_at(file.name)
+        if self._wishes.fields is None or self._wishes.family:
+            self._look_into(file)
+        return self.is_reading_on and name == "MLmodel"
+
+    @property
+    def is_reading_on(self) -> bool:
+        """Whether the fields are known, and no more than the family is read for."""
+        return self._wishes.fields is not None or self._is_named_by_root
+
+    def has_read_on(self, offset: int) -> bool:
+        """Say whether enough of the archive was read on, which is now at that compressed offset."""
+        if self._read_on_from is None:
+            self._read_on_from = offset
+        return offset - self._read_on_from >= READ_ON_BYTES
+
+    def tell_damage(self, error: Exception) -> None:
+        """Warn of damage where it changes nothing."""
+        if self._wishes.fields is not None:
+            self._warnings.append(f"{error} The fields are those of the settings.")
+
+    @property
+    def _is_named_by_root(self) -> bool:
+        return (
+            self._root is not None
+            and bool(self._listed.fields)
+            and not self._listed.is_feature_list
+        )
+
+    def _look_at_hyperparameters(self, file: ModelFile) -> bool:
+        if not file.regular:
+            self._not_regular = True
+            return False
+        folders = file.name.split("/")[:-1]
+        if folders:
+            self._look_at_nested(file, folders)
+            return False
+        if self._root is not None:
+            return False  # the first of that name counts
+        if file.size > self._limits.hyperparameters_bytes:
+            raise too_large(file.name, file.size, self._limits)
+        self._root = Member(file.name, b"".join(file.chunks()), file.modified)
+        self._take(self._root)
+        if self._wishes.fields is not None:
+            return not self._wishes.family
+        return self._is_named_by_root and not self._wishes.family
+
+    def _look_at_nested(self, file: ModelFile, folders: List[str]) -> None:
+        order = (folders[0] == "code", len(folders), file.name.encode("utf-8", "surrogateescape"))
+        if self._nested is not None and self._nested.order <= order:
+            return
+        fits = file.size <= self._limits.hyperparameters_bytes
+        content = b"".join(file.chunks()) if fits else None
+        self._nested = _Nested(order, file.name, file.size, file.modified, content)
+
+    def _take(self, member: Member) -> None:
+        """Take hyperparameters as the model's, with the settings that they hold."""
+        self._hyperparameters = parse_hyperparameters(member)
+        self._wishes = self._consult(self._hyperparameters)
+        if self._wishes.fields is not None:
+            return
+        try:
+            self._listed = listed_fields(self._hyperparameters)
+        except NoInputFieldsError as error:
+            self._no_fields = error
+
+    def _look_into(self, file: ModelFile) -> None:
+        """Let the sources that want the file read it."""
+        head = file.head(HEAD)
+        modules = list(sources_for(file.name, head))
+        if not modules:
+            return
+        pieces: Optional[List[bytes]] = None
+        if len(modules) > 1:
+            if file.size > HELD_BYTES:
+                modules = modules[:1]
+            else:
+                pieces = list(file.chunks())
+        untold: List[Tuple[str, str]] = []
+        for module in modules:
+            source = module.__name__.rsplit(".", 1)[-1]
+            member = MemberBytes(
+                file.name, file.chunks() if pieces is None else pieces, self._check
+            )
+            try:
+                told: Optional[Told] = module.read(member)
+            except UnreadableError as error:
+                source = error.source or source
+                untold.append((source, str(error)))
+                self._note_family(file.name, source)
+                continue
+            if told is None:
+                continue
+            self._note_family(file.name, told.source)
+            if told.fields:
+                self._candidates.add(file.name, file.modified, told)
+                return
+            untold.append((told.source, told.why))
+        if untold:
+            self._candidates.note(file.name, *untold[0])
+
+    def _note_family(self, name: str, family: str) -> None:
+        self._families.add(family)
+        if name == "xgboost-model" and family == "xgboost":
+            self._xgboost_model_at_root = True
+
+    def result(self, count: int, garbled: bool) -> ModelInputs:
+        """Return what is taken of all that was found.
+
+        Raises
+        ------
+        HyperparametersNotFoundError, NoInputFieldsError, InvalidHyperparametersError,
+        ArchiveLimitError
+            Nothing names the fields; or the hyperparameters that would are invalid or too large.
+        """
+        member = self._root
+        if member is None and self._wishes.fields is None:
+            member = self._take_nested()
+        if garbled:
+            self._warnings.append(
+                "The archive's checksum (CRC) is wrong: what was read may be garbled. Upload the "
+                "model.tar.gz again."
+            )
+        inputs = self._by_settings() or self._by_hyperparameters(member)
+        if inputs is not None:
+            return inputs
+        lists: List[Candidate] = []
+        if member is not None and self._listed.fields:
+            lists = [
+                feature_list(member.name, member.modified, HYPERPARAMETERS, self._listed.fields)
+            ]
+        chosen = self._candidates.choose(lists)
+        if chosen is None:
+            reasons = self._candidates.reasons()
+            if member is None:
+                raise nothing_told(count, self._names, reasons, self._not_regular)
+            raise no_fields_named(member, reasons, self._listed.hint, self._no_fields)
+        return self._by_model(chosen, member)
+
+    def _take_nested(self) -> Optional[Member]:
+        nested = self._nested
+        if nested is None:
+            return None
+        under_code = nested.order[0]
+        try:
+            if nested.content is None:
+                raise too_large(nested.name, nested.size, self._limits)
+            member = Member(nested.name, nested.content, nested.modified)
+            self._take(member)
+        except (ArchiveLimitError, InvalidHyperparametersError) as error:
+            # Under code/ it is no more than a feature list: the model's own files may tell better.
+            if not under_code or self._candidates.choose() is None:
+                raise
+            self._warnings.append(f"{error} The model's own files told the fields.")
+            return None
+        if under_code:
+            self._listed = self._listed._replace(is_feature_list=True)
+        return member
+
+    def _by_settings(self) -> Optional[ModelInputs]:
+        if self._wishes.fields is None:
+            return None
+        fields, warnings = self._wishes.fields
+        return self._inputs(fields, SETTINGS, None, 0, (*warnings, *self._number_warnings(fields)))
+
+    def _by_hyperparameters(self, member: Optional[Member]) -> Optional[ModelInputs]:
+        listed = self._listed
+        if member is None or not listed.fields or listed.is_feature_list:
+            return None
+        return self._inputs(
+            listed.fields,
+            HYPERPARAMETERS,
+            member.name,
+            member.modified,
+            (
+                *_nested_warnings(member.name),
+                *listed.warnings,
+                *self._number_warnings(listed.fields),
+            ),
+        )
+
+    def _by_model(self, chosen: Chosen, member: Optional[Member]) -> ModelInputs:
+        names, model = chosen.names, chosen.model
+        told = names.told
+        warnings = list(chosen.warnings)
+        if told.source == HYPERPARAMETERS:
+            warnings = [*_nested_warnings(names.member), *self._listed.warnings, *warnings]
+            if model is None:
+                warnings += self._number_warnings(told.fields)
+        elif member is not None and not self._listed.fields:
+            warnings += self._listed.warnings
+        family = told.source
+        if names.rank > (model.rank if model is not None else names.rank):
+            family = model.told.source if model is not None else ""
+        return self._inputs(
+            told.fields,
+            told.source,
+            names.member,
+            names.modified,
+            tuple(warnings),
+            family=family if family in families.KNOWN else None,
+            form=told.form,
+            training=dict(chosen.training),
+        )
+
+    def _inputs(
+        self,
+        fields: Tuple[Field, ...],
+        source: str,
+        member: Optional[str],
+        modified: int,
+        warnings: Tuple[str, ...],
+        **more: Any,
+    ) -> ModelInputs:
+        all_warnings = [*self._warnings, *warnings]
+        if self._root is not None and self._xgboost_model_at_root and not self._has_code:
+            all_warnings.append(
+                "The XGBoost container in algorithm mode loads every file at the model's root as a "
+                f"model, so its endpoint fails with {FILE_NAME} there. Put that file in a "
+                "sub-folder, or leave it out: the model file tells the names."
+            )
+        return ModelInputs(
+            fields,
+            source,
+            member,
+            modified,
+            self._hyperparameters,
+            shown_family=self._families.shown(self._candidates.model()),
+            warnings=tuple(all_warnings),
+            **more,
+        )
+
+    def _number_warnings(self, fields: Tuple[Field, ...]) -> Tuple[str, ...]:
+        """Warn where the model that was passed takes another number of inputs."""
+        model = self._candidates.model()
+        number = sum(field.size for field in fields)
+        if model is None or model.told.transformer or model.number == number:
+            return ()
+        return (
+            f"The fields are {number:,}, but the model '{shown(model.member)}' takes "
+            f"{model.number:,} inputs. Check that they belong to this model.",
+        )
+
+
+def _nested_warnings(name: str) -> Tuple[str, ...]:
+    if "/" not in name:
+        return ()
+    return (
+        f"The model has no {FILE_NAME} at its root; '{shown(name)}' was used. Keep only one, so "
+        "that no other file can be taken for it.",
+    )

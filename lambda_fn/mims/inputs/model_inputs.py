@@ -1,0 +1,62 @@
+"""A model's inputs as its files tell them, and what the settings wish of the search for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Tuple
+
+from mims.fields import Field, NamedFields
+from mims.inputs.hyperparameters import Hyperparameters
+
+SETTINGS, HYPERPARAMETERS = "settings", "hyperparameters"
+
+
+class Wishes(NamedTuple):
+    """What settings say of the search.
+
+    Attributes
+    ----------
+    fields
+        The fields that a setting names, if one does, and warnings of them.
+    family
+        Which family the model is of must be found out (`RECIPE=auto`).
+    """
+
+    fields: Optional[NamedFields] = None
+    family: bool = False
+
+
+# Hyperparameters, which may hold settings of their own → what is wished of the search.
+Consult = Callable[[Hyperparameters], Wishes]
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """A model's fields, and all that its files told of how a payload is made.
+
+    Attributes
+    ----------
+    source, member
+        What named the fields, and the file that did, by its path in the model.
+    modified
+        That file's modification time, in seconds since the epoch.
+    family
+        The family of the model that the fields are of, where it is known.
+    shown_family
+        The family that the model's files show, as far as they were read.
+    form
+        The form of an MLflow signature: `columns`, `tensors`, `tensor`.
+    training
+        Field name → values that the model's own files recorded.
+    """
+
+    fields: Tuple[Field, ...]
+    source: str
+    member: Optional[str]
+    modified: int
+    hyperparameters: Hyperparameters
+    family: Optional[str] = None
+    shown_family: Optional[str] = None
+    form: str = ""
+    training: Mapping[str, Tuple[Any, ...]] = field(default_factory=dict)
+    warnings: Tuple[str, ...] = ()

@@ -1,0 +1,67 @@
+"""The errors for a model whose files name no input field, and what they say of why."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+from mims.errors import (
+    ArchiveLimitError,
+    HyperparametersNotFoundError,
+    NoInputFieldsError,
+    PayloadError,
+    shown,
+)
+from mims.inputs.hyperparameters import FILE_NAME, Member
+from mims.limits import SHOWN_NAMES, Limits
+
+_REMEDY = (
+    "Name the fields in the settings (FIELDS), have the training job write field_info, or "
+    "tab_field_list and cat_field_list, into hyperparameters.json, or pack a list of the names "
+    "(feature_names.json)."
+)
+
+
+def no_fields_named(
+    member: Member, reasons: Sequence[str], hint: str, cause: Optional[NoInputFieldsError]
+) -> PayloadError:
+    """Return the error for hyperparameters that name no field, beside files that tell none.
+
+    `reasons` say which of the model's files were looked into and why they told nothing, `hint` what
+    is known of the hyperparameters; `cause` is the error of a form that is there and empty.
+    """
+    looked = _looked_into(reasons)
+    if cause is not None:
+        return NoInputFieldsError(f"{cause}{looked}")
+    return NoInputFieldsError(
+        f"'{shown(member.name)}' names no input field, and nothing else in the model tells "
+        f"them.{f' {hint}' if hint else ''}{looked} {_REMEDY}"
+    )
+
+
+def nothing_told(
+    count: int, names: Sequence[str], reasons: Sequence[str], not_regular: bool
+) -> PayloadError:
+    """Return the error for a model of `count` files, the first `names`, that tells nothing."""
+    listed = ", ".join(f"'{shown(name)}'" for name in names)
+    more = ", …" if count > SHOWN_NAMES else ""
+    not_used = (
+        f" A link, folder or sparse file named {FILE_NAME} is never used: pack a regular file."
+        * not_regular
+    )
+    return HyperparametersNotFoundError(
+        f"Nothing in the model tells its input fields: there is no {FILE_NAME} among its "
+        f"{count:,} members{f' ({listed}{more})' if listed else ''}, and no file that is known "
+        f"to tell them.{not_used}{_looked_into(reasons)} {_REMEDY}"
+    )
+
+
+def _looked_into(reasons: Sequence[str]) -> str:
+    return f" Looked into: {'; '.join(reasons)}." if reasons else ""
+
+
+def too_large(name: str, size: int, limits: Limits) -> ArchiveLimitError:
+    """Return the error for a `hyperparameters.json` larger than its limit."""
+    return ArchiveLimitError(
+        f"'{shown(name)}' has {size:,} bytes, over the limit of {limits.hyperparameters_bytes:,} "
+        "(MAX_HYPERPARAMETERS_BYTES). Raise the limit, or keep bulk data elsewhere."
+    )
