@@ -8,10 +8,11 @@ from typing import Any, Tuple
 import pytest
 from mims import generate
 from mims.aws import models
-from mims.aws.events import Request, notified_request
-from mims.aws.payloads import Destination
+from mims.aws import s3 as s3_calls
+from mims.aws.locations import Destination
 from mims.aws.reconcile import reconcile
-from mims.aws.s3 import Run
+from mims.aws.request import Request, notified_request
+from mims.aws.s3 import S3Session
 from mims.errors import ModelChangingError, StorageError
 from mims.settings import GivenSettings, read_settings
 
@@ -35,7 +36,7 @@ OLD, NEW, NEWEST = archive("old"), archive("new"), archive("newest")
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each model is read in two parts, and taken up again without a pause."""
     monkeypatch.setattr(models, "FIRST_PART", PART)
-    monkeypatch.setattr(models, "_BACKOFF", 0.0)
+    monkeypatch.setattr(s3_calls, "_BACKOFF", 0.0)
 
 
 @pytest.fixture
@@ -220,9 +221,9 @@ def test_a_forced_write_that_failed_is_not_taken_for_done() -> None:
     upload(s3, OLD)
     SteppedRun(s3, SETTINGS).finish()
     s3.fails = True
-    run = Run(s3, time.monotonic() + 60)  # type: ignore[arg-type]
+    session = S3Session(s3, time.monotonic() + 60)  # type: ignore[arg-type]
     with pytest.raises(StorageError):
-        reconcile(run, Request(BUCKET, MODEL, force=True), SETTINGS, Destination())
+        reconcile(session, Request(BUCKET, MODEL, force=True), SETTINGS, Destination())
 
 
 class Failing(MemoryS3):
@@ -243,10 +244,10 @@ def test_five_rounds_are_enough_or_an_error() -> None:
     """Each round's model is replaced after it was written."""
     s3 = Restless()
     upload(s3, OLD)
-    run = Run(s3, time.monotonic() + 60)  # type: ignore[arg-type]
+    session = S3Session(s3, time.monotonic() + 60)  # type: ignore[arg-type]
     with pytest.raises(ModelChangingError, match="5 rounds"):
-        reconcile(run, notified_request(BUCKET, MODEL), SETTINGS, Destination())
-    assert (s3.written, run.restarts) == (5, 4)
+        reconcile(session, notified_request(BUCKET, MODEL), SETTINGS, Destination())
+    assert (s3.written, session.restarts) == (5, 4)
 
 
 class Restless(MemoryS3):

@@ -63,7 +63,7 @@ def test_a_line_for_what_is_skipped(function: Function) -> None:
     sent["detail"]["object"]["key"] = "notes.txt"
     function(sent)
     (line,) = function.log()
-    assert (line["status"], line["reason"]) == ("skipped", "'notes.txt' is no model.tar.gz")
+    assert (line["status"], line["reason"]) == ("skipped", "'notes.txt' is not named model.tar.gz")
 
 
 def test_a_line_for_a_failure(function: Function, s3: S3Client) -> None:

@@ -45,6 +45,9 @@ RESULT_KEYS = {
     "resumes",
     "restarts",
     "warnings",
+    "fields_from",
+    "family",
+    "recipe",
 }
 
 
@@ -82,6 +85,9 @@ def test_a_result_says_all_there_is_to_say(function: Function, s3: S3Client) -> 
         "content_types": ["text/csv"],
         "field_count": 3,
         "sample_count": 1,
+        "fields_from": {"source": "hyperparameters", "member": "hyperparameters.json"},
+        "family": None,
+        "recipe": None,
         "bytes_read": len(model_archive()),
         "requests": 4,
         "resumes": 0,
@@ -196,12 +202,6 @@ def test_other_limits_do_not_update_the_payload(
     function(REQUEST)
     monkeypatch.setenv("MAX_MEMBERS", "5")
     assert function(REQUEST)["status"] == "unchanged"
-
-
-def test_a_payload_of_someone_else_is_updated(function: Function, s3: S3Client) -> None:
-    s3.put_object(Bucket=BUCKET, Key=PAYLOAD_KEY, Body=b"by hand", Metadata={"field-count": "many"})
-    assert function(REQUEST)["status"] == "updated"
-    assert body(s3) == generate([model_archive()]).archive
 
 
 def test_force_writes_what_is_up_to_date(function: Function, calls: Calls) -> None:
