@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from mims.aws import s3
-from mims.aws.dispatch import EventDispatch
+from mims.aws.dispatch import EventDispatch, reported
 from mims.aws.invocation import Invocation, invocation_of
 from mims.aws.locations import read_destination
 from mims.aws.reconcile import reconcile, skipped
@@ -52,10 +53,11 @@ def lambda_handler(event: Any, context: Any) -> Any:
             return _answer(event, invocation_of(context))
     except PayloadError:
         raise  # it was logged where it was understood
-    except Exception as error:  # noqa: BLE001 - a defect, whose message stays here
+    except Exception as error:  # noqa: BLE001 - a defect beside the requests; its message stays here
         defect = internal_error(error)
-    log_failure(defect)
-    flush_metrics()
+    with suppress(Exception):  # what is broken may be just this
+        log_failure(defect)
+        flush_metrics()
     raise defect
 
 
@@ -71,17 +73,13 @@ def _perform(request: Request, deadline: float) -> Result:
     """Bring one request's payload up to date, and log what came of it."""
     started = time.monotonic()
     session = s3.S3Session(s3.client(), deadline)
-    try:
-        result = _result(session, request)
-        log_result(result, session, time.monotonic() - started)
-        return result
-    except PayloadError as error:
+
+    def report(error: PayloadError) -> None:
         log_failure(error, request, session, time.monotonic() - started)
-        raise
-    except Exception as error:  # noqa: BLE001 - a defect, whose message stays here
-        defect = internal_error(error)
-    log_failure(defect, request, session, time.monotonic() - started)
-    raise defect
+
+    result = reported(lambda: _result(session, request), report)
+    log_result(result, session, time.monotonic() - started)
+    return result
 
 
 def _result(session: s3.S3Session, request: Request) -> Result:

@@ -9,7 +9,7 @@ from mims.aws.events import FAMILIES
 from mims.aws.events.family import Family
 from mims.aws.request import Request
 from mims.aws.results import Result
-from mims.errors import InvalidRequestError, PayloadError, shown
+from mims.errors import InvalidRequestError, PayloadError, internal_error, shown
 
 _MAX_ENVELOPES = 5
 
@@ -56,31 +56,44 @@ class EventDispatch:
     def answer_within(self, event: Any) -> Any:
         return replace(self, envelopes=self.envelopes + 1).answer(event)
 
+    def refused(self, message: str) -> InvalidRequestError:
+        error = InvalidRequestError(message)
+        self.report(error)
+        return error
+
     def _read(self, read: Callable[[Any], T], part: Any) -> T:
-        try:
-            return read(part)
-        except PayloadError as error:
-            self.report(error)
-            raise
+        return reported(lambda: read(part), self.report)
 
     def _family(self, event: Any) -> Family:
         if self.envelopes > _MAX_ENVELOPES:
-            raise self._refused(
+            raise self.refused(
                 f"The event lies in more than {_MAX_ENVELOPES} envelopes. Send it as it was."
             )
         for family in FAMILIES:
             if family.recognises(event):
                 return family
         keys = ", ".join(shown(key) for key in list(event)[:10]) if isinstance(event, dict) else ""
-        raise self._refused(
+        raise self.refused(
             f"The event has no known shape (its keys: {keys or 'none'}). It must be "
             f"{known_events()}."
         )
 
-    def _refused(self, message: str) -> InvalidRequestError:
-        error = InvalidRequestError(message)
-        self.report(error)
-        return error
+
+def reported(work: Callable[[], T], report: Callable[[PayloadError], None]) -> T:
+    """Return what the work returns; report what it raises, and raise it as an error of the tree.
+
+    Of a defect nothing goes on but its class and line: neither its message nor the exception, which
+    would be the new one's context if that were raised in the `except` clause.
+    """
+    try:
+        return work()
+    except PayloadError as error:
+        report(error)
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect
+        defect = internal_error(error)
+    report(defect)
+    raise defect
 
 
 def known_events() -> str:

@@ -84,8 +84,7 @@ def split_s3_uri(uri: Any, name: str) -> Tuple[str, str]:
     """
     rest = uri[5:] if isinstance(uri, str) and uri.startswith("s3://") else ""
     bucket, _, key = rest.partition("/")
-    if bucket:
-        check_bucket(bucket, name)
+    check_bucket(rest if rest.startswith("arn:") else bucket, name)
     if not bucket or not key:
         raise InvalidRequestError(
             f"{name} is '{shown(uri)}'; it must be an S3 URI, s3://bucket/key."
@@ -145,8 +144,9 @@ def _not_a_bucket(bucket: str) -> str:
     if not bucket.startswith("arn:"):
         endings = (what for ending, what in _UNSUPPORTED_ENDINGS.items() if bucket.endswith(ending))
         return next(endings, "")
-    if ":accesspoint" not in bucket:
+    _, _, service, region, _, resource = f"{bucket}:::::".split(":", 5)
+    if service == "s3-outposts":
+        return "an ARN of S3 on Outposts"
+    if not resource.startswith("accesspoint"):
         return "an ARN"
-    if "s3::" in bucket or bucket.endswith(".mrap"):
-        return "the ARN of a Multi-Region access point"
-    return "the ARN of an access point"
+    return f"the ARN of {'an access point' if region else 'a Multi-Region access point'}"

@@ -17,7 +17,6 @@ from mims.errors import (
     CorruptArchiveError,
     HyperparametersNotFoundError,
     InvalidHyperparametersError,
-    InvalidRequestError,
     ModelArchivedError,
     NoInputFieldsError,
     PayloadError,
@@ -64,12 +63,10 @@ def _tasks(event: Any, dispatch: Dispatch) -> List[Any]:
     version, tasks = event["invocationSchemaVersion"], event.get("tasks")
     if version in _VERSIONS and isinstance(tasks, list):
         return tasks
-    error = InvalidRequestError(
+    raise dispatch.refused(
         f"The event of S3 Batch Operations has the schema '{shown(version)}', or no tasks. "
         f"Supported schemas: {' and '.join(_VERSIONS)}."
     )
-    dispatch.report(error)
-    raise error
 
 
 def _answer_task(task: Any, dispatch: Dispatch) -> Dict[str, Any]:

@@ -22,6 +22,9 @@ class Dispatch(Protocol):
     def answer_within(self, event: Any) -> Any:
         """Answer the event within an envelope as if it had come without."""
 
+    def refused(self, message: str) -> InvalidRequestError:
+        """Log and count an event that as a whole is invalid; return the error, to be raised."""
+
     def report(self, error: PayloadError) -> None:
         """Log and count an error that is raised to nobody."""
 

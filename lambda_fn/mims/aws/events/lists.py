@@ -10,7 +10,6 @@ from typing import Any, List
 from mims.aws.events import s3_notification, sns, sqs
 from mims.aws.events.family import Dispatch, Family, is_record, results_of_each
 from mims.aws.results import Result, as_dicts
-from mims.errors import InvalidRequestError
 
 _RECORDS = (
     (s3_notification.KEY, s3_notification.SOURCE),
@@ -35,12 +34,10 @@ def answer(event: Any, dispatch: Dispatch) -> Any:
     if all(is_record(item, sqs.KEY, sqs.SOURCE) for item in event):
         return dispatch.answer_within({"Records": event})
     if len(event) > _MOST_ITEMS:
-        error = InvalidRequestError(
+        raise dispatch.refused(
             f"The list has {len(event):,} items, more than the {_MOST_ITEMS:,} of which the answer "
             "can tell. Send them in several events."
         )
-        dispatch.report(error)
-        raise error
     return as_dicts(results(event, dispatch))
 
 

@@ -16,7 +16,7 @@ from mims.aws.events.family import (
     results_of_each,
 )
 from mims.aws.results import Result
-from mims.errors import InvalidRequestError, PayloadError, internal_error
+from mims.errors import PayloadError, internal_error
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -43,12 +43,10 @@ def answer(event: Any, dispatch: Dispatch) -> Any:
 
     for record in event["Records"]:
         if not is_record(record, KEY, SOURCE) or not isinstance(record.get("messageId"), str):
-            error = InvalidRequestError(
+            raise dispatch.refused(
                 "A record of the SQS event has no messageId, or is not from SQS; without it the "
                 "answer cannot say what failed. Send the event as SQS made it."
             )
-            dispatch.report(error)
-            raise error
 
     def handle(record: SQSRecord) -> None:
         dispatch.results_within(_body, record)
