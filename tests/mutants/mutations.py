@@ -205,10 +205,7 @@ MUTATIONS = (
         f"{_AWS}/reconcile.py",
         "return made if made and made.etag == model.etag else model",
         "return made or model",
-        (
-            _QUIET,
-            f"{_RECONCILE}::test_a_model_that_is_replaced_after_it_was_read_is_read_again",
-        ),
+        (f"{_RECONCILE}::test_a_model_that_is_replaced_after_it_was_read_is_read_again",),
     ),
     Mutation(
         "a missing bucket is taken for a model that is gone",

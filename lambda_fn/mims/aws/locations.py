@@ -46,7 +46,7 @@ def read_destination(environment: Mapping[str, str]) -> Destination:
     Raises
     ------
     InvalidSettingsError
-        PAYLOAD_BUCKET names what is no bucket.
+        PAYLOAD_BUCKET names something that is not a bucket.
     """
     bucket = environment.get("PAYLOAD_BUCKET", "")
     try:

@@ -12,7 +12,7 @@ MODEL_NAME = "model.tar.gz"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 
-# What S3 takes in a bucket's place, though it is none. Each has an ARN too, with slashes in it.
+# What S3 accepts instead of a bucket's name. Each has an ARN too, with slashes of its own.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _UNSUPPORTED_ENDINGS = {
@@ -80,7 +80,7 @@ def split_s3_uri(uri: Any, name: str) -> Tuple[str, str]:
     Raises
     ------
     InvalidRequestError
-        It is no such URI; or it names an access point, whose ARN has slashes of its own.
+        It is not such a URI; or it names an access point, whose ARN has slashes of its own.
     """
     rest = uri[5:] if isinstance(uri, str) and uri.startswith("s3://") else ""
     bucket, _, key = rest.partition("/")
@@ -109,7 +109,7 @@ def bucket_of_arn(arn: str, name: str) -> str:
 
 
 def check_bucket(bucket: str, name: str) -> None:
-    """Refuse what S3 takes in a bucket's place: one object would have several names.
+    """Refuse what S3 accepts instead of a bucket's name: one object would have several names.
 
     Raises
     ------
