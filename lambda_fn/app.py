@@ -62,7 +62,7 @@ def lambda_handler(event: Any, context: Any) -> Any:
 
 
 @metrics.log_metrics(capture_cold_start_metric=True)
-@logger.inject_lambda_context
+@logger.inject_lambda_context(log_event=False)  # whatever the environment says: it has values
 def _answer(event: Any, invocation: Invocation) -> Any:
     deadline = time.monotonic() + invocation.seconds_left - _MARGIN_SECONDS
     dispatch = EventDispatch(lambda request: _perform(request, deadline), log_failure)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ARCHIVES = Path(__file__).resolve().parents[1] / "models" / "archives"
 REAL_MODELS = sorted(path.parent.name for path in ARCHIVES.glob("*/model.tar.gz"))
+EVENTS = Path(__file__).resolve().parents[2] / "events"
 # Where a defect is planted → what is replaced there.
 PLANTS = {
     "settings": "app.read_settings",
@@ -221,6 +222,19 @@ def test_one_line_is_logged_for_a_model_and_no_value_of_its(
     assert about_models[0]["field_count"] == 2
     assert secret not in answer.log
     assert secret.encode() in payload_files(read(s3, answer.result))["metadata.json"]
+
+
+def test_no_variable_of_powertools_makes_the_event_be_logged(s3_server: S3Server) -> None:
+    """A training job's event holds its hyperparameters."""
+    event = json.loads((EVENTS / "training_job.json").read_text())
+    event["detail"]["HyperParameters"]["note"] = "do-not-log-me"
+    environment = {**s3_server.environment(), "POWERTOOLS_LOGGER_LOG_EVENT": "true"}
+    with LocalFunction(environment) as function:
+        answer = function.invoke(event)
+
+    assert answer.error_type == "ModelNotFoundError"
+    assert "model_s3_uri" in answer.log
+    assert "do-not-log-me" not in answer.log
 
 
 @pytest.mark.parametrize("place", ["settings", "inputs.search", "aws.events.s3_notification"])
