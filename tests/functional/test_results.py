@@ -147,6 +147,26 @@ def test_what_is_up_to_date_takes_two_requests_and_reads_nothing(
     assert again == {**created, **figures, "status": "unchanged"}
 
 
+def test_what_is_up_to_date_is_told_in_full(
+    function: Function, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMPLE_COUNTS", "2")  # a misspelling, told whoever made the payload
+    put(s3, model_archive(("nested/hyperparameters.json", hyperparameters())))
+    sent = {**REQUEST, "settings": {"recipe": "xgboost"}, "odd": 1}
+    created, again = function(sent), function(sent)
+    assert (created["recipe"], created["fields_from"]["member"]) == (
+        "xgboost",
+        "nested/hyperparameters.json",
+    )
+    assert [w for w in created["warnings"] if "SAMPLE_COUNTS" in w]
+    figures = {"requests": 2, "bytes_read": 0}
+    assert sorted(again.pop("warnings")) == sorted(created.pop("warnings"))
+    assert again == {**created, **figures, "status": "unchanged"}
+    metadata = s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)["Metadata"]
+    assert "nested" in metadata["result"]
+    assert "SAMPLE_COUNTS" not in metadata["result"]
+
+
 def test_a_payload_is_written_on_the_condition_of_what_was_seen(
     function: Function, s3: S3Client, calls: Calls
 ) -> None:

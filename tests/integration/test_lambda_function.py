@@ -36,7 +36,7 @@ EVENTS = Path(__file__).resolve().parents[2] / "events"
 # Where a defect is planted → what is replaced there.
 PLANTS = {
     "settings": "app.read_settings",
-    "inputs.search": "mims.aws.reconcile.extract_hyperparameters",
+    "inputs.search": "mims.aws.reconcile.find_inputs",
     "aws.events.s3_notification": "mims.aws.events.s3_notification.unquote_plus",
 }
 SETTINGS = {"CONTENT_TYPES": "application/json,text/csv", "SAMPLE_COUNT": "2"}

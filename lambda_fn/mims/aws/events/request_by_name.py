@@ -8,7 +8,7 @@ from mims.aws.events.family import Dispatch, Family, text_at
 from mims.aws.request import Request, check_bucket, check_key, check_unicode, split_s3_uri
 from mims.aws.results import Result
 from mims.errors import InvalidRequestError, shown
-from mims.limits import SHOWN_NAMES
+from mims.told import of_names
 
 _KEYS = (
     "model_s3_uri",
@@ -53,12 +53,7 @@ def _read(event: Any) -> Request:
     for name, value in truths.items():
         if value is not None and not isinstance(value, bool):
             raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be true or false.")
-    unknown = [f"'{shown(key)}'" for key in event if key not in _KEYS]
-    warnings = []
-    if unknown:
-        named = ", ".join(unknown[:SHOWN_NAMES])
-        more = f" and {len(unknown) - SHOWN_NAMES:,} more" if len(unknown) > SHOWN_NAMES else ""
-        warnings.append(f"Unknown keys of the request are ignored: {named}{more}.")
+    unknown = [key for key in event if key not in _KEYS]
     return Request(
         bucket,
         key,
@@ -67,7 +62,7 @@ def _read(event: Any) -> Request:
         event.get("settings"),
         force=bool(truths["force"]),
         replace_foreign=bool(truths["replace_foreign"]),
-        warnings=tuple(warnings),
+        warnings=tuple(of_names("Unknown keys of the request are ignored: {names}.", unknown)),
     )
 
 
