@@ -1,68 +1,89 @@
-"""Door one: the Lambda function that keeps each model's sample payload up to date."""
+"""The Lambda function that keeps each model's sample payload up to date."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict
+import warnings
+from contextlib import suppress
+from typing import Any
 
 from mims.aws import s3
-from mims.aws.answers import answer
-from mims.aws.events import Request
-from mims.aws.payloads import read_destination
+from mims.aws.dispatch import EventDispatch, reported
+from mims.aws.invocation import Invocation, invocation_of
+from mims.aws.locations import read_destination
 from mims.aws.reconcile import reconcile, skipped
-from mims.aws.telemetry import flush, logger, report_failure, report_result
+from mims.aws.request import Request
+from mims.aws.results import Result
+from mims.aws.telemetry import flush_metrics, log_failure, log_result, logger, metrics
+from mims.errors import PayloadError, internal_error
 from mims.settings import read_settings
 
 # What is left of the function's time for its last words, once the deadline is reached.
 _MARGIN_SECONDS = 10.0
-# Where the runtime says nothing of the time left, as on a call by hand.
-_DEFAULT_SECONDS = 900.0
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     s3.client()  # made while the function starts, when Lambda gives it a whole processor
 
 
 def lambda_handler(event: Any, context: Any) -> Any:
-    """Answer an event of any known shape (see `mims.aws.events`).
+    """Answer an event of any family in `mims.aws.events`.
 
     Parameters
     ----------
     event
         The event as Lambda's runtime parsed it.
     context
-        Lambda's context; of it, the time left and the request's id are used.
+        Lambda's context; of a call by hand it may be `None`, or have a part of it.
 
     Returns
     -------
-    One result, `{"results": [...]}`, or the answer that SQS or S3 Batch Operations expect.
+    One result, `{"results": [...]}`, a list of results, or the answer that SQS or S3 Batch
+    Operations expect.
 
     Raises
     ------
     PayloadError
         One of its classes; Lambda reports its name, and Step Functions can match on it.
     """
-    time_left = getattr(context, "get_remaining_time_in_millis", None)
-    seconds = time_left() / 1000 if time_left else _DEFAULT_SECONDS
-    deadline = time.monotonic() + seconds - _MARGIN_SECONDS
-    logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
     try:
-        return answer(event, lambda request: _perform(request, deadline), report_failure)
-    finally:
-        flush()
+        with warnings.catch_warnings():
+            # An event that asks for nothing has no figures, which is no fault.
+            warnings.filterwarnings("ignore", "No application metrics to publish")
+            return _answer(event, invocation_of(context))
+    except PayloadError:
+        raise  # it was logged where it was understood
+    except Exception as error:  # noqa: BLE001 - a defect beside the requests; its message stays here
+        defect = internal_error(error)
+    with suppress(Exception):  # what is broken may be just this
+        log_failure(defect)
+        flush_metrics()
+    raise defect
 
 
-def _perform(request: Request, deadline: float) -> Dict[str, Any]:
+@metrics.log_metrics(capture_cold_start_metric=True)
+@logger.inject_lambda_context(log_event=False)  # whatever the environment says: it has values
+def _answer(event: Any, invocation: Invocation) -> Any:
+    deadline = time.monotonic() + invocation.seconds_left - _MARGIN_SECONDS
+    dispatch = EventDispatch(lambda request: _perform(request, deadline), log_failure)
+    return dispatch.answer(event)
+
+
+def _perform(request: Request, deadline: float) -> Result:
+    """Bring one request's payload up to date, and log what came of it."""
     started = time.monotonic()
-    run = s3.Run(s3.client(), deadline)
-    try:
-        if request.skip_reason:
-            result = skipped(run, request, request.skip_reason)
-        else:
-            settings = read_settings(os.environ, request.settings)
-            result = reconcile(run, request, settings, read_destination(os.environ))
-    except Exception as error:
-        report_failure(error, request, run, time.monotonic() - started)
-        raise
-    report_result(result, run, time.monotonic() - started)
+    session = s3.S3Session(s3.client(), deadline)
+
+    def report(error: PayloadError) -> None:
+        log_failure(error, request, session, time.monotonic() - started)
+
+    result = reported(lambda: _result(session, request), report)
+    log_result(result, session, time.monotonic() - started)
     return result
+
+
+def _result(session: s3.S3Session, request: Request) -> Result:
+    if request.skip_reason:
+        return skipped(session, request, request.skip_reason)
+    settings = read_settings(os.environ, request.settings)
+    return reconcile(session, request, settings, read_destination(os.environ))

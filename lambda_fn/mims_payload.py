@@ -16,7 +16,6 @@ import json
 import os
 import sys
 import time
-import traceback
 from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
 try:
@@ -39,6 +38,7 @@ from mims.errors import (  # noqa: E402
     OutputError,
     PayloadError,
     StorageError,
+    internal_error,
     shown,
 )
 from mims.inputs.hyperparameters import FILE_NAME  # noqa: E402
@@ -108,9 +108,8 @@ def command(arguments: Sequence[str]) -> int:
     except PayloadError as error:
         return _fail(type(error).__name__, str(error))
     except Exception as error:  # noqa: BLE001 - a defect, told in one line and without any value
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
-        return _fail("InternalError", f"{type(error).__name__} in {place}. Please report it.")
+        defect = internal_error(error)
+        return _fail(type(defect).__name__, str(defect))
     return 0
 
 

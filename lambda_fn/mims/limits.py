@@ -59,6 +59,10 @@ METADATA_BYTES = 32 * MIB
 PAYLOAD_NAME_CHARACTERS = 100
 CHECKED_FIELDS = 250_000
 
+# The largest object that may be a payload already where one is to be written: more than the
+# archive's files have together before they are compressed, so what is larger is somebody else's.
+STORED_PAYLOAD_BYTES = 64 * MIB
+
 # What a message shows of a name, in characters, and of a list of names.
 SHOWN_CHARACTERS = 200
 SHOWN_NAMES = 20

@@ -1,4 +1,4 @@
-"""Door one over moto's S3: the handler as Lambda calls it, and what it called and wrote."""
+"""The function over moto's S3: the handler as Lambda calls it, and what it called and wrote."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import io
 import json
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple, Type
 
 import app
 import pytest
+from aws_lambda_powertools.metrics.provider import cold_start
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.session import Session, get_session
 from hypothesis import Phase, settings
+from mims import errors
 from mims.aws import s3 as s3_calls
 from mims.aws import telemetry
+from mims.errors import PayloadError
 from moto import mock_aws
 from moto.backends import get_backend
 
@@ -38,6 +41,15 @@ _SETTINGS = (
     "REALISTIC_VALUES",
     "MAX_",
 )
+
+
+def every_error() -> List[Type[PayloadError]]:
+    """Return each class of the tree but its base."""
+    return [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, PayloadError) and value != PayloadError
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +144,9 @@ class Context:
     """Lambda's context: so many seconds are left."""
 
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+    function_name = "payload"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:111122223333:function:payload"
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -168,4 +183,5 @@ def function(
     written = io.StringIO()
     monkeypatch.setattr(telemetry.logger.registered_handler, "stream", written)
     telemetry.metrics.clear_metrics()
+    monkeypatch.setattr(cold_start, "is_cold_start", False)  # the metric of a process's first call
     return Function(written, lambda: capsys.readouterr().out)

@@ -12,10 +12,10 @@ import time
 from typing import Any, Dict, List, Optional
 
 from botocore.exceptions import ConnectionClosedError, IncompleteReadError
-from mims.aws.events import notified_request
-from mims.aws.payloads import Destination
+from mims.aws.locations import Destination
 from mims.aws.reconcile import reconcile
-from mims.aws.s3 import Run
+from mims.aws.request import notified_request
+from mims.aws.s3 import S3Session
 from mims.settings import GivenSettings
 
 from tests.functional.memory_s3 import MemoryS3, client_error
@@ -99,11 +99,11 @@ class SteppedRun:
             self._thread.join(_WITHIN)
 
     def _reconcile(self) -> None:
-        run = Run(self, time.monotonic() + 3600)  # type: ignore[arg-type]
+        session = S3Session(self, time.monotonic() + 3600)  # type: ignore[arg-type]
         try:
             self.result = reconcile(
-                run, notified_request(BUCKET, MODEL), self._settings, Destination()
-            )
+                session, notified_request(BUCKET, MODEL), self._settings, Destination()
+            ).as_dict()
         except BaseException as error:  # noqa: BLE001 - whoever steps looks at it
             self.error = error
         self.operation = ""

@@ -11,7 +11,7 @@ from botocore.exceptions import CredentialRetrievalError, NoCredentialsError
 from mims import errors
 from mims.aws import s3 as s3_calls
 
-from tests.functional.conftest import Calls, Function, Refuse
+from tests.functional.conftest import Calls, Function, Refuse, every_error
 from tests.functional.events import (
     BUCKET,
     KEY,
@@ -40,7 +40,7 @@ REFUSALS = [
     ("PutObject", 400, "KMS.NotFoundException", "AccessDeniedError", "kms:GenerateDataKey"),
     ("GetObject", 400, "KMS.ThrottlingException", "StorageError", "Try again"),
     ("GetObject", 404, "NoSuchKey", "ModelNotFoundError", r"model\.tar\.gz"),
-    ("GetObject", 404, "NoSuchBucket", "ModelNotFoundError", BUCKET),
+    ("GetObject", 404, "NoSuchBucket", "ModelNotFoundError", "bucket does not exist"),
     ("GetObject", 405, "MethodNotAllowed", "ModelNotFoundError", "model"),
     ("PutObject", 404, "NoSuchBucket", "InvalidSettingsError", "PAYLOAD_BUCKET"),
     ("GetObject", 400, "KeyTooLongError", "InvalidRequestError", "KeyTooLongError"),
@@ -50,6 +50,30 @@ REFUSALS = [
     ("GetObject", 500, "InternalError", "StorageError", "InternalError"),
     ("PutObject", 400, "RequestTimeout", "StorageError", "RequestTimeout"),
     ("PutObject", 400, "BadDigest", "StorageError", "BadDigest"),
+    # What passes by itself, whatever its status.
+    ("GetObject", 408, "RequestTimeout", "StorageError", "408"),
+    ("GetObject", 409, "OperationAborted", "StorageError", "OperationAborted"),
+    ("GetObject", 429, "TooManyRequests", "StorageError", "429"),
+    ("HeadObject", 429, "429", "StorageError", "429"),
+    ("PutObject", 429, "TooManyRequests", "StorageError", "429"),
+    ("GetObject", 403, "RequestTimeTooSkewed", "StorageError", "RequestTimeTooSkewed"),
+    ("PutObject", 403, "RequestTimeTooSkewed", "StorageError", "RequestTimeTooSkewed"),
+    ("GetObject", 400, "ExpiredToken", "StorageError", "ExpiredToken"),
+    ("PutObject", 400, "ExpiredToken", "StorageError", "ExpiredToken"),
+    ("PutObject", 400, "KMS.ThrottlingException", "StorageError", "KMS"),
+    ("GetObject", 400, "KMS.KMSInternalException", "StorageError", "KMS"),
+    ("GetObject", 400, "ThrottlingException", "StorageError", "ThrottlingException"),
+    ("GetObject", 501, "NotImplemented", "StorageError", "NotImplemented"),
+    # Another refusal is permanent, and named.
+    ("GetObject", 400, "InvalidRequest", "RefusedError", "InvalidRequest.*SSE-C"),
+    ("GetObject", 400, "InvalidArgument", "RefusedError", "InvalidArgument"),
+    ("PutObject", 400, "InvalidArgument", "RefusedError", "s3:PutObject.*InvalidArgument"),
+    ("PutObject", 400, "EntityTooLarge", "RefusedError", "EntityTooLarge"),
+    ("PutObject", 405, "MethodNotAllowed", "RefusedError", "MethodNotAllowed"),
+    ("GetObject", 402, "PaymentRequired", "RefusedError", "requester pays"),
+    ("GetObject", 418, "ATeapot", "RefusedError", "418 ATeapot"),
+    ("HeadObject", 400, "400", "RefusedError", "SSE-C"),
+    ("HeadObject", 451, "451", "RefusedError", "451"),
     ("PutObject", 409, "ConditionalRequestConflict", "ModelChangingError", "5 rounds"),
     ("PutObject", 412, "PreconditionFailed", "ModelChangingError", "5 rounds"),
     ("PutObject", 404, "NoSuchKey", "ModelChangingError", "5 rounds"),
@@ -72,6 +96,38 @@ def test_an_answer_of_s3_becomes_an_error_of_the_tree(
     assert type(caught.value).__name__ == error
     (line,) = function.log()
     assert (line["error"], line["permanent"]) == (error, caught.value.permanent)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (400, "ExpiredToken", errors.StorageError),
+        (403, "RequestTimeTooSkewed", errors.StorageError),
+        (403, "AccessDenied", errors.AccessDeniedError),
+        (400, "InvalidRequest", errors.RefusedError),
+    ],
+)
+def test_a_refusal_of_a_head_which_has_no_body_is_named_as_a_get_s(
+    status: int, code: str, error: Type[Exception], function: Function, refuse: Refuse
+) -> None:
+    refuse("HeadObject", status, str(status))
+    refuse("GetObject", status, code)
+    with pytest.raises(error, match=code):
+        function(REQUEST)
+
+
+@pytest.mark.parametrize("name", ["s3", "eventbridge_object_created", "training_job"])
+def test_a_missing_bucket_is_an_error_for_a_notification_too(
+    name: str, function: Function, refuse: Refuse
+) -> None:
+    refuse("GetObject", 404, "NoSuchBucket")
+    with pytest.raises(errors.ModelNotFoundError, match="bucket does not exist"):
+        function(event(name))
+
+
+def test_each_class_of_error_says_whether_it_is_permanent() -> None:
+    transient = {error.__name__ for error in every_error() if not error.permanent}
+    assert transient == {"StorageError", "ModelChangingError", "DeadlineExceededError"}
 
 
 def test_a_refused_look_after_writing_is_an_error(function: Function, refuse: Refuse) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, List
 from urllib.parse import quote_plus
 
 import pytest
+from mims.aws.events import FAMILIES
+from mims.aws.events.family import Family
 from mims.errors import (
     InvalidRequestError,
     InvalidSettingsError,
@@ -29,33 +31,90 @@ from tests.functional.events import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SINGLE = (
-    "eventbridge_object_created",
-    "training_job",
-    "training_job_without_artifacts",
-    "request",
-    "request_bucket_key",
-    "failure_record",
-)
-SEVERAL = ("s3", "sns")
+# Each file of `events/` and what becomes of the models in it.
+CREATED, SKIPPED = "created", "skipped"
+SINGLE = {
+    "eventbridge_object_created": CREATED,
+    "eventbridge_object_deleted": CREATED,
+    "eventbridge_object_restore_completed": CREATED,
+    "eventbridge_object_tags_added": SKIPPED,
+    "training_job": CREATED,
+    "training_job_without_artifacts": CREATED,
+    "training_job_output": CREATED,
+    "sagemaker_model_package": SKIPPED,
+    "request": CREATED,
+    "request_bucket_key": CREATED,
+    "request_replace_foreign": CREATED,
+    "failure_record": CREATED,
+    "success_record": CREATED,
+    "success_record_eventbridge": CREATED,
+    "success_record_of_this_function": SKIPPED,
+    "own_result": SKIPPED,
+    "own_results": SKIPPED,
+    "own_batch_item_failures": SKIPPED,
+    "own_batch_operations_answer": SKIPPED,
+}
+# Requests of models that lie elsewhere.
+ELSEWHERE = ("request_uncompressed", "request_old_version")
+SEVERAL = ("s3", "s3_removed", "sns", "sns_message")
+LISTS = {
+    "list_of_events": [CREATED, "unchanged"],
+    "list_of_records": [CREATED, "unchanged"],
+}
+QUEUED = ("sqs", "list_of_sqs_records")
 BATCH = ("batch_operations_1", "batch_operations_2")
 
 
-def test_every_file_in_events_is_tried_here() -> None:
-    assert {file.stem for file in FOLDER.iterdir()} == {
-        *SINGLE,
-        *SEVERAL,
-        *BATCH,
-        "sqs",
-        "s3_test_event",
-    }
+def test_every_file_in_events_is_tried_here_and_shows_a_family() -> None:
+    files = sorted(file.stem for file in FOLDER.iterdir())
+    assert files == sorted(
+        [*SINGLE, *ELSEWHERE, *SEVERAL, *LISTS, *QUEUED, *BATCH, "s3_test_event"]
+    )
+    assert files == sorted(name for family in FAMILIES for name in family.examples)
 
 
-@pytest.mark.parametrize("name", SINGLE)
-def test_an_event_of_one_model_is_answered_with_one_result(name: str, function: Function) -> None:
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.examples[0])
+def test_a_family_recognises_its_examples_and_no_other_family_comes_first(family: Family) -> None:
+    for name in family.examples:
+        assert next(each for each in FAMILIES if each.recognises(event(name))) is family
+
+
+def test_the_readme_s_table_is_the_list_of_families() -> None:
+    rows = [
+        f"| {family.what} | "
+        + ", ".join(f"[`{name}.json`](events/{name}.json)" for name in family.examples)
+        + " |"
+        for family in FAMILIES
+    ]
+    assert "\n".join(rows) in (FOLDER.parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("name", "status"), SINGLE.items())
+def test_an_event_of_one_model_is_answered_with_one_result(
+    name: str, status: str, function: Function, calls: Calls
+) -> None:
     result = function(event(name))
-    assert (result["status"], result["model_s3_uri"]) == ("created", URI)
-    assert result["payload_s3_uri"] == f"s3://{BUCKET}/{PAYLOAD_KEY}"
+    assert result["status"] == status
+    if status == CREATED:
+        assert result["model_s3_uri"] == URI
+        assert result["payload_s3_uri"] == f"s3://{BUCKET}/{PAYLOAD_KEY}"
+    else:
+        assert result["reason"]
+        assert calls.made == []
+
+
+def test_an_uncompressed_model_and_an_old_version_are_asked_for_by_name(
+    function: Function, s3: S3Client
+) -> None:
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    uncompressed, old = event("request_uncompressed"), event("request_old_version")
+    key = uncompressed["model_s3_uri"].split("/", 3)[3] + "hyperparameters.json"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b'{"tab_field_list": ["age"]}')
+    assert function(uncompressed)["status"] == CREATED
+    version = s3.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive())["VersionId"]
+    assert function({**old, "version_id": version})["payload_s3_uri"] == old["payload_s3_uri"]
+    with pytest.raises(ModelNotFoundError, match=old["version_id"]):
+        function(old)
 
 
 @pytest.mark.parametrize("name", SEVERAL)
@@ -63,6 +122,78 @@ def test_an_event_of_records_is_answered_with_results(name: str, function: Funct
     answer = function(event(name))
     assert [(r["status"], r["model_s3_uri"]) for r in answer.pop("results")] == [("created", URI)]
     assert answer == {}
+
+
+@pytest.mark.parametrize(("name", "statuses"), LISTS.items())
+def test_a_list_is_answered_with_a_list(name: str, statuses: List[str], function: Function) -> None:
+    assert [result["status"] for result in function(event(name))] == statuses
+
+
+def test_an_error_in_a_list_is_raised_after_the_last(function: Function, s3: S3Client) -> None:
+    with pytest.raises(InvalidRequestError, match="hello"):
+        function([{"hello": 1}, *event("list_of_events"), {"world": 1}])
+    assert s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)
+    assert [line["status"] for line in function.log()] == [
+        "failed",
+        "created",
+        "unchanged",
+        "failed",
+    ]
+
+
+def test_a_list_of_messages_alone_is_answered_with_those_that_failed(function: Function) -> None:
+    assert function(event("list_of_sqs_records")) == {"batchItemFailures": []}
+    messages = [*event("list_of_sqs_records"), *sqs_event("no JSON")["Records"]]
+    assert function(messages) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+
+
+def test_messages_beside_other_events_are_answered_with_results(function: Function) -> None:
+    answer = function([event("list_of_sqs_records")[0], event("request_bucket_key")])
+    assert [result["status"] for result in answer] == ["created", "unchanged"]
+
+
+def test_a_list_longer_than_an_answer_can_tell_is_refused(function: Function) -> None:
+    with pytest.raises(InvalidRequestError, match="10,001 items"):
+        function([{"bucket": "b", "key": "k"}] * 10_001)
+
+
+@pytest.mark.parametrize("name", ["s3", "sqs", "batch_operations_2", "request", "list_of_events"])
+def test_an_answer_that_comes_back_is_skipped(name: str, function: Function, calls: Calls) -> None:
+    answer = function(event(name))
+    calls.made.clear()
+    again = function(answer)
+    recorded = function({**event("success_record_of_this_function"), "responsePayload": answer})
+    for result in [*(again if isinstance(again, list) else [again]),
+                   *(recorded if isinstance(recorded, list) else [recorded])]:  # fmt: skip
+        assert (result["status"], result["reason"]) == (SKIPPED, "it is an answer of this function")
+    assert calls.made == []
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("aws.s3", "Object ACL Updated"),
+        ("aws.s3", "AWS API Call via CloudTrail"),
+        ("aws.sagemaker", "SageMaker Endpoint State Change"),
+    ],
+)
+def test_another_event_of_s3_or_sagemaker_is_skipped_by_name(
+    source: str, what: str, function: Function, calls: Calls
+) -> None:
+    result = function({"source": source, "detail-type": what, "detail": {}})
+    assert (result["status"], what in result["reason"]) == (SKIPPED, True)
+    assert calls.made == []
+
+
+def test_an_older_version_is_the_newest_after_a_deletion(function: Function, s3: S3Client) -> None:
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    older = s3.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive())
+    newer = s3.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive(("hyperparameters.json",
+        b'{"tab_field_list": ["tenure"]}')))  # fmt: skip
+    function(event("eventbridge_object_created"))
+    s3.delete_object(Bucket=BUCKET, Key=KEY, VersionId=newer["VersionId"])
+    result = function(event("eventbridge_object_deleted"))
+    assert (result["status"], result["model_etag"]) == ("updated", older["ETag"])
 
 
 def test_a_queue_is_answered_with_the_messages_that_failed(
@@ -192,9 +323,19 @@ def test_without_artifacts_the_location_follows_from_the_output_path(
     assert function(sent)["model_s3_uri"] == URI
 
 
-def test_a_job_that_leaves_its_model_uncompressed(function: Function, s3: S3Client) -> None:
+@pytest.mark.parametrize("told", ["artifacts", "output path"])
+def test_a_job_that_leaves_its_model_uncompressed(
+    told: str, function: Function, s3: S3Client
+) -> None:
     sent = event("training_job")
     sent["detail"]["ModelArtifacts"]["S3ModelArtifacts"] = f"s3://{BUCKET}/job/output/model/"
+    if told == "output path":
+        del sent["detail"]["ModelArtifacts"]
+        sent["detail"]["TrainingJobName"] = "job"
+        sent["detail"]["OutputDataConfig"] = {
+            "S3OutputPath": f"s3://{BUCKET}/",
+            "CompressionType": "NONE",
+        }
     s3.put_object(
         Bucket=BUCKET,
         Key="job/output/model/hyperparameters.json",
@@ -276,6 +417,10 @@ def without(name: str, *path: Any) -> Any:
         without("training_job_without_artifacts", "detail", "OutputDataConfig"),
         without("training_job_without_artifacts", "detail", "TrainingJobName"),
         without("training_job", "detail", "ModelArtifacts", "S3ModelArtifacts"),
+        {"results": [], "more": 1},
+        {"requestContext": {"condition": "Success"}, "requestPayload": {"bucket": "b", "key": "k"}},
+        {**event("success_record"), "responsePayload": None},
+        {"invocationSchemaVersion": "3.0", "tasks": []},
     ],
 )
 def test_an_event_of_no_known_shape_is_refused(sent: Any, function: Function, calls: Calls) -> None:
@@ -289,8 +434,8 @@ def test_the_refusal_says_which_shapes_are_known(function: Function) -> None:
         function({"hello": "world"})
     told = str(caught.value)
     assert "hello" in told
-    for shape in ("S3 notification", "EventBridge", "SQS", "SNS", "Batch", "model_s3_uri"):
-        assert shape in told
+    for family in FAMILIES:
+        assert family.what in told
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reading a model from S3 by ranges: what is asked for, what is believed, what heals."""
+"""Reading a model from S3 by ranges: what is asked for, what is taken, what heals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mims.aws.models import (
     ModelReplacedError,
     ModelUnchangedError,
 )
-from mims.aws.s3 import Run
+from mims.aws.s3 import S3Session
 from mims.errors import (
     AccessDeniedError,
     DeadlineExceededError,
@@ -137,8 +137,8 @@ def _refused(status: int, code: str) -> Answer:
     return answer
 
 
-def _run(s3: object, seconds: float = 3600.0) -> Run:
-    return Run(cast(Any, s3), time.monotonic() + seconds)
+def _session(s3: object, seconds: float = 3600.0) -> S3Session:
+    return S3Session(cast(Any, s3), time.monotonic() + seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -163,51 +163,51 @@ def _no_thread_left() -> Iterator[None]:
 
 def test_the_first_part_is_asked_for_and_then_the_rest_in_one_request() -> None:
     s3 = ScriptedS3(_sent(), _sent())
-    run = _run(s3)
-    model = Model(run, SOURCE)
+    session = _session(s3)
+    model = Model(session, SOURCE)
     assert s3.ranges == [f"bytes=0-{FIRST_PART - 1}"]
     assert "IfMatch" not in s3.asked[0]
     assert b"".join(model) == CONTENT
     assert s3.ranges[1:] == [f"bytes={FIRST_PART}-"]
     assert s3.asked[1]["IfMatch"] == ETAG
-    assert (run.requests, run.resumes, run.bytes_read) == (2, 0, len(CONTENT))
+    assert (session.requests, session.resumes, session.bytes_read) == (2, 0, len(CONTENT))
     assert (model.etag, model.version_id, model.size) == (ETAG, "v1", len(CONTENT))
     assert model.modified == int(_MODIFIED.timestamp())
 
 
 def test_the_rest_is_not_asked_for_before_it_is_needed() -> None:
     s3 = ScriptedS3(_sent())
-    assert next(iter(Model(_run(s3), SOURCE))) == CONTENT[:FIRST_PART]
+    assert next(iter(Model(_session(s3), SOURCE))) == CONTENT[:FIRST_PART]
     assert len(s3.asked) == 1
 
 
 @pytest.mark.parametrize("size", [1, 1000, FIRST_PART - 1, FIRST_PART])
 def test_a_small_object_takes_one_request(size: int) -> None:
     s3 = ScriptedS3(_sent(CONTENT[:size]))
-    assert b"".join(Model(_run(s3), SOURCE)) == CONTENT[:size]
+    assert b"".join(Model(_session(s3), SOURCE)) == CONTENT[:size]
 
 
 def test_an_object_of_no_bytes_is_read_as_such() -> None:
     s3 = ScriptedS3(_refused(416, "InvalidRange"))
-    model = Model(_run(s3), SOURCE)
+    model = Model(_session(s3), SOURCE)
     assert (b"".join(model), model.size) == (b"", 0)
 
 
 def test_chunks_are_no_larger_than_their_size() -> None:
-    model = Model(_run(ScriptedS3(_sent(), _sent())), SOURCE)
+    model = Model(_session(ScriptedS3(_sent(), _sent())), SOURCE)
     assert max(map(len, model)) == max(CHUNK, FIRST_PART)
 
 
 def test_each_iteration_begins_with_the_kept_part_and_asks_for_the_rest_anew() -> None:
     s3 = ScriptedS3(_sent(), _sent(), _sent())
-    model = Model(_run(s3), SOURCE)
+    model = Model(_session(s3), SOURCE)
     assert b"".join(model) == b"".join(model) == CONTENT
     assert s3.ranges == [f"bytes=0-{FIRST_PART - 1}", *[f"bytes={FIRST_PART}-"] * 2]
 
 
 def test_an_iteration_left_in_the_middle_can_be_begun_again() -> None:
     s3 = ScriptedS3(_sent(), _sent(), _sent())
-    model = Model(_run(s3), SOURCE)
+    model = Model(_session(s3), SOURCE)
     chunks = iter(model)
     for _ in range(3):
         next(chunks)
@@ -218,7 +218,7 @@ def test_an_iteration_left_in_the_middle_can_be_begun_again() -> None:
 def test_leaving_closes_the_body_and_does_not_read_it_to_its_end() -> None:
     content = CONTENT * 10
     s3 = ScriptedS3(_sent(content), _sent(content))
-    chunks = iter(Model(_run(s3), SOURCE))
+    chunks = iter(Model(_session(s3), SOURCE))
     next(chunks), next(chunks)
     chunks.close()  # type: ignore[attr-defined]
     assert s3.bodies[1].closed
@@ -237,13 +237,13 @@ def test_leaving_shuts_down_a_connection_on_which_nothing_comes() -> None:
 
     body = Hanging(CONTENT[FIRST_PART:])
     body._raw_stream = type("Stream", (), {"shutdown": lambda _self: shut.set()})()  # type: ignore[attr-defined]
-    run = _run(ScriptedS3(_sent(), _sent(Body=body)))
-    chunks = iter(Model(run, SOURCE))
+    session = _session(ScriptedS3(_sent(), _sent(Body=body)))
+    chunks = iter(Model(session, SOURCE))
     next(chunks), next(chunks)
     chunks.close()  # type: ignore[attr-defined]
     assert shut.is_set()
     assert body.closed
-    assert run.resumes == 0
+    assert session.resumes == 0
 
 
 BREAKS = [
@@ -260,19 +260,19 @@ BREAKS = [
 @pytest.mark.parametrize("error", BREAKS, ids=lambda error: type(error).__name__)
 def test_a_body_that_breaks_off_is_taken_up_at_the_offset_reached(error: Exception | None) -> None:
     s3 = ScriptedS3(_sent(), _sent(until=2 * CHUNK + 100, error=error), _sent())
-    run = _run(s3)
-    assert b"".join(Model(run, SOURCE)) == CONTENT
+    session = _session(s3)
+    assert b"".join(Model(session, SOURCE)) == CONTENT
     assert s3.ranges[2] == f"bytes={FIRST_PART + 2 * CHUNK + 100}-"
     assert s3.asked[2]["IfMatch"] == ETAG
-    assert run.resumes == 1
+    assert session.resumes == 1
     assert s3.bodies[1].closed
 
 
 @pytest.mark.parametrize("error", BREAKS, ids=lambda error: type(error).__name__)
 def test_a_first_part_that_breaks_off_is_taken_up_too(error: Exception | None) -> None:
     s3 = ScriptedS3(_sent(until=100, error=error), _sent(), _sent())
-    run = _run(s3)
-    assert b"".join(Model(run, SOURCE, known_etag=OTHER_ETAG)) == CONTENT
+    session = _session(s3)
+    assert b"".join(Model(session, SOURCE, known_etag=OTHER_ETAG)) == CONTENT
     assert s3.ranges[:2] == [f"bytes=0-{FIRST_PART - 1}", f"bytes=100-{FIRST_PART - 1}"]
     assert s3.asked[0]["IfNoneMatch"] == OTHER_ETAG
     assert "IfNoneMatch" not in s3.asked[1]
@@ -281,29 +281,29 @@ def test_a_first_part_that_breaks_off_is_taken_up_too(error: Exception | None) -
 
 def test_three_breaks_in_a_row_heal() -> None:
     broken = _sent(until=0, error=ConnectionResetError())
-    run = _run(ScriptedS3(_sent(), broken, broken, broken, _sent()))
-    assert b"".join(Model(run, SOURCE)) == CONTENT
-    assert run.resumes == 3
+    session = _session(ScriptedS3(_sent(), broken, broken, broken, _sent()))
+    assert b"".join(Model(session, SOURCE)) == CONTENT
+    assert session.resumes == 3
 
 
 def test_what_goes_on_breaking_without_a_byte_is_an_error() -> None:
     broken = _sent(until=0, error=ConnectionResetError())
     s3 = ScriptedS3(_sent(), *[broken] * 6)
     with pytest.raises(StorageError, match="6 times in a row at offset 262,144"):
-        b"".join(Model(_run(s3), SOURCE))
+        b"".join(Model(_session(s3), SOURCE))
     assert not s3.script
 
 
 def test_breaks_with_bytes_in_between_are_not_counted_together() -> None:
     broken = _sent(until=1000, error=ConnectionResetError())
-    run = _run(ScriptedS3(_sent(), *[broken] * 20, _sent()))
-    assert b"".join(Model(run, SOURCE)) == CONTENT
-    assert run.resumes == 20
+    session = _session(ScriptedS3(_sent(), *[broken] * 20, _sent()))
+    assert b"".join(Model(session, SOURCE)) == CONTENT
+    assert session.resumes == 20
 
 
 def test_the_back_off_is_jittered_and_capped(pauses: List[Tuple[float, float]]) -> None:
     broken = _sent(until=0, error=ConnectionResetError())
-    b"".join(Model(_run(ScriptedS3(_sent(), *[broken] * 5, _sent())), SOURCE))
+    b"".join(Model(_session(ScriptedS3(_sent(), *[broken] * 5, _sent())), SOURCE))
     assert pauses == [(0, 0.2), (0, 0.4), (0, 0.8), (0, 1.6), (0, 3.0)]
 
 
@@ -311,11 +311,11 @@ def test_the_back_off_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(random, "uniform", lambda _low, _high: 3600.0)
     s3 = ScriptedS3(_sent(until=0, error=ConnectionResetError()), _sent())
     with pytest.raises(DeadlineExceededError, match="0 bytes"):
-        Model(_run(s3, seconds=0.2), SOURCE)
+        Model(_session(s3, seconds=0.2), SOURCE)
     assert len(s3.asked) == 1
 
 
-UNBELIEVABLE: Dict[str, Dict[str, Any]] = {
+CONTRADICTORY: Dict[str, Dict[str, Any]] = {
     "another range": {"ContentRange": f"bytes {FIRST_PART + 1}-{len(CONTENT)}/{len(CONTENT)}"},
     "a range that stops too early": {
         "ContentRange": f"bytes {FIRST_PART}-{len(CONTENT) - 2}/{len(CONTENT)}"
@@ -332,30 +332,32 @@ UNBELIEVABLE: Dict[str, Dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("changed", UNBELIEVABLE.values(), ids=UNBELIEVABLE)
-def test_an_answer_that_cannot_be_is_not_believed_but_asked_for_again(
+@pytest.mark.parametrize("changed", CONTRADICTORY.values(), ids=CONTRADICTORY)
+def test_a_response_that_contradicts_itself_is_asked_for_again(
     changed: Dict[str, Any],
 ) -> None:
     s3 = ScriptedS3(_sent(), _sent(**changed), _sent())
-    run = _run(s3)
-    assert b"".join(Model(run, SOURCE)) == CONTENT
+    session = _session(s3)
+    assert b"".join(Model(session, SOURCE)) == CONTENT
     assert s3.ranges[1] == s3.ranges[2]
     assert s3.bodies[1].closed
     assert s3.bodies[1].read_bytes == 0
-    assert run.resumes == 1
+    assert session.resumes == 1
 
 
-@pytest.mark.parametrize("changed", UNBELIEVABLE.values(), ids=UNBELIEVABLE)
-def test_answers_that_are_never_to_be_believed_are_an_error(changed: Dict[str, Any]) -> None:
+@pytest.mark.parametrize("changed", CONTRADICTORY.values(), ids=CONTRADICTORY)
+def test_responses_that_always_contradict_themselves_are_an_error(
+    changed: Dict[str, Any],
+) -> None:
     s3 = ScriptedS3(_sent(), *[_sent(**changed)] * 6)
     with pytest.raises(StorageError):
-        b"".join(Model(_run(s3), SOURCE))
+        b"".join(Model(_session(s3), SOURCE))
 
 
 def test_a_body_with_another_etag_is_never_spliced_on() -> None:
     s3 = ScriptedS3(_sent(), _sent(etag=OTHER_ETAG))
     with pytest.raises(ModelReplacedError):
-        b"".join(Model(_run(s3), SOURCE))
+        b"".join(Model(_session(s3), SOURCE))
     assert s3.bodies[1].read_bytes == 0
     assert s3.bodies[1].closed
 
@@ -364,31 +366,31 @@ def test_a_body_with_another_etag_is_never_spliced_on() -> None:
 def test_an_object_replaced_meanwhile_is_told(status: int) -> None:
     s3 = ScriptedS3(_sent(), _sent(until=10, error=ConnectionResetError()), _refused(status, "x"))
     with pytest.raises(ModelReplacedError):
-        b"".join(Model(_run(s3), SOURCE))
+        b"".join(Model(_session(s3), SOURCE))
 
 
 def test_an_object_replaced_by_an_empty_one_before_a_byte_came_is_told() -> None:
     s3 = ScriptedS3(_sent(until=0, error=ConnectionResetError()), _refused(416, "InvalidRange"))
     with pytest.raises(ModelReplacedError):
-        Model(_run(s3), SOURCE)
+        Model(_session(s3), SOURCE)
 
 
 @pytest.mark.parametrize("status", [404, 405])
 def test_an_object_that_is_gone_is_told(status: int) -> None:
     with pytest.raises(ModelGoneError):
-        Model(_run(ScriptedS3(_refused(status, "NoSuchKey"))), SOURCE)
+        Model(_session(ScriptedS3(_refused(status, "NoSuchKey"))), SOURCE)
     s3 = ScriptedS3(_sent(), _refused(status, "NoSuchKey"))
     with pytest.raises(ModelGoneError):
-        b"".join(Model(_run(s3), SOURCE))
+        b"".join(Model(_session(s3), SOURCE))
 
 
 def test_an_unchanged_object_is_not_read() -> None:
     s3 = ScriptedS3(_refused(304, "304"))
-    run = _run(s3)
+    session = _session(s3)
     with pytest.raises(ModelUnchangedError):
-        Model(run, SOURCE, known_etag=ETAG)
+        Model(session, SOURCE, known_etag=ETAG)
     assert s3.asked[0]["IfNoneMatch"] == ETAG
-    assert (run.requests, run.bytes_read) == (1, 0)
+    assert (session.requests, session.bytes_read) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -405,24 +407,24 @@ def test_what_s3_refuses_is_a_typed_error_and_not_asked_for_again(
 ) -> None:
     s3 = ScriptedS3(_refused(status, code))
     with pytest.raises(error):
-        Model(_run(s3), SOURCE)
+        Model(_session(s3), SOURCE)
     s3 = ScriptedS3(_sent(), _refused(status, code))
     with pytest.raises(error):
-        b"".join(Model(_run(s3), SOURCE))
+        b"".join(Model(_session(s3), SOURCE))
 
 
 def test_a_server_that_ignores_ranges_gives_the_same_bytes() -> None:
     s3 = ScriptedS3(_whole(), _whole())
-    run = _run(s3)
-    assert b"".join(Model(run, SOURCE)) == CONTENT
+    session = _session(s3)
+    assert b"".join(Model(session, SOURCE)) == CONTENT
     assert s3.bodies[0].read_bytes == FIRST_PART
-    assert run.bytes_read == len(CONTENT)
+    assert session.bytes_read == len(CONTENT)
     assert all(body.closed for body in s3.bodies)
 
 
 def test_a_server_that_ignores_ranges_after_a_break_gives_the_same_bytes() -> None:
     s3 = ScriptedS3(_sent(), _sent(until=CHUNK + 1, error=ConnectionResetError()), _whole())
-    assert b"".join(Model(_run(s3), SOURCE)) == CONTENT
+    assert b"".join(Model(_session(s3), SOURCE)) == CONTENT
 
 
 def test_a_whole_object_that_breaks_off_before_the_offset_is_asked_for_again() -> None:
@@ -431,21 +433,21 @@ def test_a_whole_object_that_breaks_off_before_the_offset_is_asked_for_again() -
     def answer(parameters: Parameters) -> Dict[str, Any]:
         return {**cut(parameters), "Body": Body(CONTENT[:100])}
 
-    run = _run(ScriptedS3(_sent(), answer, _whole()))
-    assert b"".join(Model(run, SOURCE)) == CONTENT
-    assert run.resumes == 1
+    session = _session(ScriptedS3(_sent(), answer, _whole()))
+    assert b"".join(Model(session, SOURCE)) == CONTENT
+    assert session.resumes == 1
 
 
 def test_a_whole_object_of_another_version_is_never_spliced_on() -> None:
     s3 = ScriptedS3(_sent(), _whole(etag=OTHER_ETAG))
     with pytest.raises(ModelReplacedError):
-        b"".join(Model(_run(s3), SOURCE))
+        b"".join(Model(_session(s3), SOURCE))
 
 
 def test_every_request_names_the_version_and_the_buckets_owner() -> None:
     s3 = ScriptedS3(_sent(), _sent())
     source = ModelObject("models", "key", version_id="v7", owner="111122223333")
-    b"".join(Model(_run(s3), source))
+    b"".join(Model(_session(s3), source))
     for parameters in s3.asked:
         assert parameters["VersionId"] == "v7"
         assert parameters["ExpectedBucketOwner"] == "111122223333"
@@ -475,14 +477,14 @@ def test_a_body_that_hangs_ends_at_the_deadline(part: str) -> None:
     hanging = _sent(Body=body)
     s3 = ScriptedS3(*([hanging] if part == "first" else [_sent(), hanging]))
     with pytest.raises(DeadlineExceededError, match="bytes of the model were read so far"):
-        b"".join(Model(_run(s3, seconds=0.3), SOURCE))
+        b"".join(Model(_session(s3, seconds=0.3), SOURCE))
     assert body.closed
 
 
 def test_nothing_is_asked_for_after_the_deadline() -> None:
     s3 = ScriptedS3()
     with pytest.raises(DeadlineExceededError):
-        Model(_run(s3, seconds=-1), SOURCE)
+        Model(_session(s3, seconds=-1), SOURCE)
     assert not s3.asked
 
 
@@ -491,15 +493,15 @@ def test_it_reads_what_moto_holds() -> None:
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket="models")
         etag = client.put_object(Bucket="models", Key=SOURCE.key, Body=CONTENT)["ETag"]
-        run = _run(client)
-        model = Model(run, SOURCE)
+        session = _session(client)
+        model = Model(session, SOURCE)
         assert b"".join(model) == CONTENT
         assert (model.etag, model.size) == (etag, len(CONTENT))
         client.put_object(Bucket="models", Key=SOURCE.key, Body=CONTENT[::-1])
         with pytest.raises(ModelReplacedError):
             b"".join(model)
         with pytest.raises(ModelUnchangedError):
-            Model(run, SOURCE, Model(run, SOURCE).etag)
+            Model(session, SOURCE, Model(session, SOURCE).etag)
         client.delete_object(Bucket="models", Key=SOURCE.key)
         with pytest.raises(ModelGoneError):
-            Model(run, SOURCE)
+            Model(session, SOURCE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict
 
 import pytest
-from mims.aws.events import Request, notified_request
-from mims.aws.payloads import Destination, payload_object
+from mims.aws.locations import Destination, payload_location
+from mims.aws.request import Request, notified_request
 from mims.errors import InvalidRequestError
 
 from tests.functional.conftest import Calls, Function
@@ -23,8 +23,8 @@ BESIDE = {
     "a//model.tar.gz": "a//payload/payload.tar.gz",
     "churn.tar.gz": "payload-churn/payload.tar.gz",
     "job/churn.tar.gz": "job/payload-churn/payload.tar.gz",
-    "job/churn.v2.tgz": "job/payload-churn.v2/payload.tar.gz",
-    "job/model.tgz": "job/payload-model/payload.tar.gz",
+    "job/churn.v2.tgz": "job/payload-churn.v2.tgz/payload.tar.gz",
+    "job/model.tgz": "job/payload-model.tgz/payload.tar.gz",
     "job/churn.tar": "job/payload-churn.tar/payload.tar.gz",
     "job/model": "job/payload-model/payload.tar.gz",
     "job/output/model/": "job/output/payload/payload.tar.gz",
@@ -73,7 +73,9 @@ def test_a_payload_bucket_or_prefix_moves_it(
     monkeypatch.setenv("PAYLOAD_BUCKET", bucket)
     monkeypatch.setenv("PAYLOAD_PREFIX", prefix)
     result = function({"bucket": BUCKET, "key": key})
-    assert result["payload_s3_uri"] == place + BESIDE.get(key, "job/payload-churn/payload.tar.gz")
+    assert result["payload_s3_uri"] == place + BESIDE.get(
+        key, "job/payload-churn.tgz/payload.tar.gz"
+    )
     assert s3.head_object(Bucket=result["payload_s3_bucket"], Key=result["payload_s3_key"])
 
 
@@ -98,15 +100,15 @@ def test_the_model_itself_is_never_overwritten(function: Function, s3: S3Client)
 @pytest.mark.parametrize("destination", [Destination(), Destination("payloads", "prefix")])
 def test_no_payload_is_taken_for_a_model(destination: Destination) -> None:
     for key in (*BESIDE, KEY):
-        place = payload_object(Request(BUCKET, key), destination)
-        assert notified_request(place.bucket, place.key).skip_reason
+        location = payload_location(Request(BUCKET, key), destination)
+        assert notified_request(location.bucket, location.key).skip_reason
 
 
 def test_a_payload_beside_an_uncompressed_model_is_not_in_its_folder() -> None:
     for key in BESIDE:
         if key.endswith("/"):
-            place = payload_object(Request(BUCKET, key), Destination())
-            assert not place.key.startswith(key)
+            location = payload_location(Request(BUCKET, key), Destination())
+            assert not location.key.startswith(key)
 
 
 def test_a_key_that_grows_too_long_is_refused_before_any_call(

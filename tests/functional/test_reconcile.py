@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Tuple
+from types import SimpleNamespace
+from typing import Any, List, Tuple
 
 import pytest
 from mims import generate
-from mims.aws import models
-from mims.aws.events import Request, notified_request
-from mims.aws.payloads import Destination
+from mims.aws import models, payloads
+from mims.aws import s3 as s3_calls
+from mims.aws.locations import Destination
 from mims.aws.reconcile import reconcile
-from mims.aws.s3 import Run
-from mims.errors import ModelChangingError, StorageError
+from mims.aws.request import Request, notified_request
+from mims.aws.s3 import S3Session
+from mims.errors import ModelChangingError, PayloadOccupiedError, StorageError
 from mims.settings import GivenSettings, read_settings
 
 from tests.functional.events import hyperparameters, model_archive
@@ -35,7 +37,7 @@ OLD, NEW, NEWEST = archive("old"), archive("new"), archive("newest")
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each model is read in two parts, and taken up again without a pause."""
     monkeypatch.setattr(models, "FIRST_PART", PART)
-    monkeypatch.setattr(models, "_BACKOFF", 0.0)
+    monkeypatch.setattr(s3_calls, "_BACKOFF", 0.0)
 
 
 @pytest.fixture
@@ -170,9 +172,75 @@ def test_a_payload_that_is_deleted_meanwhile_is_written_again(s3: MemoryS3) -> N
     assert (status(run), made_from(s3)) == (("created", 1), NEW)
 
 
-def test_a_conflict_of_writers_is_another_round(s3: MemoryS3) -> None:
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> List[float]:
+    """The pauses before a round is repeated, which take no time here."""
+    paused: List[float] = []
+    monkeypatch.setattr(s3_calls, "_BACKOFF", 0.1)
+    monkeypatch.setattr(payloads, "time", SimpleNamespace(sleep=paused.append))
+    return paused
+
+
+def test_a_conflict_of_writers_is_another_round_after_a_pause(
+    s3: MemoryS3, pauses: List[float]
+) -> None:
     run = stopped_before(s3, "put_object")
     run.step(Fate.CONFLICT)
+    run.step()  # is it there all the same?
+    for _ in range(2):
+        run.step()
+    run.step(Fate.CONFLICT)
+    run.finish()
+    assert (status(run), made_from(s3)) == (("created", 2), OLD)
+    assert len(pauses) == 2
+    assert all(0 < pause <= most for pause, most in zip(pauses, (0.2, 0.4)))
+
+
+def test_a_lost_race_that_is_no_conflict_is_repeated_at_once(
+    s3: MemoryS3, pauses: List[float]
+) -> None:
+    run = stopped_before(s3, "put_object")
+    s3.objects[BUCKET, PAYLOAD] = StoredObject(generate([NEW], SETTINGS).archive)
+    run.finish()
+    assert (status(run), made_from(s3)) == (("updated", 1), OLD)
+    assert pauses == []
+
+
+def test_a_model_is_read_once_however_often_its_payload_is_written(s3: MemoryS3) -> None:
+    run = stopped_before(s3, "put_object")
+    for _ in range(3):
+        run.step(Fate.CONFLICT)
+        while run.operation != "put_object":
+            run.step()
+    run.finish()
+    assert (status(run), made_from(s3)) == (("created", 3), OLD)
+    assert run.result is not None
+    assert run.result["bytes_read"] == len(OLD)
+
+
+def test_a_model_that_went_back_is_not_read_again(s3: MemoryS3) -> None:
+    run = stopped_before(s3, "put_object")
+    upload(s3, NEW)
+    SteppedRun(s3, SETTINGS).finish()
+    upload(s3, OLD)  # the payload that lies there is NEW's
+    run.finish()
+    assert (status(run), made_from(s3)) == (("updated", 1), OLD)
+    assert run.result is not None
+    assert run.result["bytes_read"] == len(OLD) + PART
+
+
+def test_what_somebody_puts_there_meanwhile_is_not_replaced(s3: MemoryS3) -> None:
+    run = stopped_before(s3, "put_object")
+    s3.objects[BUCKET, PAYLOAD] = StoredObject(b"by hand")
+    run.finish()
+    assert isinstance(run.error, PayloadOccupiedError)
+    assert s3.objects[BUCKET, PAYLOAD].content == b"by hand"
+
+
+def test_what_goes_away_while_it_is_looked_into_is_another_round(s3: MemoryS3) -> None:
+    s3.objects[BUCKET, PAYLOAD] = StoredObject(b"by hand")
+    run = stopped_before(s3, "get_object", count=2)
+    del s3.objects[BUCKET, PAYLOAD]
     run.finish()
     assert (status(run), made_from(s3)) == (("created", 1), OLD)
 
@@ -220,9 +288,9 @@ def test_a_forced_write_that_failed_is_not_taken_for_done() -> None:
     upload(s3, OLD)
     SteppedRun(s3, SETTINGS).finish()
     s3.fails = True
-    run = Run(s3, time.monotonic() + 60)  # type: ignore[arg-type]
+    session = S3Session(s3, time.monotonic() + 60)  # type: ignore[arg-type]
     with pytest.raises(StorageError):
-        reconcile(run, Request(BUCKET, MODEL, force=True), SETTINGS, Destination())
+        reconcile(session, Request(BUCKET, MODEL, force=True), SETTINGS, Destination())
 
 
 class Failing(MemoryS3):
@@ -243,10 +311,10 @@ def test_five_rounds_are_enough_or_an_error() -> None:
     """Each round's model is replaced after it was written."""
     s3 = Restless()
     upload(s3, OLD)
-    run = Run(s3, time.monotonic() + 60)  # type: ignore[arg-type]
+    session = S3Session(s3, time.monotonic() + 60)  # type: ignore[arg-type]
     with pytest.raises(ModelChangingError, match="5 rounds"):
-        reconcile(run, notified_request(BUCKET, MODEL), SETTINGS, Destination())
-    assert (s3.written, run.restarts) == (5, 4)
+        reconcile(session, notified_request(BUCKET, MODEL), SETTINGS, Destination())
+    assert (s3.written, session.restarts) == (5, 4)
 
 
 class Restless(MemoryS3):

@@ -20,11 +20,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from mims import Payload
-from mims.aws import models, reconcile
+from mims.aws import models, reconcile, s3
+from mims.aws.locations import Destination
 from mims.errors import ModelChangingError, StorageError
 from mims.payload.metadata import FieldsFrom
 from mims.settings import GivenSettings
-from mims.version import VERSION
 
 from tests.functional.memory_s3 import MemoryS3, StoredObject
 from tests.functional.stepped_runs import BUCKET, MODEL, PAYLOAD, Crashed, Fate, SteppedRun
@@ -45,7 +45,7 @@ def payload_of(content: bytes) -> bytes:
     return b"payload of " + content[:1]
 
 
-def _generate(run: object, model: models.Model, *_: Any) -> Payload:
+def _generate(session: object, model: models.Model, *_: Any) -> Payload:
     return Payload(
         payload_of(b"".join(model)),
         ("application/json",),
@@ -62,7 +62,7 @@ def _generate(run: object, model: models.Model, *_: Any) -> Payload:
 def _small_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "_generate", _generate)
     monkeypatch.setattr(models, "FIRST_PART", PART)
-    monkeypatch.setattr(models, "_BACKOFF", 0.0)
+    monkeypatch.setattr(s3, "_BACKOFF", 0.0)
 
 
 class Reconciliation(RuleBasedStateMachine):
@@ -167,7 +167,9 @@ class Reconciliation(RuleBasedStateMachine):
             return
         payload = self.s3.objects[BUCKET, PAYLOAD]
         assert payload.metadata["model-etag"] == model.etag
-        assert payload.metadata["settings-sha256"] == SETTINGS.sha256(VERSION)
+        assert payload.metadata["settings-sha256"] == reconcile.settings_digest(
+            SETTINGS, Destination()
+        )
         assert payload.content == payload_of(model.content)
         once_more = SteppedRun(self.s3, SETTINGS)
         once_more.finish()

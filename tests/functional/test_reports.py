@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Dict, List, Set
 
 import pytest
+from aws_lambda_powertools.metrics.provider import cold_start
 from mims.aws.telemetry import NAMESPACE, SERVICE
 from mims.errors import AccessDeniedError, CorruptArchiveError, InvalidHyperparametersError
 
@@ -63,7 +64,7 @@ def test_a_line_for_what_is_skipped(function: Function) -> None:
     sent["detail"]["object"]["key"] = "notes.txt"
     function(sent)
     (line,) = function.log()
-    assert (line["status"], line["reason"]) == ("skipped", "'notes.txt' is no model.tar.gz")
+    assert (line["status"], line["reason"]) == ("skipped", "'notes.txt' is not named model.tar.gz")
 
 
 def test_a_line_for_a_failure(function: Function, s3: S3Client) -> None:
@@ -144,6 +145,27 @@ def test_hundreds_of_models_lose_no_count(function: Function) -> None:
 def test_an_invocation_of_nothing_writes_no_metric(function: Function) -> None:
     function(event("s3_test_event"))
     assert (function.metrics(), function.log()) == ([], [])
+
+
+def test_the_first_invocation_of_a_process_counts_a_cold_start(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cold_start, "is_cold_start", True)
+    function(REQUEST)
+    first, _ = function.metrics()
+    assert described(first) == {"ColdStart": "Count"}
+    assert dimensions(first) == [{"function_name", "service"}]
+    function(REQUEST)
+    assert len(function.metrics()) == 1
+
+
+def test_each_line_says_which_invocation_it_is_of(function: Function) -> None:
+    function(REQUEST)
+    (line,) = function.log()
+    assert line["function_name"] == Context.function_name
+    assert line["function_arn"] == Context.invoked_function_arn
+    assert line["function_memory_size"] == Context.memory_limit_in_mb
+    assert isinstance(line["cold_start"], bool)
 
 
 def test_the_metrics_of_one_invocation_are_not_in_the_next(function: Function) -> None:

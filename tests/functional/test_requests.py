@@ -14,7 +14,9 @@ from tests.functional.conftest import Calls, Function
 from tests.functional.events import (
     BUCKET,
     KEY,
+    PAYLOAD_KEY,
     URI,
+    event,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
         {"version_id": 5, "payload_s3_uri": f"s3://{BUCKET}/payload.tar.gz"},
         {"version_id": "\ud800", "payload_s3_uri": f"s3://{BUCKET}/payload.tar.gz"},
         {"force": "yes"},
+        {"force": 1},
+        {"replace_foreign": "yes"},
+        {"version_id": "v1", "payload_s3_uri": f"s3://{BUCKET}/{PAYLOAD_KEY}"},
     ],
 )
 def test_a_request_that_cannot_be_meant_is_refused(
@@ -66,6 +71,77 @@ def test_settings_of_a_request_are_checked_before_anything_is_read(
     with pytest.raises(InvalidSettingsError):
         function({"model_s3_uri": URI, "settings": settings})
     assert calls.made == []
+
+
+# What names an access point, or another thing that is not a bucket → how it is called.
+NOT_BUCKETS = {
+    "arn:aws:s3:us-east-1:111122223333:accesspoint/models": "access point",
+    "arn:aws:s3:us-east-1:111122223333:accesspoint:models": "access point",
+    "arn:aws:s3-outposts:us-east-1:111122223333:outpost/op-1/accesspoint/models": "Outposts",
+    "arn:aws:s3::111122223333:accesspoint/mfzwi23gnjvgw.mrap": "Multi-Region access point",
+    "mfzwi23gnjvgw.mrap": "Multi-Region access point",
+    "models-abcdefgh1234-s3alias": "alias",
+    "models-abcdefgh1234--ol-s3": "Object Lambda",
+    "models--use1-az4--x-s3": "directory bucket",
+    "arn:aws:s3express:us-east-1:111122223333:bucket/models--use1-az4--x-s3": "ARN",
+    "arn:aws:s3:::models": "ARN",
+}
+
+
+@pytest.mark.parametrize(("bucket", "what"), NOT_BUCKETS.items())
+@pytest.mark.parametrize("form", ["uri", "bucket", "payload", "event", "task", "PAYLOAD_BUCKET"])
+def test_an_access_point_is_refused_by_name_and_never_split(
+    form: str,
+    bucket: str,
+    what: str,
+    function: Function,
+    calls: Calls,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: Any = {"model_s3_uri": f"s3://{bucket}/churn/model.tar.gz"}
+    if form == "bucket":
+        sent = {"bucket": bucket, "key": "churn/model.tar.gz"}
+    elif form == "payload":
+        sent = {"model_s3_uri": URI, "payload_s3_uri": f"s3://{bucket}/churn/payload.tar.gz"}
+    elif form == "event":
+        sent = event("eventbridge_object_created")
+        sent["detail"]["bucket"]["name"] = bucket
+    elif form == "task":
+        sent = event("batch_operations_2")
+        sent["tasks"][0]["s3Bucket"] = bucket
+    elif form == "PAYLOAD_BUCKET":
+        monkeypatch.setenv("PAYLOAD_BUCKET", bucket)
+        sent = {"model_s3_uri": URI}
+    if form == "task":
+        (result,) = function(sent)["results"]
+        assert (result["resultCode"], what in result["resultString"]) == ("PermanentFailure", True)
+    else:
+        with pytest.raises((InvalidRequestError, InvalidSettingsError), match=what) as caught:
+            function(sent)
+        assert "Name the bucket itself" in str(caught.value)
+    assert calls.made == []
+
+
+@pytest.mark.parametrize(
+    ("arn", "code"),
+    [
+        (f"arn:aws:s3:::{BUCKET}", "Succeeded"),
+        (f"arn:aws-cn:s3:::{BUCKET}", "Succeeded"),
+        ("arn:aws:s3:us-east-1:111122223333:accesspoint/models", "PermanentFailure"),
+    ],
+)
+def test_a_task_s_arn_is_a_bucket_s_or_refused(arn: str, code: str, function: Function) -> None:
+    sent = event("batch_operations_1")
+    sent["tasks"][0]["s3BucketArn"] = arn
+    (result,) = function(sent)["results"]
+    assert result["resultCode"] == code
+
+
+def test_many_unknown_keys_are_one_warning(function: Function) -> None:
+    sent = {"model_s3_uri": URI, **{f"key-{number}": 1 for number in range(5000)}}
+    (warning,) = function(sent)["warnings"]
+    assert "'key-0'" in warning
+    assert len(warning) <= 500
 
 
 def test_an_unknown_key_of_a_request_is_told_as_a_warning(function: Function) -> None:

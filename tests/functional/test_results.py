@@ -45,6 +45,9 @@ RESULT_KEYS = {
     "resumes",
     "restarts",
     "warnings",
+    "fields_from",
+    "family",
+    "recipe",
 }
 
 
@@ -82,6 +85,9 @@ def test_a_result_says_all_there_is_to_say(function: Function, s3: S3Client) -> 
         "content_types": ["text/csv"],
         "field_count": 3,
         "sample_count": 1,
+        "fields_from": {"source": "hyperparameters", "member": "hyperparameters.json"},
+        "family": None,
+        "recipe": None,
         "bytes_read": len(model_archive()),
         "requests": 4,
         "resumes": 0,
@@ -141,6 +147,26 @@ def test_what_is_up_to_date_takes_two_requests_and_reads_nothing(
     assert again == {**created, **figures, "status": "unchanged"}
 
 
+def test_what_is_up_to_date_is_told_in_full(
+    function: Function, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMPLE_COUNTS", "2")  # a misspelling, told whoever made the payload
+    put(s3, model_archive(("nested/hyperparameters.json", hyperparameters())))
+    sent = {**REQUEST, "settings": {"recipe": "xgboost"}, "odd": 1}
+    created, again = function(sent), function(sent)
+    assert (created["recipe"], created["fields_from"]["member"]) == (
+        "xgboost",
+        "nested/hyperparameters.json",
+    )
+    assert [w for w in created["warnings"] if "SAMPLE_COUNTS" in w]
+    figures = {"requests": 2, "bytes_read": 0}
+    assert sorted(again.pop("warnings")) == sorted(created.pop("warnings"))
+    assert again == {**created, **figures, "status": "unchanged"}
+    metadata = s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)["Metadata"]
+    assert "nested" in metadata["result"]
+    assert "SAMPLE_COUNTS" not in metadata["result"]
+
+
 def test_a_payload_is_written_on_the_condition_of_what_was_seen(
     function: Function, s3: S3Client, calls: Calls
 ) -> None:
@@ -196,12 +222,6 @@ def test_other_limits_do_not_update_the_payload(
     function(REQUEST)
     monkeypatch.setenv("MAX_MEMBERS", "5")
     assert function(REQUEST)["status"] == "unchanged"
-
-
-def test_a_payload_of_someone_else_is_updated(function: Function, s3: S3Client) -> None:
-    s3.put_object(Bucket=BUCKET, Key=PAYLOAD_KEY, Body=b"by hand", Metadata={"field-count": "many"})
-    assert function(REQUEST)["status"] == "updated"
-    assert body(s3) == generate([model_archive()]).archive
 
 
 def test_force_writes_what_is_up_to_date(function: Function, calls: Calls) -> None:

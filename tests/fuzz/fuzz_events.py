@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Any
 
 import atheris  # type: ignore[import-untyped]
 
 from tests.fuzz.running import ROOT, mapping, run, value
 
 with atheris.instrument_imports(include=["mims"]):
-    from mims.aws.answers import answer
-    from mims.aws.events import Request
+    from mims.aws.dispatch import EventDispatch
+    from mims.aws.request import Request
+    from mims.aws.results import Result
     from mims.errors import PayloadError
 
 _KEYS = (
@@ -58,6 +59,14 @@ _KEYS = (
     "requestContext",
     "condition",
     "requestPayload",
+    "Success",
+    "responsePayload",
+    "lambda",
+    "status",
+    "model_etag",
+    "results",
+    "batchItemFailures",
+    "arn:aws:s3:us-east-1:111122223333:accesspoint/models",
     "model_s3_uri",
     "s3://bucket/a/model.tar.gz",
     "s3://bucket/a/model/",
@@ -66,6 +75,7 @@ _KEYS = (
     "version_id",
     "settings",
     "force",
+    "replace_foreign",
 )
 
 
@@ -86,13 +96,13 @@ def fuzz_events(fuzzed: bytes) -> None:
             for _ in range(provider.ConsumeIntInRange(0, 4)):
                 event = _changed(event, provider)
     try:
-        json.dumps(answer(event, _perform, lambda _: None))
+        json.dumps(EventDispatch(_perform, lambda _: None).answer(event))
     except PayloadError as error:
         str(error)
 
 
-def _perform(request: Request) -> Dict[str, Any]:
-    return {"status": "created", "payload_s3_uri": request.model_s3_uri}
+def _perform(request: Request) -> Result:
+    return Result("created", request.model_s3_uri)
 
 
 def _changed(part: Any, provider: atheris.FuzzedDataProvider) -> Any:

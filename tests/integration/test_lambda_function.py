@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 
 ARCHIVES = Path(__file__).resolve().parents[1] / "models" / "archives"
 REAL_MODELS = sorted(path.parent.name for path in ARCHIVES.glob("*/model.tar.gz"))
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+# Where a defect is planted → what is replaced there.
+PLANTS = {
+    "settings": "app.read_settings",
+    "inputs.search": "mims.aws.reconcile.find_inputs",
+    "aws.events.s3_notification": "mims.aws.events.s3_notification.unquote_plus",
+}
 SETTINGS = {"CONTENT_TYPES": "application/json,text/csv", "SAMPLE_COUNT": "2"}
 
 
@@ -214,6 +222,63 @@ def test_one_line_is_logged_for_a_model_and_no_value_of_its(
     assert about_models[0]["field_count"] == 2
     assert secret not in answer.log
     assert secret.encode() in payload_files(read(s3, answer.result))["metadata.json"]
+
+
+def test_no_variable_of_powertools_makes_the_event_be_logged(s3_server: S3Server) -> None:
+    """A training job's event holds its hyperparameters."""
+    event = json.loads((EVENTS / "training_job.json").read_text())
+    event["detail"]["HyperParameters"]["note"] = "do-not-log-me"
+    environment = {**s3_server.environment(), "POWERTOOLS_LOGGER_LOG_EVENT": "true"}
+    with LocalFunction(environment) as function:
+        answer = function.invoke(event)
+
+    assert answer.error_type == "ModelNotFoundError"
+    assert "model_s3_uri" in answer.log
+    assert "do-not-log-me" not in answer.log
+
+
+@pytest.mark.parametrize("place", ["settings", "inputs.search", "aws.events.s3_notification"])
+@pytest.mark.parametrize("shape", ["notification", "queue", "batch"])
+def test_nothing_of_a_defect_s_message_leaves_the_process(
+    place: str, shape: str, s3_server: S3Server, s3: S3Client, folder: str, tmp_path: Path
+) -> None:
+    """The function's own code, with a defect planted in it, under the real runtime client."""
+    shutil.copytree(lambda_function.TASK_ROOT, tmp_path / "code")
+    (tmp_path / "code" / "planted.py").write_text(
+        "import json, app, mims.aws.reconcile, mims.aws.events.s3_notification\n"
+        "def fail(*_):\n"
+        "    raise KeyError(''.join(['customer', '-', '4711']))\n"
+        f"{PLANTS[place]} = fail\n"
+        "lambda_handler = app.lambda_handler\n"
+    )
+    key = f"{folder}/model.tar.gz"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=large_model("x"))
+    event: Any = notification(BUCKET, key)
+    if shape == "queue":
+        message = {"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(event)}
+        event = {"Records": [message]}
+    elif shape == "batch":
+        task = {"taskId": "1", "s3Bucket": BUCKET, "s3Key": key}
+        event = {"invocationSchemaVersion": "2.0", "tasks": [task]}
+
+    with LocalFunction(
+        s3_server.environment(), "planted.lambda_handler", tmp_path / "code"
+    ) as function:
+        answer = function.invoke(event)
+
+    assert "customer-4711" not in json.dumps([answer.result, answer.error]) + answer.log
+    if shape == "batch" and place == "aws.events.s3_notification":
+        assert answer.result["results"][0]["resultCode"] == "Succeeded"  # it was not in its way
+        return
+    assert "InternalError" in answer.log
+    if shape == "notification":
+        assert answer.error_type == "InternalError"
+        assert str(answer.error_message).startswith("KeyError in planted.py, line 3.")
+    elif shape == "queue":
+        assert answer.result == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    else:
+        (task,) = answer.result["results"]
+        assert task["resultCode"] == "PermanentFailure"
 
 
 def test_four_runtimes_at_once_agree_on_one_payload(

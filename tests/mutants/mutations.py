@@ -19,12 +19,13 @@ class Mutation:
 
 _AWS = "lambda_fn/mims/aws"
 _BATCHES = "tests/functional/test_batches.py"
+_DEFECTS = "tests/functional/test_defects.py"
 _EVENTS = "tests/functional/test_events.py"
 _REQUESTS = "tests/functional/test_requests.py"
 _ERRORS = "tests/functional/test_errors.py"
 _LOCATIONS = "tests/functional/test_output_locations.py"
+_OCCUPIED = "tests/functional/test_occupied_locations.py"
 _RECONCILE = "tests/functional/test_reconcile.py"
-_REPORTS = "tests/functional/test_reports.py"
 _RESULTS = "tests/functional/test_results.py"
 _QUIET = (
     "tests/functional/test_reconcile_model.py::"
@@ -35,7 +36,7 @@ MUTATIONS = (
     Mutation(
         "the model is not looked at after writing",
         f"{_AWS}/reconcile.py",
-        "if newest not in (model.etag, None):",
+        "if newest not in (made.etag, None):",
         "if False:",
         (
             _QUIET,
@@ -70,36 +71,36 @@ MUTATIONS = (
     Mutation(
         "another version's 412 is read as the end of the model",
         f"{_AWS}/models.py",
-        "if declined.status in (412, 416):",
-        "if declined.status == 416:",
+        "if error.status in (412, 416):",
+        "if error.status == 416:",
         (f"{_RECONCILE}::test_two_versions_are_never_spliced",),
     ),
     Mutation(
         "the settings' digest is ignored",
         f"{_AWS}/reconcile.py",
-        "stored.stamp.settings_sha256 == digest",
-        "True",
+        "if stored.stamp.settings_sha256 == digest else None",
+        "if True else None",
         (f"{_RESULTS}::test_other_settings_update_the_payload",),
     ),
     Mutation(
         "the generator's version is no part of the digest",
         f"{_AWS}/reconcile.py",
-        "settings.sha256(VERSION)",
-        'settings.sha256("")',
+        "given.sha256(VERSION, destination.kms_key_id)",
+        'given.sha256("", destination.kms_key_id)',
         (f"{_RESULTS}::test_another_version_of_the_generator_updates_the_payload",),
     ),
     Mutation(
         "a run's own payload, after a lost answer, is taken for another's",
         f"{_AWS}/reconcile.py",
-        "    # answer got lost.\n    return _carries(run, place, stamp)",
-        "    # answer got lost.\n    return False",
+        "        # got lost.\n        return _carries(session, location, stamp)",
+        "        # got lost.\n        return False",
         (f"{_RECONCILE}::test_a_run_s_own_payload_after_a_lost_answer_counts_as_written",),
     ),
     Mutation(
         "another's payload, after a lost answer, is taken for a run's own",
         f"{_AWS}/reconcile.py",
-        "    # answer got lost.\n    return _carries(run, place, stamp)",
-        "    # answer got lost.\n    return True",
+        "        # got lost.\n        return _carries(session, location, stamp)",
+        "        # got lost.\n        return True",
         (f"{_RECONCILE}::test_another_s_payload_after_a_lost_answer_does_not",),
     ),
     Mutation(
@@ -111,44 +112,42 @@ MUTATIONS = (
     ),
     Mutation(
         "a permanent error is a temporary one to S3 Batch Operations",
-        f"{_AWS}/answers.py",
-        "return _task_failed(task_id, error, error.permanent)\n    except Exception",
-        "return _task_failed(task_id, error, False)\n    except Exception",
+        f"{_AWS}/events/batch_operations.py",
+        'code = "PermanentFailure" if error.permanent else "TemporaryFailure"',
+        'code = "TemporaryFailure"',
         (f"{_BATCHES}::test_a_permanent_error_is_a_permanent_failure_of_its_task_alone",),
     ),
     Mutation(
         "a failing record keeps the others from being looked at",
-        f"{_AWS}/answers.py",
-        "            except Exception as error:  # noqa: BLE001 - the other requests come first\n"
-        "                failure = failure or error",
-        "            except ZeroDivisionError as error:\n"
-        "                failure = failure or error",
+        f"{_AWS}/events/family.py",
+        "        except PayloadError as error:\n            failure = failure or error",
+        "        except ZeroDivisionError as error:\n            failure = failure or error",
         (f"{_BATCHES}::test_a_failing_record_is_raised_after_the_last_one",),
     ),
     Mutation(
         "what is up to date is read and written again",
         f"{_AWS}/reconcile.py",
-        'known_etag = stored.stamp.model_etag if stored and current and not request.force else ""',
+        'known_etag = current.model_etag if current else made.etag if made else ""',
         'known_etag = ""',
         (f"{_RESULTS}::test_what_is_up_to_date_takes_two_requests_and_reads_nothing",),
     ),
     Mutation(
         "the key of EventBridge is decoded",
-        f"{_AWS}/events.py",
-        'part(event, "detail", "object", "key")',
-        'unquote_plus(part(event, "detail", "object", "key"))',
+        f"{_AWS}/events/eventbridge_s3.py",
+        'text_at(event, "detail", "object", "key")',
+        'text_at(event, "detail", "object", "key").replace("+", " ")',
         (f"{_EVENTS}::test_a_key_of_eventbridge_is_not_decoded",),
     ),
     Mutation(
         "the key of a notification is not decoded",
-        f"{_AWS}/events.py",
-        'unquote_plus(part(record, "s3", "object", "key"))',
-        'part(record, "s3", "object", "key")',
+        f"{_AWS}/events/s3_notification.py",
+        'unquote_plus(text_at(record, "s3", "object", "key"))',
+        'text_at(record, "s3", "object", "key")',
         (f"{_EVENTS}::test_an_event_of_records_is_answered_with_results",),
     ),
     Mutation(
         "the payload bucket's owner is not checked",
-        f"{_AWS}/payloads.py",
+        f"{_AWS}/locations.py",
         '"ExpectedBucketOwner": self.owner',
         '"ExpectedBucketOwner": ""',
         (f"{_LOCATIONS}::test_owners_and_key_go_with_every_call",),
@@ -162,7 +161,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an old version may replace the newest model's payload",
-        f"{_AWS}/events.py",
+        f"{_AWS}/events/request_by_name.py",
         'if texts["version_id"] and not texts["payload_s3_uri"]:',
         "if False:",
         (f"{_REQUESTS}::test_a_request_that_cannot_be_meant_is_refused",),
@@ -170,15 +169,56 @@ MUTATIONS = (
     Mutation(
         "the SDK goes on attempting when time is up",
         f"{_AWS}/s3.py",
-        "    if run is not None:\n        run.check_deadline()",
-        "    if run is not None:\n        pass",
+        "    if session is not None:\n        session.check_deadline()",
+        "    if session is not None:\n        pass",
         (f"{_ERRORS}::test_the_deadline_ends_the_attempts_of_the_sdk",),
     ),
     Mutation(
-        "the message of a defect is logged",
-        f"{_AWS}/report.py",
-        "str(error) if known else",
-        "str(error) if True else",
-        (f"{_BATCHES}::test_a_defect_is_a_temporary_failure_and_its_message_is_not_logged",),
+        "a defect travels on as the context of what is raised in its stead",
+        f"{_AWS}/dispatch.py",
+        "        defect = internal_error(error)\n    report(defect)\n    raise defect",
+        "        defect = internal_error(error)\n        report(defect)\n        raise defect",
+        (f"{_DEFECTS}::test_a_defect_is_raised_without_its_message",),
+    ),
+    Mutation(
+        "a defect is told with its message",
+        "lambda_fn/mims/errors.py",
+        'InternalError(f"{type(error).__name__} in',
+        'InternalError(f"{error!r} in',
+        (
+            f"{_DEFECTS}::test_a_defect_is_raised_without_its_message",
+            f"{_DEFECTS}::test_a_task_with_a_defect_is_a_permanent_failure_without_its_message",
+        ),
+    ),
+    Mutation(
+        "somebody else's object is replaced",
+        f"{_AWS}/reconcile.py",
+        "if stored and not request.replace_foreign:",
+        "if False:",
+        (
+            f"{_OCCUPIED}::test_somebody_else_s_object_is_not_replaced",
+            f"{_RECONCILE}::test_what_somebody_puts_there_meanwhile_is_not_replaced",
+        ),
+    ),
+    Mutation(
+        "what an earlier round made is written without a look at the newest model",
+        f"{_AWS}/reconcile.py",
+        "return made if made and made.etag == model.etag else model",
+        "return made or model",
+        (f"{_RECONCILE}::test_a_model_that_is_replaced_after_it_was_read_is_read_again",),
+    ),
+    Mutation(
+        "a missing bucket is taken for a model that is gone",
+        f"{_AWS}/models.py",
+        'if error.code == "NoSuchBucket":',
+        "if False:",
+        (f"{_ERRORS}::test_a_missing_bucket_is_an_error_for_a_notification_too",),
+    ),
+    Mutation(
+        "the function's own answers are not known",
+        f"{_AWS}/events/__init__.py",
+        "    own_answers.FAMILY,\n",
+        "",
+        (f"{_EVENTS}::test_an_answer_that_comes_back_is_skipped",),
     ),
 )

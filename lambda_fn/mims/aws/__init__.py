@@ -1,1 +1,1 @@
-"""What only door one, the Lambda function, needs: events, S3, logs and metrics."""
+"""What only the Lambda function needs: events, S3, logs and metrics."""

@@ -8,7 +8,6 @@ the same.
 from __future__ import annotations
 
 import io
-import random
 import re
 import threading
 from contextlib import closing, suppress
@@ -23,7 +22,7 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from mims.aws.read_ahead import read_ahead
-from mims.aws.s3 import Declined, Run
+from mims.aws.s3 import ExpectedStatusError, S3Session, missing_bucket
 from mims.errors import StorageError, shown
 
 # Each chunk that one thread hands to the other costs both a wait: larger ones cost less.
@@ -33,7 +32,6 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
 # In a row, without a byte in between; the SDK's own attempts at each request are not counted here.
 _MAX_FAILURES = 5
-_BACKOFF, _MAX_BACKOFF = 0.1, 3.0  # seconds
 
 
 class ModelUnchangedError(Exception):
@@ -52,11 +50,12 @@ class ModelGoneError(Exception):
     """There is no such object, or no more."""
 
 
-class UnbelievableAnswerError(Exception):
-    """The answer's range, length or ETag is not what was asked for."""
+class BadResponseError(Exception):
+    """The response's range, length or ETag cannot be that of what was asked for."""
 
 
-# What is worth another request at the offset reached: a body that broke off, stalled or lied.
+# What is worth another request at the offset reached: a body that broke off, stalled, or whose
+# headers contradict it.
 BROKEN = (
     ReadTimeoutError,
     ResponseStreamingError,
@@ -64,7 +63,7 @@ BROKEN = (
     HTTPClientError,
     HTTPError,
     OSError,
-    UnbelievableAnswerError,
+    BadResponseError,
 )
 
 
@@ -77,7 +76,7 @@ class ModelObject(NamedTuple):
     owner: Optional[str] = None
 
     @property
-    def parameters(self) -> Dict[str, str]:
+    def parameters(self) -> Dict[str, Any]:
         """The parameters that name the object in a call of S3."""
         named = {
             "Bucket": self.bucket,
@@ -113,8 +112,10 @@ class Model:
     size = 0
     modified = 0
 
-    def __init__(self, run: Run, source: ModelObject, known_etag: Optional[str] = None) -> None:
-        self._run = run
+    def __init__(
+        self, session: S3Session, source: ModelObject, known_etag: Optional[str] = None
+    ) -> None:
+        self._session = session
         self._source = source
         self._known_etag = known_etag
         self._body: Any = None
@@ -134,8 +135,8 @@ class Model:
             yield from ahead
 
     def _time_left(self) -> float:
-        self._run.check_deadline()
-        return self._run.seconds_left()
+        self._session.check_deadline()
+        return self._session.seconds_left()
 
     def _read(self, start: int, stop: Optional[int]) -> Generator[bytes, None, None]:
         """Yield the bytes from `start` to `stop`, or the end, in as many requests as it takes."""
@@ -147,10 +148,10 @@ class Model:
                     while offset < end:
                         chunk = body.read(min(CHUNK, end - offset))
                         if not chunk:
-                            raise UnbelievableAnswerError("a body shorter than its length")
+                            raise BadResponseError("a body shorter than its length")
                         offset += len(chunk)
                         failures = 0
-                        self._run.bytes_read += len(chunk)
+                        self._session.bytes_read += len(chunk)
                         yield chunk
                 return
             except BROKEN as error:
@@ -162,46 +163,47 @@ class Model:
                         f"Reading '{shown(self._source.key)}' broke off {failures} times in a row "
                         f"at offset {offset:,} ({type(error).__name__}). Try again later."
                     ) from error
-                self._run.resumes += 1
-                pause = random.uniform(0, min(_MAX_BACKOFF, _BACKOFF * 2**failures))
-                self._left.wait(max(0.0, min(pause, self._run.seconds_left())))
+                self._session.resumes += 1
+                self._left.wait(self._session.backoff(failures))
 
     def _open(self, offset: int, stop: Optional[int]) -> Any:
-        """Return the body of one ranged GET, its answer checked before it is believed."""
+        """Return the body of one ranged GET, its headers checked against what was asked for."""
         conditions = {}
         if self.etag:
             conditions = {"IfMatch": self.etag}
         elif self._known_etag:
             conditions = {"IfNoneMatch": self._known_etag}
         try:
-            answer = self._run.call(
+            answer = self._session.call(
                 "get_object",
                 expected=(304, 404, 405, 412, 416),
                 Range=f"bytes={offset}-{'' if stop is None else stop - 1}",
                 **self._source.parameters,
                 **conditions,
             )
-        except Declined as declined:
-            if declined.status == 304:
-                raise ModelUnchangedError(declined.headers.get("x-amz-version-id")) from None
-            if declined.status == 416 and not self.etag:
+        except ExpectedStatusError as error:
+            if error.status == 304:
+                raise ModelUnchangedError(error.headers.get("x-amz-version-id")) from None
+            if error.status == 416 and not self.etag:
                 return io.BytesIO()  # an object of 0 bytes has no range
-            if declined.status in (412, 416):
+            if error.status in (412, 416):
                 raise ModelReplacedError from None
+            if error.code == "NoSuchBucket":
+                raise missing_bucket(self._source.parameters) from None
             raise ModelGoneError from None
         self._body = answer["Body"]
         try:
-            self._believe(answer, offset, stop)
+            self._check(answer, offset, stop)
         except BaseException:
             self._body.close()
             raise
         return self._body
 
-    def _believe(self, answer: Dict[str, Any], offset: int, stop: Optional[int]) -> None:
-        """Check what S3 says of the body against what was asked for; put the body at `offset`."""
+    def _check(self, answer: Dict[str, Any], offset: int, stop: Optional[int]) -> None:
+        """Check the response's headers against what was asked for; put the body at `offset`."""
         length, etag = answer.get("ContentLength"), answer.get("ETag")
         if length is None or not etag:
-            raise UnbelievableAnswerError("no length, or no ETag")
+            raise BadResponseError("no length, or no ETag")
         if self.etag and etag != self.etag:
             raise ModelReplacedError
         whole = answer["ResponseMetadata"]["HTTPStatusCode"] == 200  # Range was ignored
@@ -210,21 +212,21 @@ class Model:
         else:
             match = _CONTENT_RANGE.match(answer.get("ContentRange", ""))
             if match is None:
-                raise UnbelievableAnswerError("no range")
+                raise BadResponseError("no range")
             first, last, total = (int(number) for number in match.groups())
             if (first, last + 1) != (offset, min(stop or total, total)):
-                raise UnbelievableAnswerError("another range")
+                raise BadResponseError("another range")
             if length != last + 1 - first:
-                raise UnbelievableAnswerError("a length that is not its range's")
+                raise BadResponseError("a length that is not its range's")
         if self.etag and total != self.size:
-            raise UnbelievableAnswerError("another size")
+            raise BadResponseError("another size")
         self.etag, self.size = etag, total
         self.version_id = answer.get("VersionId")
         self.modified = int(answer["LastModified"].timestamp())
         while whole and offset:
             skipped = len(answer["Body"].read(min(CHUNK, offset)))
             if not skipped:
-                raise UnbelievableAnswerError("a body shorter than its length")
+                raise BadResponseError("a body shorter than its length")
             offset -= skipped
 
     def _leave(self) -> None:
@@ -236,10 +238,10 @@ class Model:
             self._body._raw_stream.shutdown()
 
 
-def newest_etag(run: Run, source: ModelObject) -> Optional[str]:
+def newest_etag(session: S3Session, source: ModelObject) -> Optional[str]:
     """Return the ETag that the object has now; `None` where it is gone."""
     try:
-        answer = run.call("head_object", expected=(404, 405), **source.parameters)
-    except Declined:
+        answer = session.call("head_object", expected=(404, 405), **source.parameters)
+    except ExpectedStatusError:
         return None
     return str(answer["ETag"])

@@ -1,45 +1,37 @@
-"""Where a payload goes in S3, what lies there, and how it is replaced."""
+"""The payload in S3: what it was made from, what it says of itself, and how it is replaced."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import json
+import re
+import time
+from contextlib import closing
+from dataclasses import asdict, replace
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from mims import Payload
-from mims.aws.events import MODEL_NAME, Request, split_s3_uri
-from mims.aws.s3 import Declined, Run
-from mims.errors import InvalidRequestError, InvalidSettingsError, shown
+from mims.aws.locations import PayloadLocation
+from mims.aws.models import BROKEN, CHUNK
+from mims.aws.results import Description
+from mims.aws.s3 import ExpectedStatusError, S3Session
+from mims.errors import (
+    InvalidSettingsError,
+    PayloadError,
+    PayloadOccupiedError,
+    StorageError,
+    shown,
+)
+from mims.limits import STORED_PAYLOAD_BYTES
+from mims.payload.check import check_payload_archive
+from mims.told import bounded, count_left_out, cut
 
-PAYLOAD_NAME = "payload.tar.gz"
-_ARCHIVE_ENDINGS = (".tar.gz", ".tgz")
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-_MAX_KEY_BYTES = 1024
-
-
-class Destination(NamedTuple):
-    """Where payloads go, and whose the buckets must be; empty where nothing is said of it."""
-
-    bucket: str = ""
-    prefix: str = ""
-    kms_key_id: str = ""
-    payload_owner: str = ""
-    model_owner: str = ""
-
-
-class PayloadObject(NamedTuple):
-    """Where a payload goes, its bucket's owner and the key it is encrypted with."""
-
-    bucket: str
-    key: str
-    owner: str = ""
-    kms_key_id: str = ""
-
-    @property
-    def parameters(self) -> Dict[str, str]:
-        """The parameters that name the object in a call of S3."""
-        named = {"Bucket": self.bucket, "Key": self.key, "ExpectedBucketOwner": self.owner}
-        return {name: value for name, value in named.items() if value}
+# S3 takes 2 KB of metadata, names and values together.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+_METADATA_BYTES = 2000
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Stamp(NamedTuple):
@@ -50,121 +42,214 @@ class Stamp(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A payload as it lies in S3."""
+    """An object where the payload goes.
+
+    Attributes
+    ----------
+    etag, size
+        As S3 says them; bytes.
+    stamp
+        Empty where the object's metadata have none.
+    description
+        `None` where the metadata do not tell what a result must.
+    """
 
     etag: str
-    stamp: Stamp
-    field_count: Optional[int]
+    size: int
+    stamp: Optional[Stamp]
+    description: Optional[Description]
 
 
-def read_destination(environment: Mapping[str, str]) -> Destination:
-    """Return the destination that the environment's variables name."""
-    return Destination(
-        environment.get("PAYLOAD_BUCKET", ""),
-        environment.get("PAYLOAD_PREFIX", "").strip("/"),
-        environment.get("PAYLOAD_KMS_KEY_ID", ""),
-        environment.get("PAYLOAD_BUCKET_OWNER", ""),
-        environment.get("MODEL_BUCKET_OWNER", ""),
+class LocationChangedError(Exception):
+    """What lay where the payload goes is no longer there, or something else is."""
+
+
+def find_stored(session: S3Session, location: PayloadLocation) -> Optional[Stored]:
+    """Return the object that lies there; `None` where there is none."""
+    try:
+        answer = session.call("head_object", expected=(404,), **location.parameters)
+    except ExpectedStatusError:
+        return None
+    metadata: Mapping[str, str] = answer.get("Metadata", {})
+    stamp = Stamp(metadata.get("model-etag", ""), metadata.get("settings-sha256", ""))
+    return Stored(
+        answer["ETag"],
+        answer["ContentLength"],
+        stamp if stamp.model_etag and _DIGEST.match(stamp.settings_sha256) else None,
+        _read_description(metadata.get("result", "")),
     )
 
 
-def payload_object(request: Request, destination: Destination) -> PayloadObject:
-    """Return where the request's payload goes.
+def refuse_foreign(session: S3Session, location: PayloadLocation, stored: Stored) -> None:
+    """Refuse to replace what this generator did not make.
 
-    >>> payload_object(Request("models", "churn/model.tar.gz"), Destination()).key
-    'churn/payload/payload.tar.gz'
+    What it did make says so in its metadata; or, written by the job script or copied without them,
+    by its content.
 
     Raises
     ------
-    InvalidRequestError
-        The request's own `payload_s3_uri` would overwrite a model, or is no `.tar.gz`; or the key
-        is longer than S3 takes.
+    PayloadOccupiedError
+        The object is somebody else's.
+    LocationChangedError
+        It is not there any more.
     """
-    if request.payload_s3_uri is None:
-        bucket, key = destination.bucket or request.bucket, _key_beside(request.key)
-        if destination.bucket or destination.prefix:
-            key = "/".join(filter(None, (destination.prefix, request.bucket, key)))
-    else:
-        bucket, key = split_s3_uri(request.payload_s3_uri, "payload_s3_uri")
-        name = key.rsplit("/", 1)[-1]
-        if not key.endswith(".tar.gz") or name in (MODEL_NAME, ".tar.gz"):
-            raise InvalidRequestError(
-                f"payload_s3_uri is '{shown(request.payload_s3_uri)}'; it must end in .tar.gz, and "
-                f"not in {MODEL_NAME}, whose upload would start the function again."
+    if stored.stamp is not None:
+        return
+    if stored.size <= STORED_PAYLOAD_BYTES:
+        try:
+            answer = session.call(
+                "get_object", expected=(404, 412), IfMatch=stored.etag, **location.parameters
             )
-        if (bucket, key) == (request.bucket, request.key):
-            raise InvalidRequestError(
-                f"payload_s3_uri is the model itself, '{shown(request.payload_s3_uri)}'. Name "
-                "another key."
-            )
-    if len(key.encode()) > _MAX_KEY_BYTES:  # a HEAD of such a key would fail without a reason
-        raise InvalidRequestError(
-            f"The payload's key would have {len(key.encode()):,} bytes, more than the "
-            f"{_MAX_KEY_BYTES:,} that S3 takes: '{shown(key)}'. Name a payload_s3_uri."
-        )
-    return PayloadObject(bucket, key, destination.payload_owner, destination.kms_key_id)
-
-
-def _key_beside(key: str) -> str:
-    """Return the payload's key for a model's: in a prefix of its own, beside the model."""
-    uncompressed = key.endswith("/")
-    path = key[:-1] if uncompressed else key
-    folder, name = path[: path.rfind("/") + 1], path[path.rfind("/") + 1 :]
-    if not uncompressed:
-        for ending in _ARCHIVE_ENDINGS:
-            if name.endswith(ending):
-                name = name[: -len(ending)]
-                break
-    usual = name == "model" and (uncompressed or key.endswith(MODEL_NAME))
-    return f"{folder}payload/{PAYLOAD_NAME}" if usual else f"{folder}payload-{name}/{PAYLOAD_NAME}"
-
-
-def find_stored(run: Run, place: PayloadObject) -> Optional[Stored]:
-    """Return the payload that lies there; `None` where there is none."""
-    try:
-        answer = run.call("head_object", expected=(404,), **place.parameters)
-    except Declined:
-        return None
-    metadata: Mapping[str, str] = answer.get("Metadata", {})
-    field_count = metadata.get("field-count", "")
-    return Stored(
-        answer["ETag"],
-        Stamp(metadata.get("model-etag", ""), metadata.get("settings-sha256", "")),
-        int(field_count) if field_count.isdecimal() and len(field_count) < 10 else None,
+        except ExpectedStatusError:
+            raise LocationChangedError from None
+        archive = _read(answer["Body"], session)
+        try:
+            check_payload_archive(archive, session.check_deadline)
+        except PayloadError as error:
+            if not error.permanent:
+                raise
+        else:
+            return
+    raise PayloadOccupiedError(
+        f"'{shown(location.uri)}', where the payload goes, was not made by this generator, so it "
+        "is not replaced. Move it, give the request a payload_s3_uri of its own, or say "
+        '"replace_foreign": true.'
     )
 
 
+def _read(body: Any, session: S3Session) -> bytes:
+    content = io.BytesIO()
+    try:
+        with closing(body):
+            while content.write(body.read(CHUNK)):
+                session.check_deadline()
+    except BROKEN as error:
+        raise StorageError(
+            f"Reading the payload broke off ({type(error).__name__}). Try again later."
+        ) from error
+    return content.getvalue()
+
+
 def put_payload(
-    run: Run, place: PayloadObject, payload: Payload, stamp: Stamp, replaced: Optional[Stored]
-) -> bool:
-    """Store the payload in the place of `replaced`; say whether that, and no other, was there."""
-    parameters: Dict[str, Any] = dict(place.parameters)
-    if place.kms_key_id:
-        parameters.update(ServerSideEncryption="aws:kms", SSEKMSKeyId=place.kms_key_id)
+    session: S3Session,
+    location: PayloadLocation,
+    payload: Payload,
+    stamp: Stamp,
+    replaced: Optional[Stored],
+) -> None:
+    """Store the payload in the place of `replaced`.
+
+    Raises
+    ------
+    LocationChangedError
+        Something else is there by now. After a conflict of writers it is raised a little later, so
+        that the other's write is over.
+    """
+    parameters: Dict[str, Any] = dict(location.parameters)
+    if location.kms_key_id:
+        parameters.update(ServerSideEncryption="aws:kms", SSEKMSKeyId=location.kms_key_id)
     if replaced is None:
         parameters["IfNoneMatch"] = "*"
     else:
         parameters["IfMatch"] = replaced.etag
     checksum = hashlib.sha256(payload.archive).digest()
     try:
-        run.call(
+        session.call(
             "put_object",
             expected=(404, 409, 412),
             Body=payload.archive,
             ContentType="application/gzip",
             ChecksumSHA256=base64.b64encode(checksum).decode(),
-            Metadata={
-                "model-etag": stamp.model_etag,
-                "settings-sha256": stamp.settings_sha256,
-                "field-count": str(payload.field_count),
-            },
+            Metadata=_metadata(stamp, describe(payload)),
             **parameters,
         )
-    except Declined as declined:
-        if declined.code == "NoSuchBucket":
+    except ExpectedStatusError as error:
+        if error.code == "NoSuchBucket":
             raise InvalidSettingsError(
-                f"There is no bucket '{shown(place.bucket)}' for the payload. Make it, or correct "
-                "PAYLOAD_BUCKET or the request's payload_s3_uri."
+                f"There is no bucket '{shown(location.bucket)}' for the payload. Make it, or "
+                "correct PAYLOAD_BUCKET or the request's payload_s3_uri."
             ) from None
-        return False
-    return True
+        if error.status == 409:
+            time.sleep(session.backoff(session.restarts + 1))
+        raise LocationChangedError from None
+
+
+def describe(payload: Payload) -> Description:
+    """Return what a result tells of a payload, whoever asked for it."""
+    return Description(
+        tuple(payload.content_types),
+        payload.field_count,
+        payload.sample_count,
+        payload.fields_from._asdict(),
+        payload.family,
+        payload.recipe,
+        tuple(bounded(payload.warnings)),
+    )
+
+
+def _metadata(stamp: Stamp, description: Description) -> Dict[str, str]:
+    """Return the object's metadata: ASCII, and short enough for S3.
+
+    Warnings are left out from the last on where there is no room for them; then the name of the
+    member that told the fields is cut.
+    """
+    metadata = {"model-etag": stamp.model_etag, "settings-sha256": stamp.settings_sha256}
+    room = _METADATA_BYTES - sum(len(name) + len(value) for name, value in metadata.items())
+    room -= len("result")
+    for told in _shorter_and_shorter(description):
+        written = _as_header(told)
+        if len(written) < room:
+            break
+    return {**metadata, "result": written}
+
+
+def _shorter_and_shorter(description: Description) -> Any:
+    """Yield the description, and what is left of it as warnings and then the member are cut."""
+    yield description
+    warnings = list(description.warnings)
+    while warnings:
+        left_out = len(description.warnings) - len(warnings) + 1
+        warnings.pop()
+        yield replace(description, warnings=tuple(bounded([*warnings, count_left_out(left_out)])))
+    description = replace(description, warnings=())
+    fields_from = description.fields_from or {}
+    member = fields_from.get("member")
+    length = len(member) if isinstance(member, str) else 0
+    while length > 1:
+        length //= 2
+        cut_member = {**fields_from, "member": cut(str(member), length)}
+        yield replace(description, fields_from=cut_member)
+    yield replace(description, fields_from=None)
+
+
+def _as_header(description: Description) -> str:
+    """Return a description as JSON that a header carries unchanged: ASCII, never two blanks."""
+    written = json.dumps(asdict(description), separators=(",", ":"), allow_nan=False)
+    return written.replace("\x7f", "\\u007f").replace("  ", " \\u0020")
+
+
+def _read_description(written: str) -> Optional[Description]:
+    """Return the description in an object's metadata; `None` where there is none that is whole."""
+    try:
+        told = json.loads(written)
+        description = Description(**told)
+        texts = (*description.content_types, *description.warnings)
+        counts = (description.field_count, description.sample_count)
+        names = (description.family, description.recipe)
+        fields_from = description.fields_from
+        whole = (
+            bool(description.content_types)
+            and all(isinstance(text, str) for text in texts)
+            and all(type(count) is int for count in counts)
+            and all(name is None or isinstance(name, str) for name in names)
+            and (fields_from is None or isinstance(fields_from, dict))
+        )
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not whole:
+        return None
+    return replace(
+        description,
+        content_types=tuple(description.content_types),
+        warnings=tuple(description.warnings),
+    )

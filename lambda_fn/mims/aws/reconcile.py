@@ -8,10 +8,10 @@ all is quiet the payload belongs to the newest model. There is no lock and no ta
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Optional
+from typing import NamedTuple, Optional, Union
 
 from mims import Payload, find_inputs, find_inputs_in_files, generate_from
-from mims.aws.events import Request
+from mims.aws.locations import Destination, PayloadLocation, payload_location
 from mims.aws.models import (
     Model,
     ModelGoneError,
@@ -21,15 +21,17 @@ from mims.aws.models import (
     newest_etag,
 )
 from mims.aws.payloads import (
-    Destination,
-    PayloadObject,
+    LocationChangedError,
     Stamp,
     Stored,
+    describe,
     find_stored,
-    payload_object,
     put_payload,
+    refuse_foreign,
 )
-from mims.aws.s3 import Run
+from mims.aws.request import Request
+from mims.aws.results import CREATED, SKIPPED, UNCHANGED, UPDATED, Description, Figures, Result
+from mims.aws.s3 import S3Session
 from mims.errors import ModelChangingError, ModelNotFoundError, StorageError, shown
 from mims.inputs.hyperparameters import FILE_NAME
 from mims.inputs.model_files import ModelFile
@@ -37,12 +39,19 @@ from mims.settings import GivenSettings
 from mims.version import VERSION
 
 ROUNDS = 5
-CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
+
+
+class _Made(NamedTuple):
+    """A payload, and the version of the model that it was made from."""
+
+    payload: Payload
+    etag: str
+    version_id: Optional[str]
 
 
 def reconcile(
-    run: Run, request: Request, given: GivenSettings, destination: Destination
-) -> Dict[str, Any]:
+    session: S3Session, request: Request, given: GivenSettings, destination: Destination
+) -> Result:
     """Bring the payload of the request's model up to date, and return the result.
 
     Raises
@@ -52,77 +61,46 @@ def reconcile(
     PayloadError
         One of its other classes, for whatever else is wrong.
     """
-    place = payload_object(request, destination)
+    location = payload_location(request, destination)
     source = model_object(request, destination)
-    digest = given.sha256(VERSION)
+    digest = settings_digest(given, destination)
+    made: Optional[_Made] = None
     for round_number in range(ROUNDS):
-        run.restarts = round_number
+        session.restarts = round_number
         # 1. Which payload is there, and what was it made from?
-        stored = find_stored(run, place)
-        current = stored is not None and stored.stamp.settings_sha256 == digest
-        known_etag = stored.stamp.model_etag if stored and current and not request.force else ""
+        stored = find_stored(session, location)
+        current = None if request.force else _made_so(stored, digest)
         try:
-            # 2. Open the newest model, unless it is the one that the payload was made from.
-            model = Model(run, source, known_etag)
+            # 2. Open the newest model, unless the payload was made from it.
+            opened = _open_newest(session, source, current, made)
+            if stored and not request.replace_foreign:
+                refuse_foreign(session, location, stored)
             # 3. Read on, as far as need be, in this one version of it.
-            payload = _generate(run, model, request, given)
+            made = opened if isinstance(opened, _Made) else _make(session, opened, request, given)
         except ModelUnchangedError as unchanged:
-            result = _result(run, request, place, known_etag, unchanged.version_id)
-            return {**result, "status": UNCHANGED, "field_count": stored and stored.field_count}
-        except ModelReplacedError:
+            return _unchanged(session, request, given, location, stored, unchanged.version_id)
+        except (ModelReplacedError, LocationChangedError):
             continue
         except ModelGoneError:
-            return _gone(run, request)
+            return _gone(session, request)
         # 4. Write, unless somebody else has written since 1.
-        if not _put(run, place, payload, Stamp(model.etag, digest), stored):
+        if not _put(session, location, made.payload, Stamp(made.etag, digest), stored):
             continue
         # 5. Is it still the newest model?
-        newest = newest_etag(run, source)
-        if newest not in (model.etag, None):
+        newest = newest_etag(session, source)
+        if newest not in (made.etag, None):
             continue
-        result = _result(run, request, place, model.etag, model.version_id)
-        warnings = [*request.warnings, *payload.all_warnings]
-        if newest is None:
-            warnings.append("The model was deleted while its payload was made; the payload stays.")
-        return {
-            **result,
-            "status": UPDATED if stored else CREATED,
-            "field_count": payload.field_count,
-            "sample_count": payload.sample_count,
-            "content_types": list(payload.content_types),
-            "fields_from": payload.fields_from._asdict(),
-            "family": payload.family,
-            "recipe": payload.recipe,
-            "warnings": warnings,
-        }
+        status = UPDATED if stored else CREATED
+        return _written(session, request, location, status, made, newest is None)
     raise ModelChangingError(
         f"The model '{shown(request.model_s3_uri)}', or its payload, was replaced in each of "
         f"{ROUNDS} rounds. Start the run again when its uploads have calmed down."
     )
 
 
-def skipped(run: Run, request: Request, reason: str) -> Dict[str, Any]:
-    """Return the result for an event that asks for no payload."""
-    nothing = dict.fromkeys(
-        (
-            "model_etag",
-            "model_version_id",
-            "payload_s3_uri",
-            "payload_s3_bucket",
-            "payload_s3_key",
-            "field_count",
-            "sample_count",
-        )
-    )
-    return {
-        "status": SKIPPED,
-        "reason": reason,
-        "model_s3_uri": request.model_s3_uri,
-        **nothing,
-        "content_types": [],
-        "warnings": list(request.warnings),
-        **_figures(run),
-    }
+def settings_digest(given: GivenSettings, destination: Destination) -> str:
+    """Return a digest of all that shapes a payload beside its model, and of how it is encrypted."""
+    return given.sha256(VERSION, destination.kms_key_id)
 
 
 def model_object(request: Request, destination: Destination) -> ModelObject:
@@ -131,7 +109,49 @@ def model_object(request: Request, destination: Destination) -> ModelObject:
     return ModelObject(request.bucket, key, request.version_id, destination.model_owner)
 
 
-def _generate(run: Run, model: Model, request: Request, given: GivenSettings) -> Payload:
+def skipped(session: S3Session, request: Request, reason: str) -> Result:
+    """Return the result for an event that asks for no payload."""
+    return Result(
+        SKIPPED,
+        request.model_s3_uri,
+        reason=reason,
+        figures=_figures(session),
+        warnings=request.warnings,
+    )
+
+
+def _made_so(stored: Optional[Stored], digest: str) -> Optional[Stamp]:
+    """Return the stamp of a payload that was made so, and that tells what a result must."""
+    if stored is None or stored.stamp is None or stored.description is None:
+        return None
+    return stored.stamp if stored.stamp.settings_sha256 == digest else None
+
+
+def _open_newest(
+    session: S3Session, source: ModelObject, current: Optional[Stamp], made: Optional[_Made]
+) -> Union[Model, _Made]:
+    """Open the newest model; or return what an earlier round made, where it made it from that.
+
+    Raises
+    ------
+    ModelUnchangedError
+        The payload that lies there, whose stamp is `current`, was made from it.
+    """
+    known_etag = current.model_etag if current else made.etag if made else ""
+    try:
+        model = Model(session, source, known_etag)
+    except ModelUnchangedError:
+        if current or made is None:
+            raise
+        return made
+    return made if made and made.etag == model.etag else model
+
+
+def _make(session: S3Session, model: Model, request: Request, given: GivenSettings) -> _Made:
+    return _Made(_generate(session, model, request, given), model.etag, model.version_id)
+
+
+def _generate(session: S3Session, model: Model, request: Request, given: GivenSettings) -> Payload:
     started = time.monotonic()
     if request.uncompressed:
         file = ModelFile(
@@ -142,38 +162,85 @@ def _generate(run: Run, model: Model, request: Request, given: GivenSettings) ->
             lambda _size: b"",
             lambda: iter(model),
         )
-        inputs = find_inputs_in_files([file], given, run.check_deadline)
+        inputs = find_inputs_in_files([file], given, session.check_deadline)
     else:
-        inputs = find_inputs(model, given, run.check_deadline)
-    run.archive_seconds += time.monotonic() - started
-    return generate_from(inputs, given, run.check_deadline)
+        inputs = find_inputs(model, given, session.check_deadline)
+    session.archive_seconds += time.monotonic() - started
+    return generate_from(inputs, given, session.check_deadline)
 
 
 def _put(
-    run: Run, place: PayloadObject, payload: Payload, stamp: Stamp, stored: Optional[Stored]
+    session: S3Session,
+    location: PayloadLocation,
+    payload: Payload,
+    stamp: Stamp,
+    stored: Optional[Stored],
 ) -> bool:
     """Store the payload; say whether it is there, even where S3's answer got lost on its way."""
     try:
-        if put_payload(run, place, payload, stamp, stored):
-            return True
+        put_payload(session, location, payload, stamp, stored)
     except StorageError:
         # It may have been written all the same, unless what was there before looks just so.
-        if (stored and stored.stamp == stamp) or not _carries(run, place, stamp):
+        if (stored and stored.stamp == stamp) or not _carries(session, location, stamp):
             raise
-        return True
-    # Declined: by another's payload, or by this run's own, where the SDK repeated a call whose
-    # answer got lost.
-    return _carries(run, place, stamp)
+    except LocationChangedError:
+        # By another's payload, or by this run's own, where the SDK repeated a call whose answer
+        # got lost.
+        return _carries(session, location, stamp)
+    return True
 
 
-def _carries(run: Run, place: PayloadObject, stamp: Stamp) -> bool:
-    stored = find_stored(run, place)
+def _carries(session: S3Session, location: PayloadLocation, stamp: Stamp) -> bool:
+    stored = find_stored(session, location)
     return stored is not None and stored.stamp == stamp
 
 
-def _gone(run: Run, request: Request) -> Dict[str, Any]:
+def _written(
+    session: S3Session,
+    request: Request,
+    location: PayloadLocation,
+    status: str,
+    made: _Made,
+    gone: bool,
+) -> Result:
+    warning = "The model was deleted while its payload was made; the payload stays."
+    return Result(
+        status,
+        request.model_s3_uri,
+        model_etag=made.etag,
+        model_version_id=made.version_id,
+        payload_bucket=location.bucket,
+        payload_key=location.key,
+        payload=describe(made.payload),
+        figures=_figures(session),
+        warnings=(*request.warnings, *made.payload.settings_warnings, *([warning] if gone else [])),
+    )
+
+
+def _unchanged(
+    session: S3Session,
+    request: Request,
+    given: GivenSettings,
+    location: PayloadLocation,
+    stored: Optional[Stored],
+    version_id: Optional[str],
+) -> Result:
+    return Result(
+        UNCHANGED,
+        request.model_s3_uri,
+        model_etag=stored.stamp.model_etag if stored and stored.stamp else None,
+        model_version_id=version_id,
+        payload_bucket=location.bucket,
+        payload_key=location.key,
+        payload=(stored.description if stored else None) or Description(),
+        figures=_figures(session),
+        warnings=(*request.warnings, *given.warnings),
+    )
+
+
+def _gone(session: S3Session, request: Request) -> Result:
     if request.notified:
-        return skipped(run, request, "the model is gone")
+        return skipped(session, request, "the model is gone")
     raise ModelNotFoundError(
         f"There is no model at '{shown(request.model_s3_uri)}'"
         + (f" in version '{shown(request.version_id)}'" if request.version_id else "")
@@ -182,31 +249,5 @@ def _gone(run: Run, request: Request) -> Dict[str, Any]:
     )
 
 
-def _result(
-    run: Run,
-    request: Request,
-    place: PayloadObject,
-    etag: str,
-    version_id: Optional[str],
-) -> Dict[str, Any]:
-    return {
-        "model_s3_uri": request.model_s3_uri,
-        "model_etag": etag,
-        "model_version_id": version_id,
-        "payload_s3_uri": f"s3://{place.bucket}/{place.key}",
-        "payload_s3_bucket": place.bucket,
-        "payload_s3_key": place.key,
-        "content_types": [],
-        "sample_count": None,
-        "warnings": list(request.warnings),
-        **_figures(run),
-    }
-
-
-def _figures(run: Run) -> Dict[str, int]:
-    return {
-        "bytes_read": run.bytes_read,
-        "requests": run.requests,
-        "resumes": run.resumes,
-        "restarts": run.restarts,
-    }
+def _figures(session: S3Session) -> Figures:
+    return Figures(session.bytes_read, session.requests, session.resumes, session.restarts)

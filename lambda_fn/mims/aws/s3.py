@@ -1,4 +1,4 @@
-"""S3 as one run calls it: calls counted, inside the run's deadline, failures put into words.
+"""S3 as one request calls it: calls counted, within the deadline, failures put into words.
 
 Here, and only here, do S3's and the SDK's errors become those of this project.
 """
@@ -6,6 +6,7 @@ Here, and only here, do S3's and the SDK's errors become those of this project.
 from __future__ import annotations
 
 import functools
+import random
 import threading
 import time
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from mims.errors import (
     ModelArchivedError,
     ModelNotFoundError,
     PayloadError,
+    RefusedError,
     StorageError,
     shown,
 )
@@ -61,12 +63,40 @@ _ACTIONS = {
 
 
 # The key is disabled, deleted or of another kind. KMS's other errors are passing ones.
+# https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
 _KMS_REFUSALS = (
     "KMS.DisabledException",
     "KMS.InvalidKeyUsageException",
     "KMS.KMSInvalidStateException",
     "KMS.NotFoundException",
 )
+# What passes by itself, though its status is that of a refusal: a clock that is put right, a token
+# that is renewed, a body that was garbled or late on its way, KMS under load.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_TRANSIENT_STATUSES = (0, 408, 409, 429)
+_TRANSIENT_CODES = (
+    "RequestTimeTooSkewed",
+    "RequestExpired",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "TokenRefreshRequired",
+    "RequestTimeout",
+    "IncompleteBody",
+    "BadDigest",
+    "XAmzContentSHA256Mismatch",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+)
+_UNSUPPORTED = (
+    "Objects encrypted with a key of their writer's (SSE-C) and buckets whose requester pays are "
+    "not supported"
+)
+# A pause between attempts, in seconds: drawn from nothing to twice this, four times this, ….
+_BACKOFF, _MAX_BACKOFF = 0.1, 3.0
 
 
 @functools.lru_cache(maxsize=1)
@@ -77,19 +107,19 @@ def client() -> S3Client:
     return made
 
 
-# The run whose call this thread makes.
+# The session whose call this thread makes.
 _calling = threading.local()
 
 
 def _check_attempt(**_: Any) -> None:
-    """Keep the SDK from attempting a call once more when the run's time is up."""
-    run: Optional[Run] = getattr(_calling, "run", None)
-    if run is not None:
-        run.check_deadline()
+    """Keep the SDK from attempting a call once more when the session's time is up."""
+    session: Optional[S3Session] = getattr(_calling, "session", None)
+    if session is not None:
+        session.check_deadline()
 
 
-class Declined(Exception):
-    """S3 answered with a status that the call's maker is prepared for."""
+class ExpectedStatusError(Exception):
+    """S3 answered with an error status that whoever made the call is prepared for."""
 
     def __init__(self, status: int, code: str, headers: Dict[str, str]) -> None:
         super().__init__(f"{status} {code}")
@@ -99,8 +129,8 @@ class Declined(Exception):
 
 
 @dataclass
-class Run:
-    """One run's clock and figures; `deadline` is a time of `time.monotonic`."""
+class S3Session:
+    """S3 for the time of one request: its deadline, a time of `time.monotonic`, and its figures."""
 
     client: S3Client
     deadline: float
@@ -121,6 +151,11 @@ class Run:
                 "hyperparameters.json first."
             )
 
+    def backoff(self, failures: int) -> float:
+        """Return how long to wait after so many failures, in seconds, none past the deadline."""
+        pause = random.uniform(0, min(_MAX_BACKOFF, _BACKOFF * 2**failures))
+        return max(0.0, min(pause, self.seconds_left()))
+
     def call(self, operation: str, expected: Tuple[int, ...] = (), **parameters: Any) -> Any:
         """Call S3 and return its answer.
 
@@ -128,13 +163,13 @@ class Run:
 
         Raises
         ------
-        Declined
+        ExpectedStatusError
             The answer's status is one of `expected`.
         PayloadError
             The call failed in another way.
         """
         self.check_deadline()
-        _calling.run = self
+        _calling.session = self
         try:
             answer = getattr(self.client, operation)(**parameters)
         except ClientError as error:
@@ -143,15 +178,29 @@ class Run:
             status = metadata.get("HTTPStatusCode", 0)
             code = str(error.response.get("Error", {}).get("Code", ""))
             if status in expected:
-                raise Declined(status, code, metadata.get("HTTPHeaders", {})) from None
+                headers = metadata.get("HTTPHeaders", {})
+                raise ExpectedStatusError(status, code, headers) from None
+            if operation == "head_object" and status in (400, 403):
+                code = self._code_of_get(parameters) or code
             raise _refused(operation, parameters, status, code) from error
         except BotoCoreError as error:
             self.requests += 1
             raise _unreached(operation, parameters, error) from error
         finally:
-            _calling.run = None
+            _calling.session = None
         self.requests += 1 + answer["ResponseMetadata"].get("RetryAttempts", 0)
         return answer
+
+    def _code_of_get(self, parameters: Dict[str, Any]) -> str:
+        """Return the error code of a GET; that of a HEAD has no body, and so none to say why."""
+        self.requests += 1
+        try:
+            self.client.get_object(**parameters, Range="bytes=0-0")["Body"].close()
+        except ClientError as error:
+            return str(error.response.get("Error", {}).get("Code", ""))
+        except BotoCoreError:
+            pass
+        return ""
 
 
 def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str) -> PayloadError:
@@ -163,26 +212,46 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
         return ModelArchivedError(
             f"{where} lies in an archive storage class. Restore it, then start the run again."
         )
-    if status in (404, 405) or (status == 400 and "VersionId" in parameters):
+    if status in _TRANSIENT_STATUSES or status >= 500 or code in _TRANSIENT_CODES:
+        return StorageError(
+            f"S3 failed at {action} on {where} ({status} {code}), after all retries. Try again "
+            "later."
+        )
+    if code == "NoSuchBucket":
+        return missing_bucket(parameters)
+    if operation != "put_object" and (
+        status in (404, 405) or (code == "InvalidArgument" and "VersionId" in parameters)
+    ):
         return ModelNotFoundError(f"There is no {where}. Correct the key or the version.")
+    if code.startswith("KMS.") and code not in _KMS_REFUSALS:
+        return StorageError(f"KMS failed at {action} on {where} ({code}). Try again later.")
     if status == 403 or code in _KMS_REFUSALS:
         return AccessDeniedError(
             f"S3 refused {action} on {where} ({code or status}). Allow it in the function's role, "
             "the bucket's policy and, for an encrypted object, its key's (kms:Decrypt to read, "
             "kms:GenerateDataKey to write); check that key and the bucket's owner are those "
-            "expected. Without s3:ListBucket on the bucket S3 refuses what does not exist, too."
+            "expected. Without s3:ListBucket on the bucket S3 refuses what does not exist, too. "
+            f"{_UNSUPPORTED}."
         )
     if code in ("KeyTooLongError", "InvalidBucketName", "InvalidURI"):
-        return InvalidRequestError(f"{where} is no name that S3 takes ({code}). Correct it.")
-    return StorageError(
-        f"S3 failed at {action} on {where} ({status} {code}), after all retries. Try again later."
+        return InvalidRequestError(f"S3 does not take the name {where} ({code}). Correct it.")
+    return RefusedError(
+        f"S3 refused {action} on {where} ({status} {code}). Trying again cannot help. "
+        f"{_UNSUPPORTED}."
+    )
+
+
+def missing_bucket(parameters: Dict[str, Any]) -> ModelNotFoundError:
+    """Return the error for an object, named by a call's parameters, whose bucket is not there."""
+    return ModelNotFoundError(
+        f"There is no {_where(parameters)}: its bucket does not exist. Correct the bucket's name."
     )
 
 
 def _unreached(operation: str, parameters: Dict[str, Any], error: BotoCoreError) -> PayloadError:
     where = _where(parameters)
     if isinstance(error, (ParamValidationError, EndpointProviderError)):
-        return InvalidRequestError(f"{where} is no name that S3 takes. Correct bucket and key.")
+        return InvalidRequestError(f"S3 does not take the name {where}. Correct bucket and key.")
     if isinstance(error, NoCredentialsError):
         return AccessDeniedError(
             f"There are no credentials for {_ACTIONS[operation]} on {where}. Give the function a "

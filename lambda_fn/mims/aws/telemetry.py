@@ -9,8 +9,9 @@ from typing import Any, Dict, Optional
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
-from mims.aws.events import Request
-from mims.aws.s3 import Run
+from mims.aws.request import Request
+from mims.aws.results import Result
+from mims.aws.s3 import S3Session
 from mims.errors import PayloadError
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME") or "mims-payload"
@@ -27,21 +28,20 @@ _COUNTED = {
 }
 
 
-def report_result(result: Dict[str, Any], run: Run, seconds: float) -> None:
+def log_result(result: Result, session: S3Session, seconds: float) -> None:
     """Log one line for a model, and count it."""
-    metrics.add_metric(_COUNTED[result["status"]], MetricUnit.Count, 1)
-    logger.info("payload", **{**result, **_report_run(run, seconds)})
+    metrics.add_metric(_COUNTED[result.status], MetricUnit.Count, 1)
+    logger.info("payload", **{**result.as_dict(), **_log_session(session, seconds)})
 
 
-def report_failure(
-    error: BaseException,
+def log_failure(
+    error: PayloadError,
     request: Optional[Request] = None,
-    run: Optional[Run] = None,
+    session: Optional[S3Session] = None,
     seconds: float = 0.0,
 ) -> None:
     """Log one line for a failure, and count it, as a whole and by its error's name."""
     name = type(error).__name__
-    known = isinstance(error, PayloadError)
     metrics.add_metric("PayloadsFailed", MetricUnit.Count, 1)
     with single_metric("PayloadsFailed", MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
         metric.add_dimension("service", SERVICE)
@@ -50,35 +50,34 @@ def report_failure(
         "failed",
         status="failed",
         error=name,
-        # Another error is a defect; its message might quote a value.
-        error_message=str(error) if known else "a defect of the function: please report it",
-        permanent=getattr(error, "permanent", False),
+        error_message=str(error),
+        permanent=error.permanent,
         model_s3_uri=request.model_s3_uri if request else None,
-        **(_report_run(run, seconds) if run else {}),
+        **(_log_session(session, seconds) if session else {}),
     )
 
 
-def flush() -> None:
-    """Write the metrics of this invocation."""
+def flush_metrics() -> None:
+    """Write the metrics that are left where an invocation ended by a defect of its own."""
     if metrics.metric_set:
         metrics.flush_metrics()
 
 
-def _report_run(run: Run, seconds: float) -> Dict[str, Any]:
+def _log_session(session: S3Session, seconds: float) -> Dict[str, Any]:
     # Linux counts it in KiB, and for the process's whole life.
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     metrics.add_metric("GenerationTime", MetricUnit.Seconds, seconds)
-    metrics.add_metric("ArchiveTime", MetricUnit.Seconds, run.archive_seconds)
-    metrics.add_metric("ArchiveBytesRead", MetricUnit.Bytes, run.bytes_read)
+    metrics.add_metric("ArchiveTime", MetricUnit.Seconds, session.archive_seconds)
+    metrics.add_metric("ArchiveBytesRead", MetricUnit.Bytes, session.bytes_read)
     metrics.add_metric("PeakMemory", MetricUnit.Megabytes, peak_memory)
-    metrics.add_metric("StreamResumes", MetricUnit.Count, run.resumes)
-    metrics.add_metric("Restarts", MetricUnit.Count, run.restarts)
+    metrics.add_metric("StreamResumes", MetricUnit.Count, session.resumes)
+    metrics.add_metric("Restarts", MetricUnit.Count, session.restarts)
     return {
-        "bytes_read": run.bytes_read,
-        "requests": run.requests,
-        "resumes": run.resumes,
-        "restarts": run.restarts,
+        "bytes_read": session.bytes_read,
+        "requests": session.requests,
+        "resumes": session.resumes,
+        "restarts": session.restarts,
         "seconds": round(seconds, 3),
-        "archive_seconds": round(run.archive_seconds, 3),
+        "archive_seconds": round(session.archive_seconds, 3),
         "peak_memory_mb": round(peak_memory, 1),
     }

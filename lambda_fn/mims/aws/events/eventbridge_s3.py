@@ -1,0 +1,47 @@
+"""EventBridge's events of S3.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mims.aws.events.family import Dispatch, Family, text_at
+from mims.aws.request import Request, nothing_to_do, notified_request
+from mims.aws.results import Result
+from mims.errors import shown
+
+# After a deletion an older version may be the newest; what was restored can be read.
+_LOOKED_AT = ("Object Created", "Object Deleted", "Object Restore Completed")
+
+
+def recognises(event: Any) -> bool:
+    return isinstance(event, dict) and event.get("source") == "aws.s3"
+
+
+def _read(event: Any) -> Request:
+    what = event.get("detail-type", _LOOKED_AT[0])
+    if what not in _LOOKED_AT:
+        return nothing_to_do(f"nothing is made of the event '{shown(what)}' of aws.s3")
+    # The key stands there as it is. (Powertools' event class decodes it all the same.)
+    key = text_at(event, "detail", "object", "key")
+    return notified_request(text_at(event, "detail", "bucket", "name"), key)
+
+
+def _result(event: Any, dispatch: Dispatch) -> Result:
+    return dispatch.result(_read, event)
+
+
+FAMILY = Family(
+    "an EventBridge event of aws.s3",
+    (
+        "eventbridge_object_created",
+        "eventbridge_object_deleted",
+        "eventbridge_object_restore_completed",
+        "eventbridge_object_tags_added",
+    ),
+    recognises,
+    lambda event, dispatch: [_result(event, dispatch)],
+    lambda event, dispatch: _result(event, dispatch).as_dict(),
+)

@@ -1,0 +1,37 @@
+"""An answer of this function that comes back to it: skipped, so that nothing goes in a circle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mims.aws.events.family import Dispatch, Family
+from mims.aws.request import Request, nothing_to_do
+from mims.aws.results import Result
+
+
+def recognises(event: Any) -> bool:
+    if not isinstance(event, dict):
+        return False
+    keys = set(event)
+    return (
+        keys >= {"status", "model_etag"}
+        or keys in ({"results"}, {"batchItemFailures"})
+        or keys >= {"results", "invocationSchemaVersion"}
+    )
+
+
+def _read(_event: Any) -> Request:
+    return nothing_to_do("it is an answer of this function")
+
+
+def _result(event: Any, dispatch: Dispatch) -> Result:
+    return dispatch.result(_read, event)
+
+
+FAMILY = Family(
+    "an answer of this function itself, which is skipped",
+    ("own_result", "own_results", "own_batch_item_failures", "own_batch_operations_answer"),
+    recognises,
+    lambda event, dispatch: [_result(event, dispatch)],
+    lambda event, dispatch: _result(event, dispatch).as_dict(),
+)
