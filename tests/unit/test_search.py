@@ -47,7 +47,7 @@ def read(stream: MemberBytes) -> Optional[Told]:
 def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
     made_up = SimpleNamespace(__name__="mims.inputs.xgboost", read=read)
     monkeypatch.setattr(
-        search,
+        findings,
         "sources_for",
         lambda path, _head: (
             [made_up] if path.endswith((".told", "-model", "MLmodel", ".pb")) else []
