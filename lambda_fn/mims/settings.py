@@ -26,6 +26,7 @@ from mims.formats.template import (
     takes_one_sample,
 )
 from mims.limits import Limits
+from mims.misspelt_variables import misspelt_variables
 from mims.recipes import AUTO, NONE, Recipe, recipe_of
 from mims.setting_table import (
     CONTRACT,
@@ -242,7 +243,7 @@ def read_settings(
         ),
         environment_values=_filled(_special_fields(environment)),
         limits=_read_limits({**environment, **{k: v for k, v in variables.items() if v}}),
-        warnings=_misspelt(environment),
+        warnings=misspelt_variables(environment),
     )
     given.resolve({})  # what contradicts itself is refused before anything is read
     return given
@@ -356,49 +357,6 @@ def _request_keys() -> List[str]:
 def _meant(key: Any) -> str:
     nearest = nearest_setting(str(key), _request_keys())
     return f"; perhaps {nearest} is meant" if nearest else ""
-
-
-def _misspelt(environment: Mapping[str, str]) -> Tuple[str, ...]:
-    """Return a warning for each variable that looks like a setting's name and is none."""
-    known = [setting.variable for setting in SETTINGS if setting.variable]
-    warnings = []
-    for name in sorted(environment):
-        meant = _looks_like(name, known)
-        if meant:
-            warnings.append(
-                f"The variable {shown(name)} is not a setting and was ignored; perhaps {meant} is "
-                "meant."
-            )
-    return tuple(warnings)
-
-
-def _looks_like(name: str, known: List[str]) -> str:
-    if name in known or name.startswith(SPECIAL_FIELD):
-        return ""
-    folded = name.upper()
-    if folded.startswith(SPECIAL_FIELD) or folded == SPECIAL_FIELD[:-1]:
-        return f"{SPECIAL_FIELD}<name>"
-    for variable in known:
-        if folded == variable or _differ_by_one(folded, variable):
-            return variable
-    if len(name) >= _SHORTEST_BEGINNING:
-        for variable in known:
-            if variable.startswith(folded):
-                return variable
-    return ""
-
-
-_SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little to be one's beginning
-
-
-def _differ_by_one(name: str, other: str) -> bool:
-    """Say whether one letter was changed, left out or put in."""
-    if abs(len(name) - len(other)) > 1:
-        return False
-    at = 0
-    while at < min(len(name), len(other)) and name[at] == other[at]:
-        at += 1
-    return name[at + (len(name) >= len(other)) :] == other[at + (len(other) >= len(name)) :]
 
 
 def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:

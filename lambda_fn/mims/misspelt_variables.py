@@ -1,0 +1,50 @@
+"""Variables of the environment that look like a setting's name, and are none."""
+
+from __future__ import annotations
+
+from typing import List, Mapping, Tuple
+
+from mims.errors import shown
+from mims.setting_table import SETTINGS, SPECIAL_FIELD
+
+_SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little to be one's beginning
+
+
+def misspelt_variables(environment: Mapping[str, str]) -> Tuple[str, ...]:
+    """Return a warning for each variable that looks like a setting's name and is none."""
+    known = [setting.variable for setting in SETTINGS if setting.variable]
+    warnings = []
+    for name in sorted(environment):
+        meant = _looks_like(name, known)
+        if meant:
+            warnings.append(
+                f"The variable {shown(name)} is not a setting and was ignored; perhaps {meant} is "
+                "meant."
+            )
+    return tuple(warnings)
+
+
+def _looks_like(name: str, known: List[str]) -> str:
+    if name in known or name.startswith(SPECIAL_FIELD):
+        return ""
+    folded = name.upper()
+    if folded.startswith(SPECIAL_FIELD) or folded == SPECIAL_FIELD[:-1]:
+        return f"{SPECIAL_FIELD}<name>"
+    for variable in known:
+        if folded == variable or _differ_by_one(folded, variable):
+            return variable
+    if len(name) >= _SHORTEST_BEGINNING:
+        for variable in known:
+            if variable.startswith(folded):
+                return variable
+    return ""
+
+
+def _differ_by_one(name: str, other: str) -> bool:
+    """Say whether one letter was changed, left out or put in."""
+    if abs(len(name) - len(other)) > 1:
+        return False
+    at = 0
+    while at < min(len(name), len(other)) and name[at] == other[at]:
+        at += 1
+    return name[at + (len(name) >= len(other)) :] == other[at + (len(other) >= len(name)) :]
