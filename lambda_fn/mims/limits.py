@@ -39,6 +39,7 @@ HELD_BYTES = 4 * MIB
 READER_STEPS = 2_000_000
 
 SAMPLES = 10_000
+DIMENSIONS = 32  # of a shape, as many as a numpy array may have
 FIELDS = 100_000  # that a number in the setting FIELDS may ask for
 
 # The most bytes that a request may have: to a real-time, a serverless, an asynchronous endpoint.

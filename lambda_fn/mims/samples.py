@@ -47,6 +47,10 @@ class Samples:
         values = tuple((values[index % len(values)],) for values in self.values)
         return Samples(self.fields, values, self.sources, 1)
 
+    def value_count(self) -> int:
+        """Return how many values all samples have together, those within shapes counted."""
+        return self.count * sum(field.size for field in self.fields)
+
     def fewest_bytes(self) -> int:
         """Return how many bytes the values of all samples take at the least, in any text."""
         total = 0

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
+from mims.deadline import Check, nothing
 from mims.errors import (
     InvalidHyperparametersError,
     InvalidSettingsError,
@@ -15,7 +16,7 @@ from mims.errors import (
 )
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, Field
 from mims.inputs.hyperparameters import Hyperparameters, decode
-from mims.limits import REQUEST_BYTES
+from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLES
 from mims.samples import (
     DEFAULT,
     FIELD_DEFAULT,
@@ -30,8 +31,8 @@ from mims.told import of_names
 from mims.values import is_unicode, number, text, whole_number
 
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
-# A body has two bytes a value at the least: a digit and what parts it from the next.
-_MOST_VALUES = REQUEST_BYTES // 2
+# A body has four bytes a value at the least, `0.0,`; or two, but few models take that many.
+_MOST_VALUES = REQUEST_BYTES // 4
 
 
 class _Given(NamedTuple):
@@ -48,6 +49,7 @@ def make_samples(
     training: Mapping[str, Sequence[Any]],
     settings: Settings,
     modified: int,
+    check: Check = nothing,
 ) -> Samples:
     """Return the samples for the fields.
 
@@ -70,10 +72,16 @@ def make_samples(
             f"One sample of the {len(fields):,} fields has more than {_MOST_VALUES:,} values, more "
             f"than a request of {REQUEST_BYTES:,} bytes can carry. Check the fields' shapes."
         )
+    for field in fields:
+        if len(field.shape) > DIMENSIONS:
+            raise PayloadTooLargeError(
+                f"The field '{shown(field.name)}' has a shape of {len(field.shape):,} dimensions; "
+                f"a payload carries at most {DIMENSIONS}. Check its shape."
+            )
     warnings: List[str] = []
     special = _special_values(fields, settings, warnings)
     recorded = (
-        _training_values(fields, hyperparameters, training, settings.numbers_alone)
+        _training_values(fields, hyperparameters, training, settings, check)
         if settings.realistic_values
         else {}
     )
@@ -82,6 +90,7 @@ def make_samples(
     sources: List[str] = []
     not_numbers: List[str] = []
     for field in fields:
+        check()
         given = _given(field, special, settings, recorded)
         if given is None:
             listed: Any = _default(field, settings, time)
@@ -196,24 +205,27 @@ def _training_values(
     fields: Sequence[Field],
     hyperparameters: Hyperparameters,
     training: Mapping[str, Sequence[Any]],
-    numbers_alone: bool,
+    settings: Settings,
+    check: Check,
 ) -> Dict[str, Sequence[Any]]:
     """Return field name → values that training recorded, those of no use left out."""
     imputed = hyperparameters.object("imputation_dict") or {}
     risk_tables = hyperparameters.object("risk_tables") or {}
     recorded: Dict[str, Sequence[Any]] = {}
     for field in fields:
+        check()
         values: Sequence[Any] = training.get(field.name, ())
         if field.type in (NUMERIC, INTEGER) and number(imputed.get(field.name)) is not None:
             values = [imputed[field.name]]
         elif field.type == CATEGORICAL:
             values = (
-                _categories(field, decode(risk_tables.get(field.name)), numbers_alone) or values
+                _categories(field, decode(risk_tables.get(field.name)), settings.numbers_alone)
+                or values
             )
         if field.type == INTEGER:
             values = [int(value) for value in map(number, values) if value is not None]
         if values:
-            recorded[field.name] = values
+            recorded[field.name] = values[: settings.sample_count]
     return recorded
 
 
@@ -226,7 +238,8 @@ def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
         if not numbers_alone:
             return list(table)
         return [value for value in table.values() if number(value) is not None]
-    categories = [category for category in field.categories if text(category) is not None]
+    some = field.categories[:SAMPLES]  # no more are ever shown
+    categories = [category for category in some if text(category) is not None]
     return [c for c in categories if _is_numeric(c)] if numbers_alone else categories
 
 
@@ -343,10 +356,11 @@ def _truth(item: Any) -> Optional[bool]:
 
 def _as_category(field: Field, item: Any) -> Value:
     """Return a category as given; a text that spells one of the field's categories is that one."""
-    if isinstance(item, str) and item not in field.categories:
-        for category in field.categories:
-            if not isinstance(category, str) and text(category) == item:
-                return category
+    if not isinstance(item, str) or not field.categories or item in field.categories:
+        return item
+    for category in field.categories[:SAMPLES]:
+        if not isinstance(category, str) and text(category) == item:
+            return category
     return item
 
 

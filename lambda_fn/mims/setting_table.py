@@ -11,7 +11,7 @@ from mims.fields import NamedFields
 from mims.formats.format import Format
 from mims.formats.registry import parse_content_types
 from mims.inputs.field_lists import parse_fields
-from mims.limits import SAMPLES, Limits
+from mims.limits import DIMENSIONS, SAMPLES, Limits
 from mims.recipes import AUTO, NONE, RECIPES
 from mims.values import is_unicode, number, text
 
@@ -125,15 +125,10 @@ def _values(value: Any, _name: str) -> Mapping[str, Any]:
     return parsed
 
 
-_DEEPEST_VALUE = 32  # lists within lists; numpy's arrays have no more dimensions
-
-
 def _is_value(given: Any, depth: int = 0) -> bool:
     if isinstance(given, list):
         return (
-            bool(given)
-            and depth < _DEEPEST_VALUE
-            and all(_is_value(item, depth + 1) for item in given)
+            bool(given) and depth < DIMENSIONS and all(_is_value(item, depth + 1) for item in given)
         )
     worded = text(given)
     return given is None or (worded is not None and is_unicode(worded))

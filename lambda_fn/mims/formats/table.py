@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any, Callable, Iterator, List, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
+from mims.deadline import Check, nothing
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.samples import Samples, Value
@@ -38,22 +39,27 @@ class Table:
         """
         if not self._is_spread:
             return [field.name for field in self.fields]
+        self._check_names()
         names: List[str] = []
         for field in self.fields:
             if field.shape:
                 names.extend(f"{field.name}_{index}" for index in range(field.size))
             else:
                 names.append(field.name)
-        if len({*names}) < len(names):
-            seen: Set[str] = set()
-            for name in names:
-                if name in seen:
-                    raise InvalidSettingsError(
-                        f"The columns of a field with a shape would take the name '{shown(name)}', "
-                        "which is taken already. Rename a field, or use a content type of JSON."
-                    )
-                seen.add(name)
         return names
+
+    def _check_names(self) -> None:
+        """Refuse a field whose name is that of an element of another."""
+        sizes = {field.name: field.size for field in self.fields if field.shape}
+        for field in self.fields:
+            prefix, _, index = field.name.rpartition("_")
+            is_index = len(index) < 10 and index.isdecimal() and index == str(int(index))
+            if not field.shape and is_index and int(index) < sizes.get(prefix, 0):
+                raise InvalidSettingsError(
+                    f"The columns of '{shown(prefix)}', a field with a shape, would take the name "
+                    f"'{shown(field.name)}', which is taken already. Rename a field, or use a "
+                    "content type of JSON."
+                )
 
     def rows(self) -> Iterator[List[Any]]:
         """Yield each sample's values, column by column."""
@@ -83,7 +89,9 @@ def as_it_is(_field: Field, value: Value, _content_type: str) -> Value:
     return value
 
 
-def tabulate(samples: Samples, carry: Carry, content_type: str, flat: bool) -> Table:
+def tabulate(
+    samples: Samples, carry: Carry, content_type: str, flat: bool, check: Check = nothing
+) -> Table:
     """Return what a body of that content type holds of the samples.
 
     Raises
@@ -91,13 +99,13 @@ def tabulate(samples: Samples, carry: Carry, content_type: str, flat: bool) -> T
     InvalidSettingsError
         The body cannot hold a value; the message names the field.
     """
-    values = tuple(
-        values
-        if carry is as_it_is and not (flat and field.shape)
-        else tuple(carried(field, value, carry, content_type, flat) for value in values)
-        for field, values in zip(samples.fields, samples.values)
-    )
-    return Table(samples.fields, values, samples.count, flat)
+    if carry is as_it_is and not flat:
+        return Table(samples.fields, samples.values, samples.count, flat)
+    table: List[Tuple[Any, ...]] = []
+    for field, values in zip(samples.fields, samples.values):
+        check()
+        table.append(tuple(carried(field, value, carry, content_type, flat) for value in values))
+    return Table(samples.fields, tuple(table), samples.count, flat)
 
 
 def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: bool) -> Any:
@@ -107,7 +115,13 @@ def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: b
     if flat:
         if value is None:
             return [carry(field, None, content_type)] * field.size
-        return [carry(field, element, content_type) for element in elements(value)]
+        known: Dict[Any, Any] = {}  # most elements are alike: each is carried, and held, once
+        return [
+            known[element]
+            if element in known
+            else known.setdefault(element, carry(field, element, content_type))
+            for element in elements(value)
+        ]
     return _nested(field, value, carry, content_type)
 
 

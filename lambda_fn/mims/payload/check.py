@@ -16,7 +16,7 @@ from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.formats.format import Format
 from mims.formats.registry import FORMATS, read_body
 from mims.formats.table import carried
-from mims.limits import CHECKED_FIELDS
+from mims.limits import CHECKED_FIELDS, DIMENSIONS
 from mims.payload.files import METADATA, flat_path
 from mims.payload.members import (
     PayloadMember,
@@ -39,7 +39,6 @@ from mims.setting_table import CONTRACT, FLAT
 from mims.values import number
 
 _FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z]+)\Z")
-_DEEPEST_VALUE = 32  # lists within lists; numpy's arrays have no more dimensions
 
 
 class _Table(NamedTuple):
@@ -351,5 +350,5 @@ def _is_value(value: Any, depth: int) -> bool:
     if value is None or isinstance(value, (bool, int)) or is_text(value):
         return True
     if isinstance(value, list):
-        return depth < _DEEPEST_VALUE and all(_is_value(item, depth + 1) for item in value)
+        return depth < DIMENSIONS and all(_is_value(item, depth + 1) for item in value)
     return number(value) is not None

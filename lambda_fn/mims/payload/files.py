@@ -86,9 +86,9 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
             f"The content type {content_type} carries a model's only input, but this model has "
             f"{len(samples.fields):,}. Use format=inputs, or another content type."
         )
-    if samples.fewest_bytes() > REQUEST_BYTES:
+    if _fewest_bytes(samples, content_type) > REQUEST_BYTES:
         raise _too_large(samples, content_type)
-    table = tabulate(samples, content_type.carry, str(content_type), content_type.flat)
+    table = tabulate(samples, content_type.carry, str(content_type), content_type.flat, check)
     pieces: List[bytes] = []
     size = 0
     for piece in content_type.write(table):
@@ -115,6 +115,19 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
             "This is a defect of the generator; please report it."
         )
     return body
+
+
+def _fewest_bytes(samples: Samples, content_type: Format) -> int:
+    """Return how many bytes a body of that type takes at the least, without making it."""
+    fewest = samples.fewest_bytes()
+    if content_type.flat and content_type.holds_names:
+        fewest += sum(field.size * len(field.name) for field in samples.fields)
+    if content_type.binary:
+        return 4 * samples.value_count()  # 32-bit floats
+    if content_type.numbers_alone:
+        missing = sum(None in values for values in samples.values)
+        fewest += 3 * (samples.value_count() - samples.count * missing)  # a number, ":" and " "
+    return fewest
 
 
 def _gives_back(body: bytes, table: Table, content_type: Format, check: Check) -> bool:
