@@ -1,0 +1,100 @@
+"""The house: each part of the core imports only what lies before it on the way."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator, List, Tuple
+
+import pytest
+
+MIMS = Path(__file__).parents[2] / "lambda_fn" / "mims"
+
+# From the ground to the function, as a model's bytes go: a part may import what stands before it,
+# and, within a package, its own modules.
+WAY = (
+    "limits",
+    "version",
+    "deadline",
+    "errors",
+    "told",
+    "values",
+    "fields",
+    "samples",
+    "archive",
+    "inputs",
+    "formats",
+    "recipes",
+    "setting_table",
+    "misspelt_variables",
+    "settings",
+    "sampling",
+    "payload",
+    "__init__",
+    "command",
+    "aws",
+)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the parts of the core that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            parts = node.module.split(".")
+            if parts[0] == "mims":
+                yield parts[1] if len(parts) > 1 else "__init__"
+
+
+def modules() -> List[Tuple[str, Path]]:
+    found = []
+    for path in sorted(MIMS.rglob("*.py")):
+        parts = path.relative_to(MIMS).with_suffix("").parts
+        found.append((parts[0], path))
+    return found
+
+
+@pytest.mark.parametrize(("part", "path"), modules(), ids=lambda value: str(value)[-40:])
+def test_each_part_imports_only_what_lies_before_it(part: str, path: Path) -> None:
+    for imported in imports(path):
+        is_module = (MIMS / imported).is_dir() or (MIMS / f"{imported}.py").exists()
+        package = imported if is_module else "__init__"
+        assert WAY.index(package) <= WAY.index(part), f"{part} imports {imported}"
+
+
+STANDARD = {"isal"}  # taken where it is there, never needed
+
+
+def test_the_core_imports_the_standard_library_alone() -> None:
+    script = "import sys; print(*sorted(sys.stdlib_module_names))"
+    known = {*subprocess.check_output([sys.executable, "-c", script], text=True).split()}
+    for part, path in modules():
+        if part == "aws":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            for name in names:
+                root = name.split(".")[0]
+                assert root in known | STANDARD | {"mims"} or part == "command", f"{path}: {name}"
+
+
+@pytest.mark.parametrize("path", [path for _, path in modules()], ids=lambda p: p.stem)
+def test_no_module_of_the_core_knows_clock_or_environment_or_evaluates(path: Path) -> None:
+    part = path.relative_to(MIMS).with_suffix("").parts[0]
+    if part in ("aws", "command"):
+        return
+    forbidden = {"os", "time", "socket", "subprocess", "pickle", "marshal", "shelve", "tempfile"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            assert not forbidden & {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] not in forbidden
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "open", "__import__"}
