@@ -6,6 +6,7 @@ up to date is read no further than its first answer, so running it again does no
 
     scripts/backfill BUCKET [PREFIX]         shows what would be done, and what it costs
     scripts/backfill BUCKET [PREFIX] --yes   creates the job
+    scripts/backfill --summary REPORT        counts the results and reasons in a job's report
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import re
 import sys
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from mims_pipeline.backfill_cost import Estimate, estimate
+from mims_pipeline.backfill_cost import estimate
+from mims_pipeline.backfill_report import ReportError, Summary, read_local, read_s3, summarize
 
 MODEL_NAME = "model.tar.gz"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
@@ -32,16 +35,14 @@ class BackfillError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """What a deployed stack gives a backfill.
-
-    `concurrency` is how many models the function may work on at once, where the stack reserves it.
-    """
+    """What a deployed stack gives a backfill: places, the runs that it reserves, and its memory."""
 
     function_arn: str
     role_arn: str
     report_bucket: str
     report_prefix: str
     concurrency: Optional[int] = None
+    memory_mb: int = 512
 
 
 def key_filter(prefix: str) -> Dict[str, List[str]]:
@@ -69,16 +70,16 @@ def job_request(bucket: str, prefix: str, place: Place, token: str) -> Dict[str,
     """
     role = _ROLE.match(place.role_arn)
     if not _BUCKET.match(bucket):
-        raise BackfillError(f"{bucket!r} is no bucket's name. Give it without s3://.")
+        raise BackfillError(f"{bucket!r} is not the name of a bucket. Give it without s3://.")
     if len(prefix) > 1024 or prefix.startswith("/"):
         raise BackfillError(
             f"The prefix {prefix[:100]!r} begins with a slash, or has over 1,024 characters; keys "
             "begin without a slash."
         )
     if role is None:
-        raise BackfillError(f"{place.role_arn!r} is no role's ARN.")
+        raise BackfillError(f"{place.role_arn!r} is not the ARN of a role.")
     if not _FUNCTION.match(place.function_arn):
-        raise BackfillError(f"{place.function_arn!r} is no function's ARN.")
+        raise BackfillError(f"{place.function_arn!r} is not the ARN of a function.")
     partition = role["partition"]
     return {
         "AccountId": role["account"],
@@ -139,6 +140,7 @@ def read_stack(cloudformation: Any, name: str, bucket: str, prefix: str) -> Plac
             report_bucket=outputs["BackfillReportBucketName"],
             report_prefix=outputs["BackfillReportPrefix"],
             concurrency=int(parameters.get("ReservedConcurrency") or 0) or None,
+            memory_mb=int(parameters.get("MemorySize") or 512),
         )
         models, under = outputs["ModelBucketName"], outputs.get("ModelPrefix", "")
     except KeyError as error:
@@ -158,6 +160,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Show the job that the command line asks for, and create it with `--yes`."""
     options = _options(arguments)
     try:
+        if options.summary:
+            print("\n".join(_summary(options).lines()))
+            return 0
         place = _place(options)
         request = job_request(options.bucket, options.prefix, place, str(uuid.uuid4()))
         models = _count(options, place) if options.count else options.models
@@ -166,7 +171,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             _create(place, request)
         else:
             print("\nNothing was created. Add --yes to create the job.")
-    except BackfillError as error:
+    except (BackfillError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -178,9 +183,14 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
         description="Makes the payloads of the models that are in a bucket already, by a job of "
         "S3 Batch Operations. Without --yes it only shows the job, its cost and its time.",
     )
-    parser.add_argument("bucket", help="bucket of the models, without s3://")
+    parser.add_argument("bucket", nargs="?", help="bucket of the models, without s3://")
     parser.add_argument("prefix", nargs="?", default="", help="only models under it")
     parser.add_argument("--yes", action="store_true", help="create the job")
+    parser.add_argument(
+        "--summary",
+        metavar="REPORT",
+        help="count the results in a job's report: s3://BUCKET/PREFIX/job-ID, a folder or a file",
+    )
     parser.add_argument("--stack", default="mims-payload", help="deployed stack (%(default)s)")
     parser.add_argument("--region", help="region of the stack, if not the usual one's")
     named = parser.add_argument_group("instead of a stack, all three")
@@ -201,7 +211,7 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
         help="what the function needs for a model, on the average: its Duration metric tells "
         "(%(default)s, assumed)",
     )
-    sized.add_argument("--memory", type=_positive(int), default=512, help="MB (%(default)s)")
+    sized.add_argument("--memory", type=_positive(int), help="MB (the stack's MemorySize)")
     sized.add_argument(
         "--concurrency",
         type=_positive(int),
@@ -211,7 +221,15 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     given = [options.function_arn, options.role_arn, options.report]
     if any(given) and not all(given):
         parser.error("--function-arn, --role-arn and --report go together")
+    if (options.bucket is None) != (options.summary is not None):
+        parser.error("name the bucket of the models, or a report by --summary")
     return options
+
+
+def _summary(options: argparse.Namespace) -> Summary:
+    if options.summary.startswith("s3://"):
+        return summarize(read_s3(_client("s3", options.region), options.summary))
+    return summarize(read_local(Path(options.summary)))
 
 
 def _positive(kind: Any) -> Any:
@@ -284,33 +302,25 @@ def _show(
     print("\nRequest (s3control.create_job)")
     print(json.dumps(request, indent=2))
     concurrency = options.concurrency or place.concurrency or 1000
+    memory = options.memory or place.memory_mb
     per = models if models is not None else 1000
     made = estimate(
         models=per,
         objects=max(options.objects or per, per),
         seconds=options.seconds,
-        memory_mb=options.memory,
+        memory_mb=memory,
         concurrency=concurrency,
     )
     if models is None:
         print("\nEstimate for each 1,000 models (--models N or --count for the whole)")
     else:
         print(f"\nEstimate for {models:,} models")
-    print("\n".join(_lines(made)))
+    print("\n".join(made.lines()))
     print(
-        f"  with {options.seconds:g} s and {options.memory} MB a model, {concurrency:,} at once;\n"
+        f"  with {options.seconds:g} s and {memory} MB a model, {concurrency:,} at once;\n"
         "  the time without S3's listing, retries and models that change; without tax, discounts,\n"
         "  KMS and free tiers."
     )
-
-
-def _lines(made: Estimate) -> List[str]:
-    width = max(len(name) for name in made.costs)
-    lines = [f"  {name:<{width}}  ${cost:>12,.4f}" for name, cost in made.costs.items()]
-    lines.append(f"  {'in all':<{width}}  ${made.total:>12,.4f}")
-    hours, rest = divmod(round(made.seconds), 3600)
-    lines.append(f"  at least {hours} h {rest // 60:02} min {rest % 60:02} s")
-    return lines
 
 
 def _create(place: Place, request: Dict[str, Any]) -> None:

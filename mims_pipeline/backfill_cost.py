@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Dict
+from typing import Dict, List
 
 # https://aws.amazon.com/s3/pricing/ (Management & insights: S3 Batch Operations)
 BATCH_JOB = 0.25
@@ -42,6 +42,15 @@ class Estimate:
     def total(self) -> float:
         """All dollars together."""
         return math.fsum(self.costs.values())
+
+    def lines(self) -> List[str]:
+        """Return the estimate as text, a cost a line, and the time."""
+        width = max(len(name) for name in self.costs)
+        lines = [f"  {name:<{width}}  ${cost:>12,.4f}" for name, cost in self.costs.items()]
+        lines.append(f"  {'in all':<{width}}  ${self.total:>12,.4f}")
+        hours, rest = divmod(round(self.seconds), 3600)
+        lines.append(f"  at least {hours} h {rest // 60:02} min {rest % 60:02} s")
+        return lines
 
 
 def estimate(

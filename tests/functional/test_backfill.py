@@ -6,6 +6,7 @@ and send the function the events that its user guide describes.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -15,7 +16,7 @@ import re
 import tarfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from urllib.parse import quote_plus
 
 import boto3
@@ -26,6 +27,7 @@ from moto import mock_aws
 from mims_pipeline import backfill
 from mims_pipeline.backfill import BackfillError, Place, job_request, key_filter, read_stack
 from mims_pipeline.backfill_cost import estimate
+from mims_pipeline.backfill_report import summarize
 from mims_pipeline.platform_limits import faults
 
 PLACE = Place(
@@ -149,7 +151,7 @@ def stubbed(service: str, region: str = "eu-west-1") -> Tuple[Any, Stubber]:
 
 def stack(**changes: Any) -> Dict[str, Any]:
     outputs = {key: value for key, value in {**OUTPUTS, **changes}.items() if value is not None}
-    reserved = outputs.pop("reserved", "")
+    reserved, memory = outputs.pop("reserved", ""), outputs.pop("memory", "512")
     return {
         "Stacks": [
             {
@@ -157,7 +159,10 @@ def stack(**changes: Any) -> Dict[str, Any]:
                 "CreationTime": "2026-01-01T00:00:00Z",
                 "StackStatus": "CREATE_COMPLETE",
                 "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs.items()],
-                "Parameters": [{"ParameterKey": "ReservedConcurrency", "ParameterValue": reserved}],
+                "Parameters": [
+                    {"ParameterKey": "ReservedConcurrency", "ParameterValue": reserved},
+                    {"ParameterKey": "MemorySize", "ParameterValue": memory},
+                ],
             }
         ]
     }
@@ -172,6 +177,7 @@ def from_stack(answer: Dict[str, Any], bucket: str, prefix: str) -> Place:
 def test_a_stack_gives_the_function_the_role_and_the_report() -> None:
     assert from_stack(stack(), "models", "training/2026/") == PLACE
     assert from_stack(stack(reserved="50"), "models", "training/").concurrency == 50
+    assert from_stack(stack(memory="1024"), "models", "training/").memory_mb == 1024
 
 
 def test_the_template_has_the_outputs_that_a_backfill_reads() -> None:
@@ -180,6 +186,7 @@ def test_the_template_has_the_outputs_that_a_backfill_reads() -> None:
     names = set(re.findall(r"^  (\w+):$", outputs, re.MULTILINE))
     assert set(OUTPUTS) <= names
     assert "\n  ReservedConcurrency:\n" in template
+    assert "\n  MemorySize:\n" in template
 
 
 @pytest.mark.parametrize(
@@ -275,6 +282,7 @@ def test_a_refusal_is_told_with_what_it_takes(
         ["models", *NAMED, "--seconds", "nan"],
         ["models", *NAMED, "--seconds", "inf"],
         ["models", *NAMED, "--models", "5", "--count"],
+        ["models", "--summary", "report"],
     ],
 )
 def test_a_command_line_that_is_none_is_refused(
@@ -288,6 +296,130 @@ def test_a_command_line_that_is_none_is_refused(
 def test_a_report_without_a_prefix_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert backfill.main(["models", *NAMED[:2], "--report", "models"]) == 1
     assert "BUCKET/PREFIX" in capsys.readouterr().err
+
+
+def test_the_memory_of_the_stack_is_what_the_estimate_takes(
+    clients: Dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = []
+    for options in ([], ["--memory", "512"]):
+        clients["cloudformation"], stubber = stubbed("cloudformation")
+        stubber.add_response("describe_stacks", stack(memory="2048"))
+        assert backfill.main(["models", "training/", *options]) == 0
+        shown.append(capsys.readouterr().out)
+    assert "0.5 s and 2048 MB a model" in shown[0]
+    assert "0.5 s and 512 MB a model" in shown[1]
+
+
+# --- the report ---
+
+MADE = '{"status": "created", "payload": "s3://models/a/payload/payload.tar.gz"}'
+SKIPPED = "skipped: 'my-model.tar.gz' is no model.tar.gz"
+UNUSABLE = "no payload: CorruptArchiveError: The archive is a zip, 'a: b'."
+REPORT = [
+    ("a/model.tar.gz", "succeeded", "", "200", MADE),
+    ("b+c/model.tar.gz", "succeeded", "", "200", MADE.replace("created", "unchanged")),
+    ("d/model.tar.gz", "succeeded", "", "200", MADE),
+    ("my-model.tar.gz", "succeeded", "", "200", SKIPPED),
+    ("his-model.tar.gz", "succeeded", "", "200", SKIPPED.replace("my", "his")),
+    ("e/model.tar.gz", "succeeded", "", "200", UNUSABLE),
+    ("f/model.tar.gz", "succeeded", "", "200", UNUSABLE.replace("zip", "tar")),
+    ("g/model.tar.gz", "succeeded", "", "200", "no payload: NoInputFieldsError: no field, none"),
+]
+FAILED = [
+    ("h/model.tar.gz", "failed", "PermanentFailure", "200", "AccessDeniedError: s3:GetObject"),
+    # AWS's page shows the two columns in this order too.
+    ("i/model.tar.gz", "failed", "200", "TemporaryFailure", "StorageError: S3 is away"),
+    ("j/model.tar.gz", "failed", "", "500", 'Lambda returned function error: {"errorMessage": ""}'),
+]
+COUNTED = {
+    "created": 2,
+    "unchanged": 1,
+    "skipped: '…' is no model.tar.gz": 2,
+    "no payload: CorruptArchiveError": 2,
+    "no payload: NoInputFieldsError": 1,
+    "failed: PermanentFailure: AccessDeniedError": 1,
+    "failed: TemporaryFailure: StorageError": 1,
+    "failed: Lambda returned function error": 1,
+}
+
+
+def report(rows: Sequence[Tuple[str, ...]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for key, *rest in rows:
+        writer.writerow(["models", quote_plus(key), "", *rest])
+    return text.getvalue()
+
+
+def test_a_report_is_counted_by_results_and_reasons() -> None:
+    summary = summarize([report(REPORT), report(FAILED)])
+    assert dict(summary.counts) == COUNTED
+    assert summary.examples["no payload: CorruptArchiveError"] == "s3://models/e%2Fmodel.tar.gz"
+    lines = summary.lines()
+    assert lines[0].split()[:2] == ["2", "created"]
+    assert lines[-1] == "11  in all"
+
+
+def test_a_downloaded_report_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "results" / "a.csv").write_text(report(REPORT))
+    (tmp_path / "results" / "b.csv").write_text(report(FAILED))
+    assert backfill.main(["--summary", str(tmp_path)]) == 0
+    whole = capsys.readouterr().out
+    assert "11  in all" in whole
+    assert backfill.main(["--summary", str(tmp_path / "results" / "b.csv")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "3  in all"
+
+
+@pytest.mark.parametrize("end", ["", "/", "/manifest.json"])
+def test_a_report_in_s3_is_counted(
+    s3: Any, clients: Dict[str, Any], capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    folder = "mims-payload-backfill/job-1"
+    results = {f"{folder}/results/a.csv": REPORT, f"{folder}/results/b.csv": FAILED}
+    for key, rows in results.items():
+        s3.put_object(Bucket=BUCKET, Key=key, Body=report(rows).encode())
+    manifest = {
+        "Format": "Report_CSV_20180820",
+        "Results": [{"Bucket": BUCKET, "Key": key} for key in results],
+    }
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/manifest.json", Body=json.dumps(manifest).encode())
+    clients["s3"] = s3
+    assert backfill.main(["--summary", f"s3://{BUCKET}/{folder}{end}"]) == 0
+    assert "11  in all" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "cannot be read"), (b"no JSON", "not the manifest"), (b"[]", "not the manifest")],
+)
+def test_what_is_no_report_is_told(
+    s3: Any,
+    clients: Dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    content: Optional[bytes],
+    says: str,
+) -> None:
+    if content is not None:
+        s3.put_object(Bucket=BUCKET, Key="job-1/manifest.json", Body=content)
+    clients["s3"] = s3
+    assert backfill.main(["--summary", f"s3://{BUCKET}/job-1"]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_a_folder_without_a_report_and_a_file_that_is_none_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backfill.main(["--summary", str(tmp_path)]) == 1
+    assert "no CSV file" in capsys.readouterr().err
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n")
+    assert backfill.main(["--summary", str(other)]) == 1
+    assert "2 columns" in capsys.readouterr().err
+    assert backfill.main(["--summary", str(tmp_path / "away.csv")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
 
 
 # --- cost and time ---

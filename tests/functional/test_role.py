@@ -156,6 +156,25 @@ def test_the_role_keeps_a_request_to_the_models_and_payloads_of_its_stack(
 
 
 @pytest.mark.parametrize(
+    ("parameters", "bucket", "folder"),
+    [
+        ({}, "models", "churn/payload"),
+        ({}, "models", "mims-load-test/churn/payload"),
+        (PREFIXED, "payloads", "samples/models/training/churn/payload"),
+        (PREFIXED, "payloads", "samples/models/training/mims-load-test/x/payload"),
+    ],
+)
+def test_the_role_may_look_at_what_lies_where_a_payload_goes(
+    models: S3Client, parameters: Dict[str, str], bucket: str, folder: str
+) -> None:
+    models.put_object(Bucket=bucket, Key=f"{folder}/payload.tar.gz", Body=b"whose?")
+    client = client_in_role(**parameters)
+    there = {"Bucket": bucket, "Key": f"{folder}/payload.tar.gz"}
+    assert judged(client.head_object, **there)["ContentLength"] == 6
+    assert judged(client.get_object, **there)["Body"].read() == b"whose?"
+
+
+@pytest.mark.parametrize(
     ("operation", "arguments"),
     [
         ("put_object", {"Bucket": "models", "Key": "churn/model.tar.gz"}),
@@ -164,6 +183,7 @@ def test_the_role_keeps_a_request_to_the_models_and_payloads_of_its_stack(
         ("delete_object", {"Bucket": "models", "Key": "churn/model.tar.gz"}),
         ("delete_object", {"Bucket": "models", "Key": "churn/payload/payload.tar.gz"}),
         ("get_object", {"Bucket": "payloads", "Key": "x"}),
+        ("get_object", {"Bucket": "payloads", "Key": "models/churn/payload/payload.tar.gz"}),
     ],
 )
 def test_the_role_can_neither_replace_nor_delete_a_model(

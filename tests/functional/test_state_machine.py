@@ -26,7 +26,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
 from mims_pipeline.platform_limits import faults
-from tests.template.stack import FUNCTION_ALIAS, definition
+from tests.template.stack import FILLED_IN, FUNCTION_ALIAS, definition
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,6 +37,8 @@ SPECIFICATION = {
         {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1", "ModelDataUrl": MODEL}
     ]
 }
+LOAD_TEST_KEY = "mims-load-test/churn/payload/payload.tar.gz"
+LOAD_TEST_PAYLOAD = f"s3://models/{LOAD_TEST_KEY}"
 REGISTRATION = {"ModelPackageGroupName": "churn", "InferenceSpecification": SPECIFICATION}
 
 
@@ -150,7 +152,8 @@ def machine(made_machine: Machine) -> Machine:
     made_machine.function.faults.clear()
     made_machine.delays.clear()
     made_machine.s3.put_object(Bucket="models", Key="churn/model.tar.gz", Body=archive())
-    made_machine.s3.delete_object(Bucket="models", Key="churn/payload/payload.tar.gz")
+    for key in ("churn/payload/payload.tar.gz", LOAD_TEST_KEY):
+        made_machine.s3.delete_object(Bucket="models", Key=key)
     return made_machine
 
 
@@ -166,8 +169,27 @@ def test_a_payload_is_made(machine: Machine) -> None:
 
 def test_the_function_gets_the_request_and_nothing_else(machine: Machine) -> None:
     request = {"model_s3_uri": MODEL, "settings": {"sample_count": 2}, "force": True}
-    machine.run(request=request, registration=REGISTRATION)
+    machine.run(request=request)
     assert machine.function.events == [request]
+
+
+def test_of_an_answer_what_is_needed_is_kept(machine: Machine) -> None:
+    machine.s3.put_object(
+        Bucket="models", Key="churn/model.tar.gz", Body=archive("code/hyperparameters.json")
+    )
+    execution = machine.run(request={"model_s3_uri": MODEL})
+    kept = {path[:-2] for path in definition()["States"]["GeneratePayload"]["ResultSelector"]}
+    assert set(execution["output"]["payload"]) == kept
+    assert "warnings" not in kept
+
+
+def test_an_answer_that_is_too_large_is_caught(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "lambda_handler", lambda _event, _context: "x" * 300_000)
+    execution = machine.run(request={"model_s3_uri": MODEL})
+    assert (execution["status"], execution["error"]) == ("FAILED", "AnswerTooLarge")
+    assert "one model" in execution["cause"]
 
 
 def test_an_event_may_be_the_request(machine: Machine) -> None:
@@ -180,21 +202,129 @@ def test_an_event_may_be_the_request(machine: Machine) -> None:
     assert execution["output"]["payload"]["status"] == "created"
 
 
-def test_the_model_is_registered_with_its_payload(machine: Machine) -> None:
-    settings = {"content_types": "text/csv; header=absent, application/json"}
+def files(machine: Machine, key: str = LOAD_TEST_KEY) -> Dict[str, bytes]:
+    body = machine.s3.get_object(Bucket="models", Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        return {
+            member.name: tar.extractfile(member).read()  # type: ignore[union-attr]
+            for member in tar.getmembers()
+            if member.isfile()
+        }
+
+
+def test_the_model_is_registered_with_a_payload_that_a_load_test_can_send(
+    machine: Machine,
+) -> None:
+    settings = {"content_types": "text/csv; header=absent, application/json", "sample_count": 2}
     execution = machine.run(
         request={"model_s3_uri": MODEL, "settings": settings}, registration=REGISTRATION
     )
     assert execution["status"] == "SUCCEEDED"
     arn = execution["output"]["model_package"]["ModelPackageArn"]
     package = boto3.client("sagemaker").describe_model_package(ModelPackageName=arn)
-    assert package["SamplePayloadUrl"] == "s3://models/churn/payload/payload.tar.gz"
+    assert package["SamplePayloadUrl"] == LOAD_TEST_PAYLOAD
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
     assert (package["Domain"], package["Task"]) == ("MACHINE_LEARNING", "OTHER")
     specification = package["InferenceSpecification"]
     assert specification["Containers"][0]["ModelDataUrl"] == MODEL
     assert sorted(specification["SupportedContentTypes"]) == ["application/json", "text/csv"]
     assert specification["SupportedResponseMIMETypes"] == ["application/json"]
+    # A load test sends every file, so there is nothing but the first content type's.
+    row = b"0.0,0.0,DEFAULT_TEXT"
+    assert files(machine) == {"sample_payload_0001.csv": row, "sample_payload_0002.csv": row}
+    # The payload itself is where and what it would be without a registration.
+    assert execution["output"]["payload"]["payload_s3_key"] == "churn/payload/payload.tar.gz"
+    assert set(files(machine, "churn/payload/payload.tar.gz")) == {
+        "application_json/sample_payload.json",
+        "metadata.json",
+        "text_csv_header_absent/sample_payload.csv",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "content_type", "expected"),
+    [
+        (None, None, "sample_payload_0001.json"),
+        ({"content_types": "text/csv"}, None, "sample_payload_0001.csv"),
+        ({"content_types": ["text/csv", "application/json"]}, None, "sample_payload_0001.csv"),
+        (
+            {"content_types": "text/csv, application/json"},
+            "application/jsonlines",
+            "sample_payload_0001.jsonl",
+        ),
+        ({"content_types": None}, None, "sample_payload_0001.json"),
+    ],
+)
+def test_a_load_test_gets_the_content_type_that_is_named_first(
+    machine: Machine,
+    settings: Optional[Dict[str, Any]],
+    content_type: Optional[str],
+    expected: str,
+) -> None:
+    request: Dict[str, Any] = {"model_s3_uri": MODEL}
+    if settings is not None:
+        request["settings"] = settings
+    registration: Dict[str, Any] = dict(REGISTRATION)
+    if content_type is not None:
+        registration["content_type"] = content_type
+    execution = machine.run(request=request, registration=registration)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert set(files(machine)) == {expected}
+
+
+def test_the_only_content_type_of_the_environment_keeps_its_parameters(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTENT_TYPES", "text/csv; header=absent")
+    machine.run(request={"model_s3_uri": MODEL}, registration=REGISTRATION)
+    assert files(machine) == {"sample_payload_0001.csv": b"0.0,0.0,DEFAULT_TEXT"}
+
+
+def test_of_several_content_types_of_the_environment_one_must_be_named(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTENT_TYPES", "text/csv; header=absent, application/json")
+    execution = machine.run(request={"model_s3_uri": MODEL}, registration=REGISTRATION)
+    assert (execution["status"], execution["error"]) == ("FAILED", "InvalidSettingsError")
+    assert execution["states"][-2:] == ["GenerateLoadTestPayload", "RequestRefused"]
+    named = {**REGISTRATION, "content_type": "text/csv; header=absent"}
+    assert machine.run(request={"model_s3_uri": MODEL}, registration=named)["status"] == "SUCCEEDED"
+
+
+def test_an_event_can_be_registered_too(machine: Machine) -> None:
+    event = {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "models"}, "object": {"key": "churn/model.tar.gz"}},
+    }
+    execution = machine.run(request=event, registration=REGISTRATION)
+    assert execution["status"] == "SUCCEEDED"
+    assert machine.function.events == [
+        event,
+        {
+            "model_s3_uri": MODEL,
+            "version_id": None,
+            "payload_s3_uri": LOAD_TEST_PAYLOAD,
+            "settings": {"layout": "flat"},
+        },
+    ]
+
+
+def test_a_load_test_of_an_old_version_is_of_that_version(machine: Machine) -> None:
+    machine.s3.put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})
+    old = machine.s3.put_object(Bucket="models", Key="churn/model.tar.gz", Body=archive())
+    machine.s3.put_object(Bucket="models", Key="churn/model.tar.gz", Body=b"no archive")
+    request = {
+        "model_s3_uri": MODEL,
+        "version_id": old["VersionId"],
+        "payload_s3_uri": "s3://models/old/payload.tar.gz",
+    }
+    execution = machine.run(request=request, registration=REGISTRATION)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert machine.function.events[1]["version_id"] == old["VersionId"]
+    assert execution["output"]["load_test"]["payload_s3_uri"] == (
+        f"{FILLED_IN['LoadTestLocation']}/old/payload.tar.gz"
+    )
 
 
 def test_a_registration_may_say_otherwise(machine: Machine) -> None:
@@ -318,6 +448,9 @@ def test_permanent_errors_are_caught_by_name_and_keep_their_reason(
         ("AccessDeniedError", "ModelOutOfReach"),
         ("ArchiveLimitError", "ModelUnusable"),
         ("PayloadTooLargeError", "ModelUnusable"),
+        ("PayloadOccupiedError", "PlaceOccupied"),
+        ("RefusedError", "ModelOutOfReach"),
+        ("InternalError", "PayloadFailed"),
         ("Sandbox.Timedout", "PayloadFailed"),
         ("ZeroDivisionError", "PayloadFailed"),
     ],
@@ -339,6 +472,7 @@ def test_what_was_skipped_is_not_registered(machine: Machine) -> None:
     }
     execution = machine.run(request=event, registration=REGISTRATION)
     assert (execution["status"], execution["error"]) == ("FAILED", "NothingToRegister")
+    assert len(machine.function.events) == 1
     assert machine.run(request=event)["status"] == "SUCCEEDED"
 
 

@@ -15,13 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
-from tests.template.stack import LARGEST, SMALLEST, resolved, source
-
-STACKS = {
-    "smallest": SMALLEST,
-    "bucket": {**SMALLEST, "CreateModelBucket": "true"},
-    "largest": LARGEST,
-}
+from tests.template.stack import STACKS, resolved, source
 
 Finding = Tuple[str, str]  # resource, check
 

@@ -24,25 +24,69 @@ MODEL_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0000-model"
 PAYLOAD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0000-payload"
 
 FUNCTION_ALIAS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:mims-PayloadFunction-1:live"
+FILLED_IN = {
+    "PayloadFunctionArn": FUNCTION_ALIAS,
+    "Partition": "aws",
+    "LoadTestLocation": "s3://models/mims-load-test",
+}
 
-# The stacks that checks go over: the least that a user gives, and all that one may.
+# The least that a user gives, and all that one may (of what excludes each other, one).
 SMALLEST = {"ModelBucketName": "models"}
 LARGEST = {
     "ModelBucketName": "models",
-    "CreateModelBucket": "true",
     "ModelPrefix": "training/",
     "ModelBucketOwner": "444455556666",
     "ModelKmsKeyArn": MODEL_KEY,
     "TrainingJobRule": "ENABLED",
+    "CreateQueue": "true",
+    "UploadsThroughQueue": "true",
+    "QueueConcurrency": "40",
     "PayloadBucketName": "payloads",
     "PayloadPrefix": "samples",
     "PayloadBucketOwner": "777788889999",
     "PayloadKmsKeyArn": PAYLOAD_KEY,
+    "MemorySize": "1024",
     "ReservedConcurrency": "50",
+    "LogLevel": "DEBUG",
+    "Tracing": "Active",
+    "GradualDeployment": "true",
+    "ResultDestinationArn": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/models",
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "SecurityGroupIds": "sg-0123456789abcdef0",
     "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+}
+# The stacks that checks go over, each with what no other has.
+STACKS: Dict[str, Dict[str, str]] = {
+    "smallest": SMALLEST,
+    "largest": LARGEST,
+    "recommended": {**SMALLEST, "Recipe": "auto"},
+    "bucket": {
+        **SMALLEST,
+        "CreateModelBucket": "true",
+        "ModelKmsKeyArn": MODEL_KEY,
+        "PayloadKmsKeyArn": MODEL_KEY,
+        "ModelBucketOwner": ACCOUNT,
+    },
+    "payload bucket": {**SMALLEST, "PayloadBucketName": "payloads", "ModelKmsKeyArn": MODEL_KEY},
+    "bucket named twice": {
+        **SMALLEST,
+        "PayloadBucketName": "models",
+        "PayloadPrefix": "samples",
+        "ModelBucketOwner": "444455556666",
+    },
+    "queue beside the rule": {**SMALLEST, "CreateQueue": "true"},
+    "results to a topic": {
+        **SMALLEST,
+        "ResultDestinationArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:results",
+        "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
+    },
+    "no state machine": {**SMALLEST, "CreateStateMachine": "false", "Tracing": "Active"},
+    "network": {
+        **SMALLEST,
+        "SubnetIds": "subnet-0123456789abcdef0",
+        "SecurityGroupIds": "sg-0123456789abcdef0,sg-0123456789abcdef1",
+    },
 }
 
 # What `sam package` puts in the place of the paths.
@@ -91,7 +135,7 @@ def resolved(*, partition: str = "aws", **parameters: str) -> Template:
     for name, condition in template["Conditions"].items():
         conditions[name] = _resolve(condition, scope, conditions)
     for rule in template["Rules"].values():
-        if _resolve(rule["RuleCondition"], scope, conditions):
+        if _resolve(rule.get("RuleCondition", True), scope, conditions):
             for assertion in rule["Assertions"]:
                 if not _resolve(assertion["Assert"], scope, conditions):
                     raise ValueError(assertion["AssertDescription"])
@@ -106,9 +150,9 @@ def resolved(*, partition: str = "aws", **parameters: str) -> Template:
 
 
 def definition() -> Dict[str, Any]:
-    """Return the state machine's definition, with what the template fills in."""
+    """Return the state machine's definition, with what the smallest stack fills in."""
     text = DEFINITION.read_text()
-    for name, value in {"PayloadFunctionArn": FUNCTION_ALIAS, "Partition": "aws"}.items():
+    for name, value in FILLED_IN.items():
         text = text.replace(f"${{{name}}}", value)
     parsed: Dict[str, Any] = json.loads(text)
     return parsed
@@ -191,11 +235,22 @@ def _values(template: Template, parameters: Mapping[str, str]) -> Dict[str, str]
         if name not in parameters and "Default" not in declaration:
             raise ValueError(f"{name} has no default and must be given")
         value = str(parameters.get(name, declaration.get("Default")))
-        allowed = [str(item) for item in declaration.get("AllowedValues", [value])]
-        if value not in allowed or not re.fullmatch(declaration.get("AllowedPattern", ".*"), value):
+        if not _allows(declaration, value):
             raise ValueError(f"{name} does not allow {value!r}")
         values[name] = value
     return values
+
+
+def _allows(declaration: Mapping[str, Any], value: str) -> bool:
+    if declaration["Type"] == "Number":
+        least, most = declaration.get("MinValue", 0), declaration.get("MaxValue", int(value))
+        if not least <= int(value) <= most:
+            return False
+    return (
+        value in [str(item) for item in declaration.get("AllowedValues", [value])]
+        and re.fullmatch(declaration.get("AllowedPattern", ".*"), value) is not None
+        and len(value) <= declaration.get("MaxLength", len(value))
+    )
 
 
 def _resolve(node: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
@@ -216,7 +271,11 @@ def _resolve(node: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]
         if function == "Fn::Sub":
             return _substitute(argument, scope, conditions)
         if function in _FUNCTIONS:
-            return _FUNCTIONS[function](_resolve(argument, scope, conditions))
+            worked_out = _resolve(argument, scope, conditions)
+            # Of what refers to a resource, nothing can be split or selected here.
+            if function in ("Fn::Select", "Fn::Split") and isinstance(worked_out[1], dict):
+                return {function: worked_out}
+            return _FUNCTIONS[function](worked_out)
     resolved_items = {key: _resolve(value, scope, conditions) for key, value in node.items()}
     return {key: value for key, value in resolved_items.items() if value is not _NO_VALUE}
 
@@ -224,6 +283,11 @@ def _resolve(node: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]
 def _substitute(argument: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
     text, variables = (argument, {}) if isinstance(argument, str) else argument
     known = {**scope, **_resolve(variables, scope, conditions)}
+    # A text that still refers to resources stands in the outer one as its own references do.
+    known = {
+        name: value["Fn::Sub"] if isinstance(value, dict) and "Fn::Sub" in value else value
+        for name, value in known.items()
+    }
     text = _SUB_VARIABLE.sub(lambda match: str(known.get(match[1], match[0])), text)
     return {"Fn::Sub": text} if _SUB_VARIABLE.search(text) else text
 
@@ -234,5 +298,6 @@ _FUNCTIONS: Dict[str, Callable[[Any], Any]] = {
     "Fn::Join": lambda argument: argument[0].join(argument[1]),
     "Fn::Not": lambda argument: not argument[0],
     "Fn::Or": any,
+    "Fn::Select": lambda argument: argument[1][int(argument[0])],
     "Fn::Split": lambda argument: argument[1].split(argument[0]),
 }

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.checkov_findings import STACKS, complaints, findings, render, suppressions
+from tests.template.checkov_findings import complaints, findings, render, suppressions
+from tests.template.stack import STACKS
 
 REASON = "for a reason that is told"
 

@@ -8,9 +8,9 @@ from typing import Any, Dict
 import pytest
 from moto.events.models import EventPattern
 
-from tests.template.stack import LARGEST, SMALLEST, of_type, resolved
+from tests.template.stack import ACCOUNT, LARGEST, REGION, SMALLEST, of_type, resolved
 
-UPLOADS = "PayloadFunctionModelUploaded"
+MODELS = "ModelEvents"
 TRAINING_JOBS = "PayloadFunctionTrainingJobEnded"
 
 
@@ -43,7 +43,7 @@ def training_job(output_path: str, status: str = "Completed") -> Dict[str, Any]:
     "key", ["model.tar.gz", "a/model.tar.gz", "a/b/model.tar.gz", "a b/ü+%2F/model.tar.gz"]
 )
 def test_a_model_anywhere_in_the_bucket_starts_the_function(key: str) -> None:
-    assert matches(UPLOADS, upload(key))
+    assert matches(MODELS, upload(key))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_model_anywhere_in_the_bucket_starts_the_function(key: str) -> None:
     ],
 )
 def test_no_other_object_starts_the_function(key: str) -> None:
-    assert not matches(UPLOADS, upload(key))
+    assert not matches(MODELS, upload(key))
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,32 @@ def test_no_other_object_starts_the_function(key: str) -> None:
     ],
 )
 def test_a_prefix_keeps_other_models_out(key: str, expected: bool) -> None:
-    assert matches(UPLOADS, upload(key), ModelPrefix="training/") is expected
+    assert matches(MODELS, upload(key), ModelPrefix="training/") is expected
 
 
 def test_other_buckets_and_other_happenings_do_not_start_the_function() -> None:
-    assert not matches(UPLOADS, upload("a/model.tar.gz", bucket="models-2"))
-    assert not matches(UPLOADS, upload("a/model.tar.gz", detail_type="Object Deleted"))
-    assert not matches(UPLOADS, {**upload("a/model.tar.gz"), "source": "my.app"})
+    assert not matches(MODELS, upload("a/model.tar.gz", bucket="models-2"))
+    assert not matches(MODELS, upload("a/model.tar.gz", detail_type="Object Tags Added"))
+    assert not matches(MODELS, {**upload("a/model.tar.gz"), "source": "my.app"})
+
+
+@pytest.mark.parametrize(
+    "detail_type", ["Object Created", "Object Deleted", "Object Restore Completed"]
+)
+def test_whatever_may_change_the_newest_version_of_a_model_starts_the_function(
+    detail_type: str,
+) -> None:
+    assert matches(MODELS, upload("a/model.tar.gz", detail_type=detail_type))
+    assert not matches(MODELS, upload("a/payload/payload.tar.gz", detail_type=detail_type))
+
+
+def test_the_start_of_a_restore_does_not_start_the_function() -> None:
+    assert not matches(MODELS, upload("a/model.tar.gz", detail_type="Object Restore Initiated"))
 
 
 def test_the_key_pattern_is_one_wildcard_and_one_exact_key() -> None:
     template = resolved(**SMALLEST, ModelPrefix="training/")
-    pattern = template["Resources"][UPLOADS]["Properties"]["EventPattern"]
+    pattern = template["Resources"][MODELS]["Properties"]["EventPattern"]
     assert pattern["detail"]["object"]["key"] == [
         {"wildcard": "training/*/model.tar.gz"},
         "training/model.tar.gz",
@@ -134,12 +148,12 @@ def test_prefixes_that_mean_something_else_to_a_pattern_are_refused(prefix: str)
 def test_uploads_are_on_and_training_jobs_off_by_default() -> None:
     rules = of_type(resolved(**SMALLEST), "AWS::Events::Rule")
     assert {name: rule["State"] for name, rule in rules.items()} == {
-        UPLOADS: "ENABLED",
+        MODELS: "ENABLED",
         TRAINING_JOBS: "DISABLED",
     }
     turned = resolved(**SMALLEST, ModelUploadRule="DISABLED", TrainingJobRule="ENABLED")
     assert {name: rule["State"] for name, rule in of_type(turned, "AWS::Events::Rule").items()} == {
-        UPLOADS: "DISABLED",
+        MODELS: "DISABLED",
         TRAINING_JOBS: "ENABLED",
     }
 
@@ -148,6 +162,7 @@ def test_rules_call_the_alias_and_may_do_so() -> None:
     template = resolved(**SMALLEST)
     alias = {"Ref": "PayloadFunctionAliaslive"}
     rules = of_type(template, "AWS::Events::Rule")
+    assert set(rules) == {MODELS, TRAINING_JOBS}
     for rule in rules.values():
         [target] = rule["Targets"]
         assert target["Arn"] == alias
@@ -156,7 +171,7 @@ def test_rules_call_the_alias_and_may_do_so() -> None:
         }
     permissions = of_type(template, "AWS::Lambda::Permission").values()
     assert sorted(permission["SourceArn"]["Fn::GetAtt"][0] for permission in permissions) == [
-        UPLOADS,
+        MODELS,
         TRAINING_JOBS,
     ]
     for permission in permissions:
@@ -179,7 +194,7 @@ def test_rules_of_this_stack_and_no_other_may_fill_their_queue() -> None:
             "Condition": {
                 "ArnEquals": {
                     "aws:SourceArn": [
-                        {"Fn::GetAtt": [UPLOADS, "Arn"]},
+                        {"Fn::GetAtt": [MODELS, "Arn"]},
                         {"Fn::GetAtt": [TRAINING_JOBS, "Arn"]},
                     ]
                 }
@@ -189,11 +204,12 @@ def test_rules_of_this_stack_and_no_other_may_fill_their_queue() -> None:
 
 
 def test_what_fails_is_tried_twice_more_and_kept_for_two_weeks() -> None:
-    template = resolved(**LARGEST)
+    template = resolved(**SMALLEST)
     [config] = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
     assert config == {
         "FunctionName": {"Ref": "PayloadFunction"},
-        "Qualifier": "live",
+        # The last part of the alias's ARN, which is its name.
+        "Qualifier": {"Fn::Select": [7, {"Fn::Split": [":", {"Ref": "PayloadFunctionAliaslive"}]}]},
         "MaximumRetryAttempts": 2,
         "MaximumEventAgeInSeconds": 6 * 60 * 60,
         "DestinationConfig": {
@@ -207,3 +223,121 @@ def test_what_fails_is_tried_twice_more_and_kept_for_two_weeks() -> None:
             "MessageRetentionPeriod": 14 * 24 * 60 * 60,
             "SqsManagedSseEnabled": True,
         }
+
+
+def test_the_configuration_of_retries_keeps_the_name_that_sam_gave_it() -> None:
+    # A function's alias has one: another name would be another resource, made before this one goes.
+    assert "PayloadFunctionEventInvokeConfig" in resolved(**SMALLEST)["Resources"]
+
+
+def test_the_result_of_a_run_goes_where_it_is_wanted() -> None:
+    template = resolved(**LARGEST)
+    [config] = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+    assert config["DestinationConfig"]["OnSuccess"] == {
+        "Destination": LARGEST["ResultDestinationArn"]
+    }
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:results",
+        f"arn:aws:sns:{REGION}:{ACCOUNT}:results.fifo",
+        f"arn:aws:events:{REGION}:{ACCOUNT}:rule/results",
+        "default",
+    ],
+)
+def test_results_go_to_a_bus_or_a_topic(arn: str) -> None:
+    with pytest.raises(ValueError, match="ResultDestinationArn"):
+        resolved(**SMALLEST, ResultDestinationArn=arn)
+
+
+# --- the queue
+
+
+def test_the_queue_is_worked_off_a_message_a_run_by_no_more_runs_than_allowed() -> None:
+    template = resolved(**SMALLEST, CreateQueue="true", QueueConcurrency="7")
+    [mapping] = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping == {
+        "EventSourceArn": {"Fn::GetAtt": ["RequestQueue", "Arn"]},
+        "FunctionName": {"Ref": "PayloadFunctionAliaslive"},
+        "BatchSize": 1,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": "7"},
+    }
+
+
+def test_the_queue_gives_a_run_its_time_and_a_failure_its_place() -> None:
+    template = resolved(**SMALLEST, CreateQueue="true")
+    queues = of_type(template, "AWS::SQS::Queue")
+    timeout = template["Resources"]["PayloadFunction"]["Properties"]["Timeout"]
+    assert queues["RequestQueue"]["VisibilityTimeout"] == 6 * timeout
+    assert queues["RequestQueue"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["RequestDeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    for name in ("RequestQueue", "RequestDeadLetterQueue"):
+        assert queues[name]["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+        assert queues[name]["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize(
+    ("parameters", "owner"),
+    [({}, ACCOUNT), ({"ModelBucketOwner": "444455556666"}, "444455556666")],
+)
+def test_the_bucket_and_this_accounts_rules_topics_and_people_may_send(
+    parameters: Dict[str, str], owner: str
+) -> None:
+    template = resolved(**SMALLEST, CreateQueue="true", **parameters)
+    policy = of_type(template, "AWS::SQS::QueuePolicy")["RequestQueuePolicy"]
+    assert policy["Queues"] == [{"Ref": "RequestQueue"}]
+    allowed = policy["PolicyDocument"]["Statement"]
+    for statement in allowed:
+        assert statement["Effect"] == "Allow"
+        assert statement["Action"] == "sqs:SendMessage"
+        assert statement["Resource"] == {"Fn::GetAtt": ["RequestQueue", "Arn"]}
+    assert {
+        statement["Sid"]: (statement["Principal"], statement.get("Condition"))
+        for statement in allowed
+    } == {
+        "ModelBucket": (
+            {"Service": "s3.amazonaws.com"},
+            {
+                "ArnEquals": {"aws:SourceArn": "arn:aws:s3:::models"},
+                "StringEquals": {"aws:SourceAccount": owner},
+            },
+        ),
+        "RulesOfThisAccount": (
+            {"Service": "events.amazonaws.com"},
+            {"ArnLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"}},
+        ),
+        "TopicsOfThisAccount": (
+            {"Service": "sns.amazonaws.com"},
+            {"ArnLike": {"aws:SourceArn": f"arn:aws:sns:*:{ACCOUNT}:*"}},
+        ),
+        "PeopleOfThisAccount": ({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, None),
+    }
+
+
+def test_uploads_go_through_the_queue_where_that_is_wanted() -> None:
+    template = resolved(**SMALLEST, CreateQueue="true", UploadsThroughQueue="true")
+    [target] = template["Resources"][MODELS]["Properties"]["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["RequestQueue", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["UndeliveredEventQueue", "Arn"]}}
+    # The rule has no business with the function any more; that of training jobs has.
+    permissions = of_type(template, "AWS::Lambda::Permission").values()
+    assert [permission["SourceArn"]["Fn::GetAtt"][0] for permission in permissions] == [
+        TRAINING_JOBS
+    ]
+
+
+def test_a_queue_alone_leaves_uploads_as_they_are() -> None:
+    template = resolved(**SMALLEST, CreateQueue="true")
+    [target] = template["Resources"][MODELS]["Properties"]["Targets"]
+    assert target["Arn"] == {"Ref": "PayloadFunctionAliaslive"}
+
+
+def test_a_concurrency_that_a_mapping_cannot_have_is_refused() -> None:
+    for value in ("1", "1001"):
+        with pytest.raises(ValueError, match="QueueConcurrency"):
+            resolved(**SMALLEST, QueueConcurrency=value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+import json
+import re
+from typing import Any, Dict, List
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
@@ -10,9 +12,12 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 from tests.template.stack import (
     ACCOUNT,
     LARGEST,
+    MODEL_KEY,
+    PAYLOAD_KEY,
     REGION,
     ROOT,
     SMALLEST,
+    STACKS,
     Template,
     of_type,
     references,
@@ -40,7 +45,8 @@ def test_the_function_is_what_the_code_is_made_for() -> None:
     properties = function(resolved(**SMALLEST))
     assert properties["Runtime"] == "python3.13"
     assert properties["Architectures"] == ["arm64"]
-    assert properties["MemorySize"] == 512
+    assert properties["MemorySize"] == "512"
+    assert properties["TracingConfig"] == {"Mode": "PassThrough"}
     assert properties["Timeout"] == 900
     assert properties["Handler"] == "app.lambda_handler"
     assert properties["Role"] == {"Fn::GetAtt": ["FunctionRole", "Arn"]}
@@ -55,12 +61,17 @@ def test_code_and_definition_lie_where_the_template_says() -> None:
 
 
 def test_the_environment_of_the_smallest_stack_holds_the_defaults() -> None:
+    # What is empty counts as unset: the code has the contract's defaults.
     assert environment() == {
-        "CONTENT_TYPES": "application/json",
-        "DEFAULT_NUMERIC_VALUE": "0.0",
-        "DEFAULT_TEXT_VALUE": "DEFAULT_TEXT",
-        "DEFAULT_CATEGORICAL_VALUE": "",
+        "RECIPE": "",
+        "CONTENT_TYPES": "",
+        "CONTENT_TEMPLATE": "",
+        "RECORD_TEMPLATE": "",
+        "FIELDS": "",
         "FIELD_DEFAULTS": "{}",
+        "DEFAULT_NUMERIC_VALUE": "",
+        "DEFAULT_TEXT_VALUE": "",
+        "DEFAULT_CATEGORICAL_VALUE": "",
         "PAYLOAD_LAYOUT": "contract",
         "SAMPLE_COUNT": "1",
         "REALISTIC_VALUES": "false",
@@ -69,6 +80,7 @@ def test_the_environment_of_the_smallest_stack_holds_the_defaults() -> None:
         "PAYLOAD_KMS_KEY_ID": "",
         "MODEL_BUCKET_OWNER": ACCOUNT,
         "PAYLOAD_BUCKET_OWNER": ACCOUNT,
+        "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_SERVICE_NAME": "mims-payload",
         "POWERTOOLS_METRICS_NAMESPACE": "MimsPayload",
     }
@@ -77,8 +89,12 @@ def test_the_environment_of_the_smallest_stack_holds_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("parameter", "variable", "value"),
     [
+        ("Recipe", "RECIPE", "auto"),
         ("ContentTypes", "CONTENT_TYPES", "text/csv; header=absent, application/json"),
-        ("DefaultNumericValue", "DEFAULT_NUMERIC_VALUE", "7"),
+        ("ContentTemplate", "CONTENT_TEMPLATE", '{"instances": $records}'),
+        ("RecordTemplate", "RECORD_TEMPLATE", '{"a": ${a}}'),
+        ("Fields", "FIELDS", '{"a": "int"}'),
+        ("DefaultNumericValue", "DEFAULT_NUMERIC_VALUE", "-7.5e3"),
         ("DefaultTextValue", "DEFAULT_TEXT_VALUE", "some text"),
         ("DefaultCategoricalValue", "DEFAULT_CATEGORICAL_VALUE", "0"),
         ("FieldDefaults", "FIELD_DEFAULTS", '{"a.b": "x"}'),
@@ -88,6 +104,7 @@ def test_the_environment_of_the_smallest_stack_holds_the_defaults() -> None:
         ("PayloadBucketName", "PAYLOAD_BUCKET", "payloads"),
         ("PayloadPrefix", "PAYLOAD_PREFIX", "samples/of models"),
         ("PayloadKmsKeyArn", "PAYLOAD_KMS_KEY_ID", LARGEST["PayloadKmsKeyArn"]),
+        ("LogLevel", "POWERTOOLS_LOG_LEVEL", "DEBUG"),
         ("ServiceName", "POWERTOOLS_SERVICE_NAME", "churn-payload"),
     ],
 )
@@ -105,7 +122,17 @@ def test_each_setting_reaches_the_environment(parameter: str, variable: str, val
             "444455556666",
             ACCOUNT,
         ),
-        ({"PayloadBucketOwner": "777788889999"}, ACCOUNT, "777788889999"),
+        (
+            {"PayloadBucketOwner": "777788889999", "PayloadBucketName": "payloads"},
+            ACCOUNT,
+            "777788889999",
+        ),
+        # The bucket of the models, named twice, has the models' owner.
+        (
+            {"ModelBucketOwner": "444455556666", "PayloadBucketName": "models"},
+            "444455556666",
+            "444455556666",
+        ),
     ],
 )
 def test_an_owner_is_expected_of_every_bucket(
@@ -125,6 +152,8 @@ def test_vpc_and_reserved_concurrency_are_there_only_if_given() -> None:
         "SecurityGroupIds": [LARGEST["SecurityGroupIds"]],
     }
     assert largest["ReservedConcurrentExecutions"] == "50"
+    assert largest["MemorySize"] == "1024"
+    assert largest["TracingConfig"] == {"Mode": "Active"}
 
 
 def test_the_alias_follows_the_published_version() -> None:
@@ -167,17 +196,200 @@ def test_a_changed_setting_publishes_a_version() -> None:
         assert changed in schema["createOnlyProperties"]
 
 
-def test_the_record_of_settings_holds_every_parameter_of_the_function_and_no_other() -> None:
-    template = translated(**SMALLEST)
-    # A limit is no part of a version: with it in the record, Lambda would have nothing to publish.
-    configuration = {
-        key: value
-        for key, value in function(template).items()
-        if key != "ReservedConcurrentExecutions"
+# Another value for every parameter, with what a rule demands beside it. What changes nothing of the
+# function, as the account's own id for an owner, must not change the record either.
+CHANGES: List[Dict[str, str]] = [
+    {"Recipe": "auto"},
+    {"ContentTypes": "text/csv"},
+    {"ContentTemplate": '{"instances": $records}'},
+    {"RecordTemplate": "$features"},
+    {"Fields": "3"},
+    {"FieldDefaults": '{"a": 1}'},
+    {"DefaultNumericValue": "1"},
+    {"DefaultTextValue": "x"},
+    {"DefaultCategoricalValue": "x"},
+    {"PayloadLayout": "flat"},
+    {"SampleCount": "2"},
+    {"RealisticValues": "true"},
+    {"ModelBucketName": "others"},
+    {"CreateModelBucket": "true"},
+    {"NoncurrentVersionDays": "7"},
+    {"ModelPrefix": "training/"},
+    {"ModelBucketOwner": "444455556666"},
+    {"ModelBucketOwner": ACCOUNT},
+    {"ModelKmsKeyArn": MODEL_KEY, "PayloadBucketName": "payloads"},
+    {"ModelUploadRule": "DISABLED"},
+    {"TrainingJobRule": "ENABLED"},
+    {"CreateQueue": "true"},
+    {"CreateQueue": "true", "UploadsThroughQueue": "true"},
+    {"QueueConcurrency": "2"},
+    {"PayloadBucketName": "payloads"},
+    {"PayloadBucketName": "models"},
+    {"PayloadPrefix": "samples"},
+    {"PayloadBucketOwner": ACCOUNT},
+    {"PayloadBucketName": "payloads", "PayloadBucketOwner": ACCOUNT},
+    {"PayloadBucketName": "payloads", "PayloadBucketOwner": "444455556666"},
+    {"PayloadKmsKeyArn": PAYLOAD_KEY},
+    {"ServiceName": "churn"},
+    {"MemorySize": "1024"},
+    {"ReservedConcurrency": "5"},
+    {"LogLevel": "DEBUG"},
+    {"LogRetentionDays": "7"},
+    {"Tracing": "Active"},
+    {"AlarmTopicArn": LARGEST["AlarmTopicArn"]},
+    {"ResultDestinationArn": LARGEST["ResultDestinationArn"]},
+    {"GradualDeployment": "true"},
+    {"CreateStateMachine": "false"},
+    {"ModelPackageGroupName": "churn"},
+    {"SubnetIds": "subnet-0a", "SecurityGroupIds": "sg-0a"},
+    {"PermissionsBoundaryArn": LARGEST["PermissionsBoundaryArn"]},
+]
+# Pairs of stacks between which some value is another, and the function the same.
+BASES = [SMALLEST, {**SMALLEST, "PayloadBucketName": "payloads"}]
+
+
+def published(template: Template) -> Dict[str, Any]:
+    """Return what a version of the function is a snapshot of."""
+    properties = function(template)
+    # A limit on its runs is no part of a version, and its code is no parameter's.
+    return {
+        key: value for key, value in properties.items() if key != "ReservedConcurrentExecutions"
     }
-    parameters = set(template["Parameters"])
-    record = template["Resources"]["SettingsRecord"]["Properties"]["Content"]
-    assert set(references(record)) & parameters == set(references(configuration)) & parameters
+
+
+def record(template: Template) -> str:
+    content: str = template["Resources"]["SettingsRecord"]["Properties"]["Content"]
+    return content
+
+
+def test_every_parameter_is_changed_below() -> None:
+    changed = {name for change in CHANGES for name in change}
+    assert changed == set(source()["Parameters"])
+
+
+@pytest.mark.parametrize("base", BASES, ids=["beside", "apart"])
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_the_record_changes_when_the_function_does_and_only_then(
+    base: Dict[str, str], change: Dict[str, str]
+) -> None:
+    before, after = resolved(**base), resolved(**{**base, **change})
+    assert (record(before) != record(after)) is (published(before) != published(after))
+
+
+def test_the_record_holds_what_the_environment_holds() -> None:
+    for parameters in STACKS.values():
+        template = resolved(**parameters)
+        lines = record(template).splitlines()
+        variables = function(template)["Environment"]["Variables"]
+        for name in set(variables) - {"POWERTOOLS_METRICS_NAMESPACE"}:
+            assert f"{name}={variables[name]}" in lines
+
+
+def test_no_value_can_pass_for_two_lines_of_the_record() -> None:
+    for name in ("FieldDefaults", "DefaultTextValue", "DefaultCategoricalValue", "ContentTypes"):
+        with pytest.raises(ValueError, match=name):
+            resolved(**SMALLEST, **{name: "a\nb"})
+
+
+def test_the_settings_carry_the_stacks_name() -> None:
+    resources = resolved(**SMALLEST)["Resources"]
+    assert resources["SettingsApplication"]["Properties"]["Name"] == "mims"
+    assert "mims" in resources["SettingsRecord"]["Properties"]["Description"]
+
+
+# What makes the longest JSON of each character that a pattern allows.
+COSTLY = ['"', "\\", "\U0001f600", "z", "9", "e"]
+
+
+def longest(name: str) -> str:
+    """Return the value of a parameter that takes the most bytes, as JSON in UTF-8."""
+    declaration = source()["Parameters"][name]
+    if "AllowedValues" in declaration:
+        return max(map(str, declaration["AllowedValues"]), key=len)
+    if declaration["Type"] == "Number":
+        return str(declaration["MaxValue"])
+    pattern, length = str(declaration["AllowedPattern"]), int(declaration["MaxLength"])
+    texts = [character * length for character in COSTLY]
+    return max((text for text in texts if re.fullmatch(pattern, text)), key=in_json)
+
+
+def in_json(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode())
+
+
+def test_the_longest_environment_is_one_that_lambda_takes() -> None:
+    # Lambda measures the JSON of all variables, as its error says, and takes 4 KB of it.
+    template = translated(**SMALLEST)
+    variables = function(template)["Environment"]["Variables"]
+    values = {}
+    for name, value in variables.items():
+        if isinstance(value, str):
+            values[name] = value
+        elif set(references(value)) <= {"ModelBucketOwner", "PayloadBucketOwner", "AWS::AccountId"}:
+            values[name] = ACCOUNT
+        elif value == {"Ref": "PayloadKmsKeyArn"}:
+            values[name] = "k" * source()["Parameters"]["PayloadKmsKeyArn"]["MaxLength"]
+        elif value == {"Ref": "PayloadBucketName"}:
+            values[name] = "b" * 63
+        else:
+            values[name] = longest(value["Ref"])
+    size = len(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode())
+    assert 3_500 < size <= 4_096
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ContentTypes",
+        "ContentTemplate",
+        "RecordTemplate",
+        "Fields",
+        "FieldDefaults",
+        "PayloadPrefix",
+    ],
+)
+def test_a_text_over_its_maximum_is_refused(name: str) -> None:
+    longest_allowed = "a" * source()["Parameters"][name]["MaxLength"]
+    assert resolved(**SMALLEST, **{name: longest_allowed})
+    with pytest.raises(ValueError, match=name):
+        resolved(**SMALLEST, **{name: longest_allowed + "a"})
+
+
+@pytest.mark.parametrize(
+    "prefix", ["a", "payloads/samples", "of models/2026", "a=b&c", "~x|y", "[a]"]
+)
+def test_prefixes_that_payloads_may_have(prefix: str) -> None:
+    assert environment(PayloadPrefix=prefix)["PAYLOAD_PREFIX"] == prefix
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/a", "a/", " a", "a ", "a*b", "a?", "${a}", "a\\b", 'a"', "ü", "a\n"]
+)
+def test_prefixes_that_payloads_may_not_have(prefix: str) -> None:
+    with pytest.raises(ValueError, match="PayloadPrefix"):
+        resolved(**SMALLEST, PayloadPrefix=prefix)
+
+
+# --- a deployment that shifts the alias bit by bit
+
+
+def test_the_alias_is_shifted_at_once_by_default() -> None:
+    template = translated(**SMALLEST)
+    assert of_type(template, "AWS::CodeDeploy::DeploymentGroup") == {}
+    assert of_type(template, "AWS::CodeDeploy::Application") == {}
+    assert "UpdatePolicy" not in template["Resources"]["PayloadFunctionAliaslive"]
+
+
+def test_a_gradual_deployment_is_guarded_by_the_error_alarm() -> None:
+    template = resolved(**SMALLEST, GradualDeployment="true")
+    [group] = of_type(template, "AWS::CodeDeploy::DeploymentGroup").values()
+    assert group["AlarmConfiguration"] == {
+        "Enabled": True,
+        "Alarms": [{"Name": {"Ref": "ErrorsAlarm"}}],
+    }
+    assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaLinear10PercentEvery3Minutes"
+    assert group["ServiceRoleArn"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]}
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 
 def test_a_setting_that_looks_like_a_variable_is_recorded_as_it_is() -> None:

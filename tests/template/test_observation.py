@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List
+import subprocess
+import textwrap
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from tests.template.stack import LARGEST, ROOT, SMALLEST, of_type, resolved, source
+from tests.template.stack import (
+    LARGEST,
+    ROOT,
+    SMALLEST,
+    STACKS,
+    definition,
+    of_type,
+    resolved,
+    source,
+)
 
 # Every metric that the function writes.
 METRICS = {
@@ -61,42 +72,166 @@ def test_the_log_group_is_the_stacks_own_and_forgets() -> None:
     }
 
 
+# Alarms on metrics of one's own: with the queue and the state machine, all that there are.
+QUEUED = {**SMALLEST, "CreateQueue": "true"}
+ALARM_TYPES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+
+
+def alarms(**parameters: str) -> Dict[str, Dict[str, Any]]:
+    template = resolved(**parameters)
+    return {
+        name: properties
+        for resource_type in ALARM_TYPES
+        for name, properties in of_type(template, resource_type).items()
+    }
+
+
+def watched(alarm: Dict[str, Any]) -> List[Tuple[str, str, Any]]:
+    """Return namespace, metric and the value of the one dimension of all that an alarm looks at."""
+    metrics = [
+        part["MetricStat"]["Metric"] for part in alarm.get("Metrics", ()) if "MetricStat" in part
+    ]
+    return [
+        (
+            metric["Namespace"],
+            metric["MetricName"],
+            metric["Dimensions"][0]["Value"] if "Dimensions" in metric else None,
+        )
+        for metric in metrics or [alarm]
+    ]
+
+
+def queue_name(queue: str) -> Dict[str, Any]:
+    return {"Fn::GetAtt": [queue, "QueueName"]}
+
+
+FUNCTION = {"Ref": "PayloadFunction"}
+MACHINE = {"Ref": "PayloadStateMachine"}
+
+
 @pytest.mark.parametrize(
-    ("alarm", "metric", "statistic", "threshold", "minutes"),
+    ("alarm", "metrics", "threshold", "minutes"),
     [
-        ("FailuresWaitingAlarm", "ApproximateNumberOfMessagesVisible", "Maximum", 0, 1),
-        ("UndeliveredEventsAlarm", "ApproximateNumberOfMessagesVisible", "Maximum", 0, 1),
-        ("LostFailuresAlarm", "DestinationDeliveryFailures", "Sum", 0, 1),
-        ("ErrorsAlarm", "Errors", "Sum", 0, 15),
-        ("ThrottlesAlarm", "Throttles", "Sum", 0, 15),
-        ("DurationAlarm", "Duration", "Maximum", 810_000, 5),
+        (
+            "NewFailuresAlarm",
+            [("AWS/SQS", "NumberOfMessagesSent", queue_name("FailureQueue"))],
+            0,
+            1,
+        ),
+        (
+            "UndeliveredEventsAlarm",
+            [("AWS/SQS", "NumberOfMessagesSent", queue_name("UndeliveredEventQueue"))],
+            0,
+            1,
+        ),
+        (
+            "DeadLettersAlarm",
+            [
+                (
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    queue_name("RequestDeadLetterQueue"),
+                )
+            ],
+            0,
+            1,
+        ),
+        (
+            "FailuresWaitingAlarm",
+            [
+                ("AWS/SQS", "ApproximateAgeOfOldestMessage", queue_name(queue))
+                for queue in ("FailureQueue", "UndeliveredEventQueue", "RequestDeadLetterQueue")
+            ],
+            24 * 60 * 60,
+            5,
+        ),
+        (
+            "BacklogAlarm",
+            [("AWS/SQS", "ApproximateAgeOfOldestMessage", queue_name("RequestQueue"))],
+            12 * 60 * 60,
+            5,
+        ),
+        ("LostFailuresAlarm", [("AWS/Lambda", "DestinationDeliveryFailures", FUNCTION)], 0, 1),
+        ("ErrorsAlarm", [("AWS/Lambda", "Errors", FUNCTION)], 0, 15),
+        ("ThrottlesAlarm", [("AWS/Lambda", "Throttles", FUNCTION)], 0, 15),
+        ("DurationAlarm", [("AWS/Lambda", "Duration", FUNCTION)], 810_000, 5),
+        (
+            "ExecutionsFailing",
+            [
+                ("AWS/States", "ExecutionsFailed", MACHINE),
+                ("AWS/States", "ExecutionsTimedOut", MACHINE),
+            ],
+            0,
+            1,
+        ),
+        ("RegistrationsFailedAlarm", [("MimsPayload/mims", "RegistrationsFailed", None)], 0, 1),
     ],
 )
-def test_alarms(alarm: str, metric: str, statistic: str, threshold: int, minutes: int) -> None:
-    properties = of_type(resolved(**SMALLEST), "AWS::CloudWatch::Alarm")[alarm]
-    assert properties["MetricName"] == metric
-    assert properties["Statistic"] == statistic
+def test_alarms(alarm: str, metrics: List[Any], threshold: int, minutes: int) -> None:
+    properties = alarms(**QUEUED)[alarm]
+    assert watched(properties) == metrics
     assert properties["Threshold"] == threshold
     assert properties["ComparisonOperator"] == "GreaterThanThreshold"
-    assert properties["Period"] * properties["EvaluationPeriods"] == 60 * minutes
     assert properties["TreatMissingData"] == "notBreaching"
+    periods = {
+        part["MetricStat"]["Period"]
+        for part in properties.get("Metrics", ())
+        if "MetricStat" in part
+    }
+    [period] = periods or {properties["Period"]}
+    assert period * properties["EvaluationPeriods"] == 60 * minutes
 
 
-def test_alarms_watch_the_queue_that_they_are_named_after() -> None:
-    alarms = of_type(resolved(**SMALLEST), "AWS::CloudWatch::Alarm")
-    for alarm, queue in [
-        ("FailuresWaitingAlarm", "FailureQueue"),
-        ("UndeliveredEventsAlarm", "UndeliveredEventQueue"),
-    ]:
-        assert alarms[alarm]["Namespace"] == "AWS/SQS"
-        assert alarms[alarm]["Dimensions"] == [
-            {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
-        ]
-    for alarm in set(alarms) - {"FailuresWaitingAlarm", "UndeliveredEventsAlarm"}:
-        assert alarms[alarm]["Namespace"] == "AWS/Lambda"
-        assert alarms[alarm]["Dimensions"] == [
-            {"Name": "FunctionName", "Value": {"Ref": "PayloadFunction"}}
-        ]
+def test_there_are_no_other_alarms() -> None:
+    assert set(alarms(**QUEUED)) == {
+        "BacklogAlarm",
+        "DeadLettersAlarm",
+        "DurationAlarm",
+        "ErrorsAlarm",
+        "ExecutionsFailedAlarm",
+        "ExecutionsFailing",
+        "FailuresWaitingAlarm",
+        "LostFailuresAlarm",
+        "NewFailuresAlarm",
+        "RegistrationsFailedAlarm",
+        "ThrottlesAlarm",
+        "UndeliveredEventsAlarm",
+    }
+    assert "DeadLettersAlarm" not in alarms(**SMALLEST)
+    assert len(watched(alarms(**SMALLEST)["FailuresWaitingAlarm"])) == 2
+
+
+def test_alarms_on_what_is_new_count_and_end_with_the_minute() -> None:
+    found = alarms(**QUEUED)
+    for alarm in ("NewFailuresAlarm", "UndeliveredEventsAlarm", "RegistrationsFailedAlarm"):
+        assert found[alarm]["Statistic"] == "Sum"
+    # SQS moves dead letters without sending them: what counts is how their number rises.
+    assert found["DeadLettersAlarm"]["Metrics"][0]["Expression"] == "DIFF(FILL(waiting, 0))"
+    assert found["FailuresWaitingAlarm"]["Metrics"][0]["Expression"] == "MAX(METRICS())"
+    assert found["ExecutionsFailing"]["Metrics"][0]["Expression"] == "SUM(METRICS())"
+
+
+def test_a_failed_registration_pages_once() -> None:
+    template = resolved(**LARGEST)["Resources"]
+    both = template["ExecutionsFailedAlarm"]["Properties"]
+    assert both["AlarmRule"] == {"Fn::Sub": 'ALARM("${ExecutionsFailing.Arn}")'}
+    assert both["ActionsSuppressor"] == {"Fn::GetAtt": ["RegistrationsFailedAlarm", "Arn"]}
+    assert "AlarmActions" not in template["ExecutionsFailing"]["Properties"]
+
+
+def test_failed_registrations_are_counted_by_the_states_that_they_end_in() -> None:
+    filters = of_type(resolved(**SMALLEST), "AWS::Logs::MetricFilter")
+    pattern = filters["RegistrationFailures"]["FilterPattern"]
+    named = set(re.findall(r'details.name = "(\w+)"', pattern))
+    assert named == {"RegistrationFailed", "NothingToRegister"}
+    states = definition()["States"]
+    assert {states[name]["Type"] for name in named} == {"Fail"}
+    assert filters["RegistrationFailures"]["LogGroupName"] == {"Ref": "StateMachineLogGroup"}
+    [metric] = filters["RegistrationFailures"]["MetricTransformations"]
+    assert (metric["MetricNamespace"], metric["MetricName"]) == (
+        "MimsPayload/mims",
+        "RegistrationsFailed",
+    )
 
 
 def test_the_duration_alarm_comes_before_the_time_is_up() -> None:
@@ -106,11 +241,24 @@ def test_the_duration_alarm_comes_before_the_time_is_up() -> None:
     assert 0.8 * timeout < threshold / 1000 < timeout - 10
 
 
-def test_every_alarm_tells_the_topic_if_there_is_one() -> None:
-    for alarm in of_type(resolved(**LARGEST), "AWS::CloudWatch::Alarm").values():
-        assert alarm["AlarmActions"] == [LARGEST["AlarmTopicArn"]]
-    for alarm in of_type(resolved(**SMALLEST), "AWS::CloudWatch::Alarm").values():
-        assert "AlarmActions" not in alarm
+def test_every_alarm_tells_the_topic_if_there_is_one_also_of_its_end() -> None:
+    for name, alarm in alarms(**LARGEST).items():
+        expected = None if name == "ExecutionsFailing" else [LARGEST["AlarmTopicArn"]]
+        assert alarm.get("AlarmActions") == alarm.get("OKActions") == expected, name
+    for alarm in alarms(**QUEUED).values():
+        assert not {"AlarmActions", "OKActions"} & set(alarm)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_dashboard_is_one_of_this_region_and_its_body_is_json(stack: str) -> None:
+    template = resolved(**STACKS[stack])
+    [dashboard] = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    # Dashboards are global: a stack in another region has the same name.
+    assert dashboard["DashboardName"] == "mims-eu-central-1"
+    text = json.dumps(json.loads(dashboard["DashboardBody"]["Fn::Sub"]))
+    assert ("RequestDeadLetterQueue" in text) is ("CreateQueue" in STACKS[stack])
+    assert ("ExecutionsFailed" in text) is (STACKS[stack].get("CreateStateMachine") != "false")
+    assert f"Peak memory of {STACKS[stack].get('MemorySize', '512')} MB" in text
 
 
 def test_the_dashboard_shows_every_metric_of_its_own_service() -> None:
@@ -155,6 +303,7 @@ def test_queries_use_fields_that_the_log_line_has() -> None:
     queries = of_type(resolved(**SMALLEST), "AWS::Logs::QueryDefinition")
     assert queries
     words = {"fields", "filter", "sort", "limit", "stats", "desc", "asc", "as", "by", "like"}
+    words |= {"and", "or", "not"}
     functions = {"count", "count_distinct", "latest", "ispresent"}
     for query in queries.values():
         text = re.sub(r'"[^"]*"|/[^/]*/|@\w+', "", query["QueryString"])
@@ -177,6 +326,10 @@ def test_outputs_tell_what_scripts_need() -> None:
         "PayloadBucketName",
         "FailureQueueUrl",
         "UndeliveredEventQueueUrl",
+        "RequestQueueUrl",
+        "RequestQueueArn",
+        "RequestDeadLetterQueueUrl",
+        "RequestDeadLetterQueueArn",
         "StateMachineArn",
         "BackfillRoleArn",
         "BackfillReportBucketName",
@@ -197,8 +350,8 @@ def test_no_output_is_empty() -> None:
 
 def test_the_operations_page_explains_every_alarm_and_query() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
-    template = resolved(**SMALLEST)
-    for alarm in of_type(template, "AWS::CloudWatch::Alarm"):
+    template = resolved(**QUEUED)
+    for alarm in set(alarms(**QUEUED)) - {"ExecutionsFailing"}:
         assert f"### {alarm}" in page
     for query in of_type(template, "AWS::Logs::QueryDefinition").values():
         assert query["Name"].split("/")[1] in page
@@ -212,6 +365,22 @@ def test_the_operations_page_names_only_parameters_and_outputs_that_there_are() 
     outputs = set(re.findall(r"\boutput ([A-Z][A-Za-z]+)", page))
     assert outputs
     assert outputs - set(template["Outputs"]) == set()
+
+
+def shell_blocks() -> List[str]:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    blocks = re.findall(r"^ *```bash\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for block in blocks]
+
+
+@pytest.mark.parametrize("block", shell_blocks())
+def test_every_command_on_the_operations_page_is_shell_as_it_stands(block: str) -> None:
+    checked = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    # Nothing that a person would have to fill in, and no output that there is not.
+    assert not re.search(r"\.\.\.|…|<[a-z-]+>", block)
+    outputs = set(re.findall(r"output ([A-Z]\w+)", block))
+    assert outputs <= set(source()["Outputs"])
 
 
 def test_the_security_page_lists_every_statement_of_every_role() -> None:

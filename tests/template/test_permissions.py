@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, Tuple
+import re
+from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 
@@ -14,8 +15,10 @@ from tests.template.stack import (
     PAYLOAD_KEY,
     REGION,
     SMALLEST,
+    STACKS,
     of_type,
     resolved,
+    source,
     statements,
 )
 
@@ -67,8 +70,14 @@ def test_function_of_the_largest_stack() -> None:
         ),
         "TellMissingPayloads": allow("s3:ListBucket", "arn:aws:s3:::payloads"),
         "DecryptModels": allow("kms:Decrypt", MODEL_KEY),
-        "EncryptPayloads": allow("kms:GenerateDataKey", PAYLOAD_KEY),
+        "UsePayloadKey": allow(["kms:Decrypt", "kms:GenerateDataKey"], PAYLOAD_KEY),
         "SendFailures": allow("sqs:SendMessage", {"Fn::GetAtt": ["FailureQueue", "Arn"]}),
+        "SendResults": allow("events:PutEvents", LARGEST["ResultDestinationArn"]),
+        "TakeRequests": allow(
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            {"Fn::GetAtt": ["RequestQueue", "Arn"]},
+        ),
+        "WriteTraces": allow(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*"),
         "WriteLogs": allow(
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             {"Fn::GetAtt": ["FunctionLogGroup", "Arn"]},
@@ -83,6 +92,29 @@ def test_function_of_the_largest_stack() -> None:
                 "ec2:UnassignPrivateIpAddresses",
             ],
             "*",
+        ),
+    }
+
+
+def test_results_go_to_the_bus_or_topic_that_is_named_and_nowhere_else() -> None:
+    topic = STACKS["results to a topic"]
+    assert statements(resolved(**topic), "FunctionRole")["SendResults"] == allow(
+        "sns:Publish", topic["ResultDestinationArn"]
+    )
+    assert "SendResults" not in statements(resolved(**SMALLEST), "FunctionRole")
+
+
+def test_deployment() -> None:
+    assert statements(resolved(**LARGEST), "DeploymentRole") == {
+        "ShiftAlias": allow(
+            ["lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"],
+            [
+                {"Fn::GetAtt": ["PayloadFunction", "Arn"]},
+                {"Fn::Sub": "${PayloadFunction.Arn}:*"},
+            ],
+        ),
+        "SeeAlarms": allow(
+            "cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"
         ),
     }
 
@@ -115,6 +147,15 @@ def test_state_machine() -> None:
         f"{PACKAGES}:model-package/churn/*",
     ]
     assert statements(one_group, "StateMachineRole") == expected
+    assert statements(resolved(**LARGEST), "StateMachineRole")["WriteTraces"] == allow(
+        [
+            "xray:GetSamplingRules",
+            "xray:GetSamplingTargets",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        ],
+        "*",
+    )
 
 
 def test_backfill() -> None:
@@ -155,47 +196,61 @@ def test_payloads_are_written_where_they_belong_and_nowhere_else(
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({}, set()),
-        ({"ModelKmsKeyArn": MODEL_KEY}, {("kms:Decrypt", MODEL_KEY)}),
-        ({"PayloadKmsKeyArn": PAYLOAD_KEY}, {("kms:GenerateDataKey", PAYLOAD_KEY)}),
+        ({}, {}),
+        (
+            {"ModelKmsKeyArn": MODEL_KEY, "PayloadBucketName": "payloads"},
+            {"DecryptModels": allow("kms:Decrypt", MODEL_KEY)},
+        ),
+        (
+            {"PayloadKmsKeyArn": PAYLOAD_KEY},
+            {"UsePayloadKey": allow(["kms:Decrypt", "kms:GenerateDataKey"], PAYLOAD_KEY)},
+        ),
         (
             {"ModelKmsKeyArn": MODEL_KEY, "PayloadKmsKeyArn": PAYLOAD_KEY},
-            {("kms:Decrypt", MODEL_KEY), ("kms:GenerateDataKey", PAYLOAD_KEY)},
+            {
+                "DecryptModels": allow("kms:Decrypt", MODEL_KEY),
+                "UsePayloadKey": allow(["kms:Decrypt", "kms:GenerateDataKey"], PAYLOAD_KEY),
+            },
         ),
     ],
 )
 def test_the_function_may_use_the_keys_that_are_given_each_for_its_own_purpose(
-    parameters: Dict[str, str], expected: set[Tuple[str, str]]
+    parameters: Dict[str, str], expected: Dict[str, Any]
 ) -> None:
-    granted = statements(resolved(**SMALLEST, **parameters), "FunctionRole").values()
+    granted = statements(resolved(**SMALLEST, **parameters), "FunctionRole")
     assert {
-        (statement["Action"], statement["Resource"])
-        for statement in granted
-        if str(statement["Action"]).startswith("kms:")
+        sid: statement for sid, statement in granted.items() if "kms:" in str(statement["Action"])
     } == expected
 
 
-@pytest.mark.parametrize("parameters", [SMALLEST, LARGEST], ids=["smallest", "largest"])
-def test_only_two_statements_reach_every_resource(parameters: Dict[str, str]) -> None:
-    # Neither EC2's network interface actions nor CloudWatch Logs' delivery actions take another.
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_three_statements_reach_every_resource(stack: str) -> None:
+    # Neither X-Ray's actions nor those on network interfaces and log deliveries take another.
+    parameters = STACKS[stack]
     everywhere = {
         sid for _, sid, statement in all_statements(parameters) if statement["Resource"] == "*"
     }
-    assert everywhere == ({"DeliverLogs", "JoinVpc"} if parameters is LARGEST else {"DeliverLogs"})
+    expected = {
+        "DeliverLogs": parameters.get("CreateStateMachine") != "false",
+        "JoinVpc": "SubnetIds" in parameters,
+        "WriteTraces": parameters.get("Tracing") == "Active",
+    }
+    assert everywhere == {sid for sid, is_there in expected.items() if is_there}
 
 
-@pytest.mark.parametrize("parameters", [SMALLEST, LARGEST], ids=["smallest", "largest"])
-def test_no_action_has_a_wildcard_and_nothing_can_be_deleted(parameters: Dict[str, str]) -> None:
-    for _, sid, statement in all_statements(parameters):
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_action_has_a_wildcard_and_nothing_in_s3_can_be_deleted(stack: str) -> None:
+    for _, sid, statement in all_statements(STACKS[stack]):
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             assert "*" not in action
-            if sid not in ("DeliverLogs", "JoinVpc"):
+            # A message that was worked off is deleted, and what a service makes for itself.
+            if sid not in ("DeliverLogs", "JoinVpc", "TakeRequests"):
                 assert "Delete" not in action
 
 
 def test_each_role_is_for_one_service() -> None:
-    template = resolved(**SMALLEST)
+    template = resolved(**SMALLEST, GradualDeployment="true")
     trust = {
         name: role["AssumeRolePolicyDocument"]["Statement"]
         for name, role in of_type(template, "AWS::IAM::Role").items()
@@ -210,6 +265,7 @@ def test_each_role_is_for_one_service() -> None:
             {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
         ),
         "BackfillRole": ("batchoperations.s3.amazonaws.com", None),
+        "DeploymentRole": ("codedeploy.amazonaws.com", None),
     }
 
 
@@ -229,7 +285,9 @@ def test_an_existing_bucket_is_left_alone() -> None:
 def test_the_bucket_that_the_stack_makes_is_guarded_and_stays() -> None:
     template = resolved(**SMALLEST, CreateModelBucket="true")
     bucket = template["Resources"]["ModelBucket"]
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    # Else the bucket of a first deployment that failed would stand in the way of the second.
+    assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert bucket["UpdateReplacePolicy"] == "Retain"
     properties = bucket["Properties"]
     assert properties["BucketName"] == "models"
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -241,6 +299,16 @@ def test_the_bucket_that_the_stack_makes_is_guarded_and_stays() -> None:
     assert properties["NotificationConfiguration"] == {
         "EventBridgeConfiguration": {"EventBridgeEnabled": True}
     }
+
+
+def test_the_bucket_that_the_stack_makes_forgets_what_was_replaced() -> None:
+    template = resolved(**SMALLEST, CreateModelBucket="true", NoncurrentVersionDays="30")
+    rules = template["Resources"]["ModelBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert {rule["Id"]: rule.get("NoncurrentVersionExpiration") for rule in rules} == {
+        "AbortUnfinishedUploads": None,
+        "ExpireNoncurrentVersions": {"NoncurrentDays": "30"},
+    }
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
 
 
 @pytest.mark.parametrize(
@@ -264,7 +332,10 @@ def test_the_bucket_that_the_stack_makes_is_encrypted(
 
 def test_the_bucket_that_the_stack_makes_demands_tls() -> None:
     template = resolved(**SMALLEST, CreateModelBucket="true")
-    policy = template["Resources"]["ModelBucketPolicy"]["Properties"]
+    resource = template["Resources"]["ModelBucketPolicy"]
+    # The policy stays with its bucket.
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    policy = resource["Properties"]
     assert policy["Bucket"] == {"Ref": "ModelBucket"}
     assert policy["PolicyDocument"]["Statement"] == [
         {
@@ -278,12 +349,69 @@ def test_the_bucket_that_the_stack_makes_demands_tls() -> None:
     ]
 
 
-def test_a_stack_whose_payloads_could_not_be_encrypted_is_refused() -> None:
-    made = {**SMALLEST, "CreateModelBucket": "true", "ModelKmsKeyArn": MODEL_KEY}
-    with pytest.raises(ValueError, match="PayloadKmsKeyArn"):
-        resolved(**made)
-    for remedy in ({"PayloadKmsKeyArn": MODEL_KEY}, {"PayloadBucketName": "payloads"}):
-        assert resolved(**made, **remedy)
+OTHER_ACCOUNT = "444455556666"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "remedies", "says"),
+    [
+        (
+            {"ModelKmsKeyArn": MODEL_KEY},
+            [{"PayloadKmsKeyArn": MODEL_KEY}, {"PayloadBucketName": "payloads"}],
+            "PayloadKmsKeyArn",
+        ),
+        (
+            {"ModelKmsKeyArn": MODEL_KEY, "CreateModelBucket": "true"},
+            [{"PayloadKmsKeyArn": MODEL_KEY}, {"PayloadBucketName": "payloads"}],
+            "PayloadKmsKeyArn",
+        ),
+        (
+            {"ModelKmsKeyArn": MODEL_KEY, "PayloadBucketName": "models"},
+            [{"PayloadKmsKeyArn": PAYLOAD_KEY}],
+            "PayloadKmsKeyArn",
+        ),
+        (
+            {"CreateModelBucket": "true", "ModelBucketOwner": OTHER_ACCOUNT},
+            [{"ModelBucketOwner": ""}, {"ModelBucketOwner": ACCOUNT}],
+            "leave ModelBucketOwner empty",
+        ),
+        (
+            {"PayloadBucketOwner": OTHER_ACCOUNT},
+            [{"PayloadBucketName": "payloads"}, {"ModelBucketOwner": OTHER_ACCOUNT}],
+            "leave PayloadBucketOwner empty",
+        ),
+        (
+            {"PayloadBucketOwner": ACCOUNT, "ModelBucketOwner": OTHER_ACCOUNT},
+            [{"PayloadBucketName": "payloads"}, {"PayloadBucketOwner": ""}],
+            "leave PayloadBucketOwner empty",
+        ),
+        (
+            {"SubnetIds": "subnet-0a"},
+            [{"SecurityGroupIds": "sg-0a"}],
+            "SubnetIds and SecurityGroupIds go together",
+        ),
+        (
+            {"SecurityGroupIds": "sg-0a"},
+            [{"SubnetIds": "subnet-0a,subnet-0b"}],
+            "SubnetIds and SecurityGroupIds go together",
+        ),
+        ({"UploadsThroughQueue": "true"}, [{"CreateQueue": "true"}], "CreateQueue=true"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_remedy(
+    parameters: Dict[str, str], remedies: List[Dict[str, str]], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        resolved(**SMALLEST, **parameters)
+    for remedy in remedies:
+        assert resolved(**{**SMALLEST, **parameters, **remedy})
+
+
+def test_rules_use_no_function_that_rules_may_not_have() -> None:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html
+    text = json.dumps(source()["Rules"])
+    used = set(re.findall(r'"(Fn::\w+|Ref|Condition)":', text))
+    assert used == {"Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or", "Ref"}
 
 
 @pytest.mark.parametrize("name", ["ModelKmsKeyArn", "PayloadKmsKeyArn"])
@@ -296,6 +424,7 @@ def test_keys_are_given_by_arn_since_a_policy_knows_no_alias(name: str) -> None:
 def test_no_statement_names_what_the_translation_adds() -> None:
     # SAM adds no role of its own beside those of the template.
     assert set(of_type(resolved(**LARGEST), "AWS::IAM::Role")) == {
+        "DeploymentRole",
         "FunctionRole",
         "StateMachineRole",
         "BackfillRole",

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
+from types import SimpleNamespace
 from typing import Any, Dict, Iterator, List, Set, Type
 
 import mims.errors
+import pytest
+from mims.aws.events import Request
+from mims.aws.reconcile import skipped
 from mims.errors import OutputError, PayloadError
 
-from tests.template.stack import DEFINITION, SMALLEST, definition, of_type, translated
+from tests.template.stack import (
+    DEFINITION,
+    FILLED_IN,
+    SMALLEST,
+    definition,
+    of_type,
+    resolved,
+    statements,
+    translated,
+)
 
 # What Step Functions documents that Lambda may answer although the function is well.
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
@@ -57,15 +71,19 @@ def test_every_way_ends() -> None:
         assert ends is (list(following(state)) == []), name
 
 
-def test_transient_errors_are_retried_and_no_others() -> None:
-    first, second = states()["GeneratePayload"]["Retry"]
+TASKS = ["GeneratePayload", "GenerateLoadTestPayload"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_transient_errors_are_retried_and_no_others(task: str) -> None:
+    first, second = states()[task]["Retry"]
     assert set(first["ErrorEquals"]) == errors(permanent=False)
     assert set(second["ErrorEquals"]) == LAMBDA_ERRORS
 
 
 def test_every_retry_is_spread_out_and_bounded() -> None:
     retriers = [retry for state in states().values() for retry in state.get("Retry", ())]
-    assert len(retriers) == 3
+    assert len(retriers) == 5
     for retry in retriers:
         assert retry["JitterStrategy"] == "FULL"
         assert retry["MaxDelaySeconds"] <= 120
@@ -73,11 +91,29 @@ def test_every_retry_is_spread_out_and_bounded() -> None:
         assert retry["BackoffRate"] > 1
 
 
-def test_every_permanent_error_is_caught_by_its_name_and_all_else_too() -> None:
-    *named, rest = states()["GeneratePayload"]["Catch"]
+@pytest.mark.parametrize("task", TASKS)
+def test_every_permanent_error_is_caught_by_its_name_and_all_else_too(task: str) -> None:
+    *named, rest = states()[task]["Catch"]
     caught = [name for catch in named for name in catch["ErrorEquals"]]
-    assert sorted(caught) == sorted(errors(permanent=True))
+    # States.ALL does not stand for an answer that is too large.
+    assert sorted(caught) == sorted([*errors(permanent=True), "States.DataLimitExceeded"])
     assert rest["ErrorEquals"] == ["States.ALL"]
+
+
+def test_the_second_task_meets_errors_as_the_first_does() -> None:
+    first, second = (states()[task] for task in TASKS)
+    for part in ("Retry", "Catch", "TimeoutSeconds", "ResultSelector"):
+        assert first[part] == second[part]
+
+
+def test_what_is_kept_of_an_answer_is_in_every_result() -> None:
+    run = SimpleNamespace(bytes_read=0, requests=0, resumes=0, restarts=0)
+    result = skipped(run, Request("models", "x", skip_reason="it is none"), "it is none")  # type: ignore[arg-type]
+    kept = states()["GeneratePayload"]["ResultSelector"]
+    assert {f"{name}.$" for name in result} >= set(kept)
+    assert all(path == f"$.{name[:-2]}" for name, path in kept.items())
+    # What is long, and nobody needs after the payload is there.
+    assert "warnings.$" not in kept
 
 
 def test_the_reason_of_a_failure_is_kept() -> None:
@@ -85,6 +121,11 @@ def test_the_reason_of_a_failure_is_kept() -> None:
         for catch in state.get("Catch", ()):
             failure = states()[catch["Next"]]
             assert failure["Type"] == "Fail"
+            if catch["ErrorEquals"] == ["States.DataLimitExceeded"]:
+                # A name of Step Functions' own is none that a state may end with.
+                assert failure["Error"]
+                assert "one model" in failure["Cause"]
+                continue
             assert failure["ErrorPath"] == f"{catch['ResultPath']}.Error"
             assert failure["CausePath"] == f"{catch['ResultPath']}.Cause"
 
@@ -92,12 +133,52 @@ def test_the_reason_of_a_failure_is_kept() -> None:
 def test_the_template_fills_in_what_the_definition_leaves_open() -> None:
     left_open = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text()))
     [machine] = of_type(translated(**SMALLEST), "AWS::StepFunctions::StateMachine").values()
-    assert set(machine["DefinitionSubstitutions"]) == left_open
+    assert set(machine["DefinitionSubstitutions"]) == left_open == set(FILLED_IN)
     assert machine["DefinitionSubstitutions"]["PayloadFunctionArn"] == {
         "Ref": "PayloadFunctionAliaslive"
     }
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+
+@pytest.mark.parametrize(
+    ("parameters", "location"),
+    [
+        ({}, "s3://models/mims-load-test"),
+        ({"ModelPrefix": "t/"}, "s3://models/t/mims-load-test"),
+        ({"PayloadPrefix": "p"}, "s3://models/p/models/mims-load-test"),
+        ({"PayloadBucketName": "payloads"}, "s3://payloads/models/mims-load-test"),
+        (
+            {"PayloadBucketName": "payloads", "PayloadPrefix": "p/q", "ModelPrefix": "t/"},
+            "s3://payloads/p/q/models/t/mims-load-test",
+        ),
+    ],
+)
+def test_payloads_of_load_tests_lie_where_the_function_may_write(
+    parameters: Dict[str, str], location: str
+) -> None:
+    template = resolved(**SMALLEST, **parameters)
+    [machine] = of_type(template, "AWS::StepFunctions::StateMachine").values()
+    assert machine["DefinitionSubstitutions"]["LoadTestLocation"] == location
+    place = statements(template, "FunctionRole")["WritePayloads"]["Resource"]
+    written = f"{location}/churn/payload/payload.tar.gz".replace("s3://", "arn:aws:s3:::")
+    assert fnmatchcase(written, place)
+
+
+def test_only_a_load_tests_payload_is_registered() -> None:
+    register = states()["RegisterModel"]["Parameters"]
+    assert register["SamplePayloadUrl.$"] == "$.load_test.payload_s3_uri"
+    request = states()["GenerateLoadTestPayload"]["Parameters"]
+    assert request["settings.$"] == (
+        "States.JsonMerge($.request.settings, $.load_test.settings, false)"
+    )
+    for state in states().values():
+        settings = (
+            state.get("Parameters", {})
+            if state.get("ResultPath") == "$.load_test.settings"
+            else None
+        )
+        assert settings is None or settings["layout"] == "flat"
 
 
 def test_a_task_waits_longer_than_the_function_may_run() -> None:
