@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -96,6 +97,9 @@ _PACKAGED = {
 }
 _SUB_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _NO_VALUE = object()
+
+# The translator warns of a toggle of its authors' that only the service has.
+logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
 
 Template = Dict[str, Any]
 
