@@ -594,3 +594,17 @@ def test_a_counted_backfill_counts_models_alone(
     assert "Estimate for 2 models" in capsys.readouterr().out
     assert backfill.main([BUCKET, "v/", *NAMED, "--count", "--yes"]) == 1
     assert "nothing to do" in capsys.readouterr().err
+
+
+def test_what_the_function_answers_is_what_a_summary_counts(s3: Any) -> None:
+    models = [f"{number}/model.tar.gz" for number in range(3)]
+    for number, key in enumerate(models):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=archive(number))
+    run(models[:1])
+    results = run([*models, "old-model.tar.gz"])
+    rows = [(key, "succeeded", "", "200", told) for key, (_, told) in results.items()]
+    counts = summarize([report(rows)]).counts
+    assert (counts.pop("created"), counts.pop("unchanged")) == (2, 1)
+    [(skipped, number)] = counts.items()
+    assert skipped.startswith("skipped: '…'")
+    assert number == 1

@@ -138,7 +138,20 @@ def test_training_jobs_that_left_no_model_do_not_start_the_function(status: str)
 
 @pytest.mark.parametrize(
     "prefix",
-    ["training", "/", "/training/", "a*/", "a?/", "a\\/", 'a"/', "${x}/", "a|/", " /", "a//b"],
+    [
+        "training",
+        "/",
+        "/training/",
+        "a*/",
+        "a?/",
+        "a\\/",
+        'a"/',
+        "${x}/",
+        "a|/",
+        " /",
+        "a//b",
+        "a\n/",
+    ],
 )
 def test_prefixes_that_mean_something_else_to_a_pattern_are_refused(prefix: str) -> None:
     with pytest.raises(ValueError, match="ModelPrefix"):

@@ -8,6 +8,8 @@ from typing import Any, Dict, List
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+from mims.setting_table import SETTINGS
+from mims.settings import Settings, read_settings
 
 from tests.template.stack import (
     ACCOUNT,
@@ -26,6 +28,8 @@ from tests.template.stack import (
     translated,
 )
 
+# Where payloads go, and whose buckets are asked for: no settings of a payload.
+PLACES = ("PAYLOAD_BUCKET", "PAYLOAD_PREFIX", "PAYLOAD_KMS_KEY_ID", "MODEL_BUCKET_OWNER")
 OWNERS = ["MODEL_BUCKET_OWNER", "PAYLOAD_BUCKET_OWNER"]
 
 
@@ -84,6 +88,19 @@ def test_the_environment_of_the_smallest_stack_holds_the_defaults() -> None:
         "POWERTOOLS_SERVICE_NAME": "mims-payload",
         "POWERTOOLS_METRICS_NAMESPACE": "MimsPayload",
     }
+
+
+def test_every_setting_has_a_parameter_but_limits_and_values_of_single_fields() -> None:
+    settings = {setting.variable for setting in SETTINGS if setting.variable and not setting.limit}
+    others = {name for name in environment() if name.startswith(("POWERTOOLS_", *PLACES))}
+    assert set(environment()) - others == settings
+
+
+def test_the_smallest_stack_leaves_every_setting_at_its_default() -> None:
+    given = read_settings(environment())
+    assert given.warnings == ()
+    defaults = Settings()
+    assert given.environment == {name: getattr(defaults, name) for name in given.environment}
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,21 @@ def test_a_failed_registration_pages_once() -> None:
     assert "AlarmActions" not in template["ExecutionsFailing"]["Properties"]
 
 
+def test_the_page_counts_the_metrics_that_alarms_cost_by() -> None:
+    page = " ".join((ROOT / "docs" / "operations.md").read_text().split())
+
+    def metrics(**parameters: str) -> int:
+        found = of_type(resolved(**parameters), "AWS::CloudWatch::Alarm").values()
+        return sum(len(watched(alarm)) for alarm in found)
+
+    assert metrics(**SMALLEST) == 11
+    assert "eleven metrics in alarms at $0.10 a month" in page
+    assert metrics(**QUEUED) - metrics(**SMALLEST) == 3
+    assert "adds three metrics in alarms" in page
+    assert metrics(**SMALLEST, CreateStateMachine="false") == 8
+    assert "$3.80 with `CreateStateMachine=false`" in page
+
+
 def test_failed_registrations_are_counted_by_the_states_that_they_end_in() -> None:
     filters = of_type(resolved(**SMALLEST), "AWS::Logs::MetricFilter")
     pattern = filters["RegistrationFailures"]["FilterPattern"]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from types import SimpleNamespace
 from typing import Any, Dict, Iterator, List, Set, Type
 
+import app
 import mims.errors
 import pytest
-from mims.aws.events import Request
-from mims.aws.reconcile import skipped
 from mims.errors import OutputError, PayloadError
 
 from tests.template.stack import (
@@ -107,8 +105,10 @@ def test_the_second_task_meets_errors_as_the_first_does() -> None:
 
 
 def test_what_is_kept_of_an_answer_is_in_every_result() -> None:
-    run = SimpleNamespace(bytes_read=0, requests=0, resumes=0, restarts=0)
-    result = skipped(run, Request("models", "x", skip_reason="it is none"), "it is none")  # type: ignore[arg-type]
+    # Of what is skipped, S3 is not asked at all.
+    skipped = {"source": "aws.s3", "detail": {"bucket": {"name": "models"}, "object": {"key": "x"}}}
+    result = app.lambda_handler(skipped, None)
+    assert result["status"] == "skipped"
     kept = states()["GeneratePayload"]["ResultSelector"]
     assert {f"{name}.$" for name in result} >= set(kept)
     assert all(path == f"$.{name[:-2]}" for name, path in kept.items())
