@@ -8,7 +8,7 @@ from typing import Any, Dict
 import pytest
 from moto.events.models import EventPattern
 
-from tests.template.stack import ACCOUNT, LARGEST, REGION, SMALLEST, of_type, resolved
+from tests.template.stack import ACCOUNT, LARGEST, REGION, ROOT, SMALLEST, of_type, resolved
 
 MODELS = "ModelEvents"
 TRAINING_JOBS = "PayloadFunctionTrainingJobEnded"
@@ -96,6 +96,22 @@ def test_whatever_may_change_the_newest_version_of_a_model_starts_the_function(
 ) -> None:
     assert matches(MODELS, upload("a/model.tar.gz", detail_type=detail_type))
     assert not matches(MODELS, upload("a/payload/payload.tar.gz", detail_type=detail_type))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("eventbridge_object_created.json", True),
+        ("eventbridge_object_deleted.json", True),
+        ("eventbridge_object_restore_completed.json", True),
+        ("eventbridge_object_tags_added.json", False),
+        ("success_record_eventbridge.json", False),
+    ],
+)
+def test_events_as_aws_sends_them_meet_the_rule(name: str, expected: bool) -> None:
+    event = json.loads((ROOT / "events" / name).read_text())
+    bucket = event["detail"].get("bucket", {}).get("name", "models")
+    assert matches(MODELS, event, ModelBucketName=bucket) is expected
 
 
 def test_the_start_of_a_restore_does_not_start_the_function() -> None:
