@@ -120,7 +120,8 @@ class JsonReader:
         elif first in (b"{", b"["):
             self._pass_nested()
         else:
-            self._at += self._scalar_size()
+            size = self._scalar_size()
+            self._at += size
 
     def find_key(self, keys: Sequence[str]) -> str:
         """Pass over all bytes up to the first of some keys, whatever they are nested in.
