@@ -120,7 +120,8 @@ class JsonReader:
         elif first in (b"{", b"["):
             self._pass_nested()
         else:
-            self._at += self._scalar_size()
+            size = self._scalar_size()
+            self._at += size
 
     def find_key(self, keys: Sequence[str]) -> str:
         """Pass over all bytes up to the first of some keys, whatever they are nested in.
@@ -175,20 +176,22 @@ class JsonReader:
     def _string_size(self) -> int:
         """Return how many bytes the string at the cursor has, quotes and all; they are at hand."""
         size = 1
-        while True:
-            if size > _LONGEST_STRING:
-                unreadable(f"holds a name of more than {_LONGEST_STRING:,} bytes")
+        closed = False
+        while not closed:
             match = _QUOTE_OR_ESCAPE.search(self._text, self._at + size)
             if match is None:
                 size = len(self._text) - self._at
-                self._need_more()
             elif match.group() == b'"':
-                return match.end() - self._at
+                size = match.end() - self._at
+                closed = True
             else:
                 self.member.step()
                 size = match.end() + 1 - self._at
-                if self._at + size > len(self._text):
-                    self._need_more()
+            if size > _LONGEST_STRING:
+                unreadable(f"holds a name of more than {_LONGEST_STRING:,} bytes")
+            if not closed and self._at + size >= len(self._text):
+                self._need_more()
+        return size
 
     def _scalar_size(self) -> int:
         while True:

@@ -71,6 +71,7 @@ SOURCES: Tuple[Source, ...] = (
     Source("onnx", endings=(".onnx",)),
     XGBOOST,
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
+    Source("catboost", heads=(b"CBM1", b"{")),
     SKLEARN,
     Source("mlflow", endings=("mlmodel", "input_example.json")),
     Source(

@@ -159,8 +159,8 @@ def xgboost_fields(booster: Any) -> List[Dict[str, Any]]:
 
 def lightgbm(library: Any, folder: Path) -> None:
     version = library.__version__
-    parameters = {"objective": "binary", "num_leaves": 3, "min_data_in_leaf": 5, "verbose": -1}
-    parameters.update(seed=3, num_threads=1, deterministic=True)
+    parameters: Dict[str, Any] = {"objective": "binary", "num_leaves": 3, "min_data_in_leaf": 5}
+    parameters.update(verbose=-1, seed=3, num_threads=1, deterministic=True)
 
     def keep(what: str, data: Any, categorical: Sequence[str] = (), **further: Any) -> None:
         booster = library.train({**parameters, **further}, data, num_boost_round=2)
@@ -192,7 +192,46 @@ def lightgbm(library: Any, folder: Path) -> None:
 
 
 def catboost(library: Any, folder: Path) -> None:
-    return
+    version = library.__version__
+    parameters: Dict[str, Any] = {"iterations": 2, "depth": 2, "random_seed": 3}
+    parameters.update(thread_count=1, logging_level="Silent", allow_writing_files=False)
+
+    def keep(what: str, pool: Any, name: str, **further: Any) -> None:
+        model = library.CatBoost({**parameters, "loss_function": "Logloss", **further}).fit(pool)
+        path = folder / f"{version}-{what}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = path.suffix[1:]
+        model.save_model(str(path), format=written)
+        loaded = library.CatBoost().load_model(str(path), format=written)
+        names = loaded.feature_names_
+        made_up = names == [str(index) for index in range(len(names))]
+        fields = [
+            {"name": f"f{index}" if made_up else name, "type": "numeric"}
+            for index, name in enumerate(names)
+        ]
+        for index in loaded.get_cat_feature_indices():
+            fields[index]["type"] = "categorical"
+        for index in loaded.get_text_feature_indices():
+            fields[index]["type"] = "text"
+        for index in pool.get_embedding_feature_indices():
+            fields[index]["shape"] = [1]
+        write_expected(path.parent, fields, made_up)
+
+    table = frame(city=["Oslo", "Tromsø", "Bergen"], device=["ios", "web"]).astype({"city": str})
+    table["device"] = table["device"].astype(str)
+    target = (table["age"] > 50).astype(int)
+    categorical = library.Pool(table, target, cat_features=["city", "device"])
+    keep("cbm-categories", categorical, "model.cbm")
+    keep("json-categories", categorical, "model.json")
+    keep("cbm-depthwise", categorical, "model.cbm", grow_policy="Depthwise", ignored_features=[1])
+    table["age"] = table["age"].map(lambda age: f"is {age} years old")
+    vectors = np.random.RandomState(5).normal(size=(len(table), 3)).tolist()
+    table.insert(2, "vector", vectors)
+    texts = {"text_features": ["age"], "embedding_features": ["vector"]}
+    keep("cbm-texts", library.Pool(table, target, ["city", "device"], **texts), "model.cbm")
+    matrix = numbers(5)
+    keep("cbm-no-names", library.Pool(matrix, labels(matrix)), "model.cbm")
+    keep("json-no-names", library.Pool(matrix, labels(matrix)), "model.json")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,217 @@
+"""CatBoost's models: features in the order of the input, in both of its formats."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import struct
+from typing import Any, Dict, Iterator, List
+
+import pytest
+from mims.inputs import catboost
+from mims.inputs.member import HEAD, Told
+
+from tests.unit.inputs.boosted_models import (
+    CHUNK_SIZES,
+    MIB,
+    chunked,
+    damaged,
+    folders,
+    model,
+    outcome,
+    passes_the_prefilter,
+    peak_of,
+    tell,
+)
+
+FOLDERS = folders("catboost")
+CBM = "1.2.10-cbm-texts"
+JSON_MODEL = "1.2.10-json-categories"
+
+
+def core_of(folder: str) -> bytes:
+    content = model("catboost", folder).content
+    return content[8 : 8 + struct.unpack_from("<I", content, 4)[0]]
+
+
+def cbm(core: bytes, behind: bytes = b"") -> bytes:
+    return b"CBM1" + struct.pack("<I", len(core)) + core + behind
+
+
+def in_json(**features: List[Dict[str, Any]]) -> bytes:
+    return json.dumps({"features_info": features, "model_info": {}}).encode()
+
+
+@pytest.mark.parametrize("size", CHUNK_SIZES)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_model_tells_what_catboost_says_of_it(folder: str, size: int) -> None:
+    expected = model("catboost", folder)
+    told = tell(catboost, chunked(expected.content, size))
+    assert told == Told("catboost", expected.fields, made_up=expected.made_up)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_model_is_wanted(folder: str) -> None:
+    head = model("catboost", folder).content[:HEAD]
+    assert catboost.wants("model", head)
+    assert passes_the_prefilter(catboost, "model", head)
+
+
+@pytest.mark.parametrize(
+    "head", [b"CBM", b"{}", b'{"learner":{}}', b'{"tree_info":[]}', b"[]", b""]
+)
+def test_other_files_are_not_wanted(head: bytes) -> None:
+    assert not catboost.wants("model.cbm", head)
+    assert tell(catboost, [head]) is None
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_model_cut_short_tells_all_or_nothing(folder: str) -> None:
+    expected = model("catboost", folder)
+    whole = outcome(catboost, [expected.content])
+    for end in range(0, len(expected.content), 11):
+        assert outcome(catboost, [expected.content[:end]]) in (whole, None, "is cut short")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_damaged_model_raises_no_other_error(folder: str) -> None:
+    content = model("catboost", folder).content
+    for copy in damaged(content, 100):
+        outcome(catboost, chunked(copy, 4096))
+
+
+def test_damage_where_the_features_stand_raises_no_other_error() -> None:
+    core = core_of(CBM)
+    for copy in damaged(core[-1200:], 3000):
+        outcome(catboost, [cbm(core[:-1200] + copy)])
+    for copy in damaged(core[:128], 1000):
+        outcome(catboost, [cbm(copy + core[128:])])
+
+
+def test_parts_behind_the_core_are_not_asked_for() -> None:
+    core = core_of(CBM)
+
+    def chunks() -> Iterator[bytes]:
+        yield cbm(core)
+        raise AssertionError("more was asked for")
+
+    told = tell(catboost, chunks())
+    assert told is not None
+    assert told.fields == model("catboost", CBM).fields
+
+
+def test_trees_of_any_size_are_passed_in_little_memory() -> None:
+    """The references from the trees' table to the features reach over zeros put between them."""
+    core = core_of(CBM)
+    root = struct.unpack_from("<I", core)[0]
+    (to_trees,) = struct.unpack_from("<I", core, root + 8)
+    trees = root + 8 + to_trees
+    vtable = trees - struct.unpack_from("<i", core, trees)[0]
+    gap = 1024 * MIB
+    start = bytearray(core[: trees + 100])
+    for slot in (4, 5, 12, 18):
+        place = trees + struct.unpack_from("<H", core, vtable + 4 + 2 * slot)[0]
+        struct.pack_into("<I", start, place, struct.unpack_from("<I", core, place)[0] + gap)
+
+    def chunks() -> Iterator[bytes]:
+        yield b"CBM1" + struct.pack("<I", len(core) + gap) + start
+        yield from itertools.repeat(bytes(4 * MIB), gap // (4 * MIB))
+        yield core[trees + 100 :]
+
+    told, peak = peak_of(catboost, chunks())
+    assert told.fields == model("catboost", CBM).fields
+    assert peak < 16 * MIB
+
+
+def test_a_root_that_shares_its_vtable_is_read() -> None:
+    core = bytearray(core_of(CBM))
+    root = struct.unpack_from("<I", core)[0]
+    struct.pack_into("<i", core, root, root - len(core) + 12)
+    told = tell(catboost, [cbm(bytes(core))])
+    assert told is not None
+    assert told.fields == model("catboost", CBM).fields
+
+
+@pytest.mark.parametrize("filling", [b"\0", b"\xff", b"\1\0\0\0", b"[", b'{"', b'"a",', b"{}"])
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"CBM1\xff\xff\xff\xff",
+        b"CBM1\xff\xff\xff\xff\x04",
+        b'{"ctr_data":',
+        b'{"model_info":{',
+        b'{"features_info":{"float_features":[',
+        b'{"features_info":{"float_features":[{"feature_id":"',
+    ],
+)
+def test_much_of_anything_is_passed_or_refused_in_little_memory(
+    beginning: bytes, filling: bytes
+) -> None:
+    piece = filling * (16_384 // len(filling))
+    told, peak = peak_of(catboost, itertools.chain([beginning], [piece] * 10))
+    assert told is None or isinstance(told, str) or not told.fields
+    assert peak < 4 * MIB
+
+
+@pytest.mark.parametrize("layout", [{"indent": 1}, {"sort_keys": True}, {"separators": (",", ":")}])
+def test_the_members_of_json_come_in_any_order(layout: Dict[str, Any]) -> None:
+    expected = model("catboost", JSON_MODEL)
+    document = json.loads(expected.content)
+    for order in itertools.permutations(document):
+        content = json.dumps({key: document[key] for key in order}, **layout).encode()
+        assert catboost.wants("model.json", content[:HEAD])
+        told = tell(catboost, chunked(content, 4096))
+        assert told is not None
+        assert told.fields == expected.fields
+
+
+def test_names_that_are_indices_are_made_up() -> None:
+    features = [{"flat_feature_index": index, "feature_id": str(index)} for index in (2, 0)]
+    categorical = [{"flat_feature_index": 1, "feature_id": ""}]
+    told = tell(catboost, [in_json(float_features=features, categorical_features=categorical)])
+    assert told is not None
+    assert told.made_up
+    assert [(field.name, field.type) for field in told.fields] == [
+        ("f0", "numeric"),
+        ("f1", "categorical"),
+        ("f2", "numeric"),
+    ]
+
+
+def test_an_input_that_the_model_leaves_out_keeps_its_place_where_there_are_no_names() -> None:
+    features = [{"flat_feature_index": 2}]
+    categorical = [{"flat_feature_index": 0}]
+    told = tell(catboost, [in_json(float_features=features, categorical_features=categorical)])
+    assert told is not None
+    assert [field.type for field in told.fields] == ["categorical", "numeric", "numeric"]
+
+
+def test_of_names_and_none_the_index_is_the_name() -> None:
+    named = {"flat_feature_index": 3, "feature_name": "age"}
+    told = tell(catboost, [in_json(float_features=[{"flat_feature_index": 0}, named])])
+    assert told is not None
+    assert not told.made_up
+    assert [field.name for field in told.fields] == ["0", "age"]
+
+
+@pytest.mark.parametrize(
+    ("features", "why"),
+    [
+        ([{"feature_id": "a"}], "indices are invalid"),
+        ([{"flat_feature_index": "0"}], "indices are invalid"),
+        ([{"flat_feature_index": 0}, {"flat_feature_index": 0}], "indices are invalid"),
+        ([{"flat_feature_index": 10**9}], "tells of 1,000,000,001 inputs"),
+        ([{"flat_feature_index": 0, "feature_id": "\ud800"}], "invalid Unicode"),
+    ],
+)
+def test_what_cannot_be_is_refused(features: List[Dict[str, Any]], why: str) -> None:
+    assert why in outcome(catboost, [in_json(float_features=features)])
+
+
+def test_a_model_without_features_says_so() -> None:
+    told = tell(catboost, [in_json()])
+    assert told == Told("catboost", why="has no features")
+
+
+def test_a_document_of_another_kind_is_none() -> None:
+    assert tell(catboost, [b'{"model_info": {}, "scale_and_bias": [1]}']) is None
