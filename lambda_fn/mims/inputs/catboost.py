@@ -14,16 +14,14 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
 from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError, check_count, unreadable
+from mims.inputs.sources import CATBOOST_KEYS
 from mims.limits import HELD_BYTES
 from mims.values import is_unicode
 
 NAME = "catboost"
 
 _BINARY = b"CBM1"
-_FIRST_KEY = re.compile(
-    rb'\{[ \t\r\n]*"(?:ctr_data|features_info|model_info|oblivious_trees|scale_and_bias|trees)"'
-    rb"[ \t\r\n]*:"
-)
+_FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"(?:%s)"[ \t\r\n]*:' % "|".join(CATBOOST_KEYS).encode())
 _BULK = ("ctr_data", "oblivious_trees", "trees")
 _DAMAGED = "is damaged: its flatbuffer is invalid"
 

@@ -50,11 +50,39 @@ FEATURE_LIST_NAMES = (
 )
 DESCRIPTION_NAMES = ("metadata", "model_metadata", "config", "schema")
 
+# The keys that CatBoost's JSON may begin with.
+CATBOOST_KEYS = (
+    "ctr_data",
+    "features_info",
+    "model_info",
+    "oblivious_trees",
+    "scale_and_bias",
+    "trees",
+)
+# The modules that a pickle of protocol 0 or 1 may begin with a name of.
+_OLD_PICKLES = (
+    *(b"copy_reg\n", b"copyreg\n", b"__builtin__\n", b"builtins\n", b"__main__\n"),
+    *(b"sklearn", b"xgboost", b"lightgbm", b"catboost", b"numpy", b"pandas", b"joblib"),
+    *(b"imblearn", b"collections\n"),
+)
+# How JSON is indented before its first key.
+_INDENTS = (b"", b" ", b"\n", b"\n ", b"\n  ", b"\n    ", b"\n\t", b"\r\n  ", b"\r\n    ")
+
+
+def _json_heads(*keys: str) -> Tuple[bytes, ...]:
+    """Return how a JSON object begins whose first key is one of these.
+
+    (Not its brace alone: an archive may have a hundred thousand other JSON files.)
+    """
+    return tuple(b'{%s"%s"' % (indent, key.encode()) for key in keys for indent in _INDENTS)
+
+
 SKLEARN = Source(
     "sklearn",
     heads=(
         *(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),  # a pickle of these protocols
-        *(b"c", b"(", b"]", b"}"),  # of protocols 0 and 1
+        *(b"(dp", b"(lp", b"(i", b"(c", b"]q\0", b"}q\0"),  # of protocols 0 and 1
+        *(b"c" + module for module in _OLD_PICKLES),
         *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08"),  # zlib, gzip
         *(b"BZh", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x04\x22\x4d\x18"),  # bzip2, xz, lzma, lz4
     ),
@@ -63,7 +91,11 @@ SKLEARN = Source(
 XGBOOST = Source(
     "xgboost",
     endings=("xgboost-model", ".model", ".bin", ".bst", ".xgb"),
-    heads=(b"{", b"binf", b"CONFIG-offset:"),
+    heads=(
+        *_json_heads("learner", "Model", "Config", "version"),
+        *(b"{L\0", b"{l\0", b"{I\0", b"{i", b"{U"),  # UBJSON, by the type of its first length
+        *(b"binf", b"CONFIG-offset:"),
+    ),
 )
 
 SOURCES: Tuple[Source, ...] = (
@@ -71,7 +103,7 @@ SOURCES: Tuple[Source, ...] = (
     Source("onnx", endings=(".onnx",)),
     XGBOOST,
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
-    Source("catboost", heads=(b"CBM1", b"{")),
+    Source("catboost", heads=(b"CBM1", *_json_heads(*CATBOOST_KEYS))),
     SKLEARN,
     Source("mlflow", endings=("mlmodel", "input_example.json")),
     Source(
