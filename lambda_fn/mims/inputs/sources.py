@@ -73,6 +73,8 @@ SOURCES: Tuple[Source, ...] = (
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
     SKLEARN,
     Source("mlflow", endings=("mlmodel", "input_example.json")),
+    Source("triton", endings=("config.pbtxt",)),
+    Source("huggingface", endings=("config.json",)),
     Source(
         "feature_lists",
         endings=(
