@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
 import pytest
-from mims.inputs.field_lists import derive_fields
+from mims.inputs.field_lists import listed_fields
 from mims.inputs.hyperparameters import parse_hyperparameters
 
 from tests.archives import extract_hyperparameters
@@ -227,6 +227,6 @@ def test_the_core_finds_the_hyperparameters_at_the_root(name: str, size: int) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_the_core_derives_the_inputs_in_their_order(name: str) -> None:
     member = extract_hyperparameters([compressed(name)])
-    fields = derive_fields(parse_hyperparameters(member))
+    fields = listed_fields(parse_hyperparameters(member))
     assert [field.name for field in fields.fields] == INPUTS[name]
     assert fields.warnings == ()

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Dict, List
 
 import pytest
-from mims.inputs.field_lists import derive_fields
+from mims.inputs.field_lists import listed_fields
 from mims.inputs.hyperparameters import parse_hyperparameters
 
 from tests.archives import extract_hyperparameters
@@ -38,7 +38,7 @@ def extracted(name: str, folder: Path) -> Path:
 def derived_fields(name: str) -> List[str]:
     """Return the names of the fields that the project derives from the archive."""
     member = extract_hyperparameters([(ARCHIVES / name / "model.tar.gz").read_bytes()])
-    return [field.name for field in derive_fields(parse_hyperparameters(member)).fields]
+    return [field.name for field in listed_fields(parse_hyperparameters(member)).fields]
 
 
 def handler(folder: Path) -> ModuleType:

@@ -8,18 +8,26 @@ from typing import Any, Dict, List, Tuple
 import pytest
 from mims.errors import InvalidHyperparametersError, NoInputFieldsError
 from mims.fields import Field
-from mims.inputs.field_lists import derive_fields
+from mims.inputs.field_lists import Listed, listed_fields
+from mims.inputs.hyperparameters import Hyperparameters
 
-NUMERIC = "numeric number float float32 float64 double int integer long int32 int64 bool boolean"
 KINDS = {
-    **dict.fromkeys([*NUMERIC.split(), "decimal"], "numeric"),
+    **dict.fromkeys(
+        ["numeric", "number", "float", "float32", "float64", "double", "decimal"], "numeric"
+    ),
+    **dict.fromkeys(["int", "integer", "long", "int32", "int64"], "integer"),
+    **dict.fromkeys(["bool", "boolean"], "boolean"),
     **dict.fromkeys(["categorical", "category", "enum"], "categorical"),
     **dict.fromkeys(["text", "string", "str", "object", "varchar"], "text"),
 }
 
 
+def listed(hyperparameters: Dict[str, Any]) -> Listed:
+    return listed_fields(Hyperparameters(hyperparameters))
+
+
 def fields(**hyperparameters: Any) -> List[Tuple[str, str]]:
-    return [(field.name, field.type) for field in derive_fields(hyperparameters).fields]
+    return [(field.name, field.type) for field in listed(hyperparameters).fields]
 
 
 def encoded(hyperparameters: Dict[str, Any]) -> Dict[str, str]:
@@ -31,15 +39,15 @@ def encoded(hyperparameters: Dict[str, Any]) -> Dict[str, str]:
 
 
 FORMS: List[Tuple[Dict[str, Any], str]] = [
-    ({"field_info": {"a": "int", "b": "enum", "c": "str"}}, "a:numeric b:categorical c:text"),
+    ({"field_info": {"a": "int", "b": "enum", "c": "str"}}, "a:integer b:categorical c:text"),
     ({"field_info": [{"name": "b", "type": "int"}, {"name": "a", "type": "str"}]},
-     "b:numeric a:text"),
+     "b:integer a:text"),
     ({"tab_field_list": ["b", "a"], "cat_field_list": ["c"]}, "b:numeric a:numeric c:categorical"),
     ({"cat_field_list": ["c"]}, "c:categorical"),
     ({"tab_field_list": ["a"], "cat_field_list": None}, "a:numeric"),
     ({"full_field_list": ["b", "a"]}, "b:text a:text"),
     # the first form that is present, and no other beside it
-    ({"field_info": {"a": "int"}, "tab_field_list": ["b"], "text_name": "t"}, "a:numeric"),
+    ({"field_info": {"a": "int"}, "tab_field_list": ["b"], "text_name": "t"}, "a:integer"),
     ({"tab_field_list": ["a"], "full_field_list": ["a", "b"]}, "a:numeric"),
     ({"tab_field_list": [], "cat_field_list": ["c"], "full_field_list": ["x"]}, "c:categorical"),
     *[
@@ -52,12 +60,12 @@ FORMS: List[Tuple[Dict[str, Any], str]] = [
     ({"tab_field_list": ["a", "key", "id"], "id_name": "key"}, "a:numeric id:numeric"),
     ({"tab_field_list": ["a", "label"], "label_name": "None"}, "a:numeric"),
     ({"full_field_list": ["a", "t1", "t2"], "task_label_names": ["t1", "t2"]}, "a:text"),
-    ({"field_info": {"a": "int", "label": "int", "id": "str"}}, "a:numeric"),
+    ({"field_info": {"a": "int", "label": "int", "id": "str"}}, "a:integer"),
     ({"tab_field_list": ["a"], "text_name": "label"}, "a:numeric"),
     # duplicates
     ({"tab_field_list": ["a", "b", "a"], "cat_field_list": ["b", "c", "c"]},
      "a:numeric b:numeric c:categorical"),
-    ({"field_info": [{"name": "a", "type": "int"}, {"name": "a", "type": "str"}]}, "a:numeric"),
+    ({"field_info": [{"name": "a", "type": "int"}, {"name": "a", "type": "str"}]}, "a:integer"),
     # raw text fields
     ({"tab_field_list": ["a"], "text_name": "t"}, "a:numeric t:text"),
     ({"tab_field_list": ["a"], "primary_text_name": "p", "secondary_text_name": "s"},
@@ -84,30 +92,30 @@ def test_the_forms(hyperparameters: Dict[str, Any], expected: str, form: Any) ->
 def test_types_in_any_case(entry: Tuple[str, str]) -> None:
     kind, expected = entry
     for spelled in (kind, kind.upper(), f" {kind.title()} "):
-        derived = derive_fields({"field_info": {"a": spelled}})
+        derived = listed({"field_info": {"a": spelled}})
         assert derived.fields == (Field("a", expected),)
         assert derived.warnings == ()
 
 
 @pytest.mark.parametrize("kind", ["blob", "", None, 7, ["int"]])
 def test_an_unknown_type_is_text_with_a_warning(kind: Any) -> None:
-    derived = derive_fields({"field_info": [{"name": "a", "type": kind}]})
+    derived = listed({"field_info": [{"name": "a", "type": kind}]})
     assert derived.fields == (Field("a", "text"),)
     assert "'a'" in derived.warnings[0]
 
 
 def test_a_full_list_alone_has_a_warning_and_other_forms_none() -> None:
-    assert "full_field_list" in derive_fields({"full_field_list": ["a"]}).warnings[0]
-    assert derive_fields({"tab_field_list": ["a"], "full_field_list": ["a"]}).warnings == ()
+    assert "full_field_list" in listed({"full_field_list": ["a"]}).warnings[0]
+    assert listed({"tab_field_list": ["a"], "full_field_list": ["a"]}).warnings == ()
 
 
 def test_values_in_field_info_are_kept_as_they_are() -> None:
     entry = {"name": "a", "type": "enum", "default": "d", "categories": ["x", 1]}
     encoded_lists = {**entry, "categories": json.dumps(["x", 1])}
     for info in ([entry], [json.dumps(entry)], [encoded_lists], json.dumps([json.dumps(entry)])):
-        field = derive_fields({"field_info": info}).fields[0]
+        field = listed({"field_info": info}).fields[0]
         assert field == Field("a", "categorical", example="d", categories=("x", 1))
-    assert derive_fields({"field_info": [{**entry, "example": 0}]}).fields[0].example == 0
+    assert listed({"field_info": [{**entry, "example": 0}]}).fields[0].example == 0
 
 
 @pytest.mark.parametrize(
@@ -137,25 +145,28 @@ def test_what_is_refused_names_the_key_but_no_value(key: str, value: Any, named:
     if key == "full_field_list":
         del hyperparameters["tab_field_list"]
     with pytest.raises(InvalidHyperparametersError, match=named) as caught:
-        derive_fields(hyperparameters)
+        listed(hyperparameters)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "hyperparameters",
     [
-        {},
         {"full_field_list": []},
         {"tab_field_list": [], "full_field_list": ["a"]},
         {"field_info": [], "tab_field_list": ["a"]},
         {"field_info": "{}", "tab_field_list": ["a"]},
         {"tab_field_list": ["label", "id"]},
-        {"text_name": "t"},
     ],
 )
 def test_no_field_left(hyperparameters: Dict[str, Any]) -> None:
     with pytest.raises(NoInputFieldsError, match="tab_field_list"):
-        derive_fields(hyperparameters)
+        listed(hyperparameters)
+
+
+@pytest.mark.parametrize("hyperparameters", [{}, {"text_name": "t"}, {"field_info": "null"}])
+def test_without_any_form_no_fields_are_listed(hyperparameters: Dict[str, Any]) -> None:
+    assert listed(hyperparameters) == Listed()
 
 
 def test_a_name_that_is_no_unicode_is_refused_unless_it_is_left_out() -> None:

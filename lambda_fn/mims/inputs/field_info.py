@@ -49,7 +49,9 @@ def _entries(field_info: Any) -> Iterator[Tuple[Any, Mapping[str, Any]]]:
     """Yield each field's name and what is said of it."""
     if isinstance(field_info, dict):
         for name, described in field_info.items():
-            entry = decode(described)
+            # A plain word is a type; to try it as JSON takes time where there are many.
+            is_word = isinstance(described, str) and described.isalnum()
+            entry = described if is_word else decode(described)
             yield name, entry if isinstance(entry, dict) else {"type": entry}
     elif isinstance(field_info, list):
         for index, encoded in enumerate(field_info):

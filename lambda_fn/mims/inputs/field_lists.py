@@ -245,30 +245,3 @@ def _hint(hyperparameters: Hyperparameters, misspelt: Tuple[str, ...]) -> str:
 
 def _holds_texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
-
-
-class Fields(NamedTuple):
-    """The fields in the order of the model's inputs, and what a reader should know of them."""
-
-    fields: Tuple[Field, ...]
-    warnings: Tuple[str, ...]
-
-
-_COLLAPSED = {"integer": NUMERIC, "boolean": NUMERIC, "datetime": TEXT}
-
-
-def derive_fields(hyperparameters: Mapping[str, Any]) -> Fields:
-    """Return the input fields that the hyperparameters name, of the types that samples are made of.
-
-    Raises as `listed_fields`; `NoInputFieldsError` too where none of its forms is present.
-    """
-    listed = listed_fields(Hyperparameters(hyperparameters))
-    if not listed.fields:
-        raise NoInputFieldsError(
-            "The hyperparameters name no input field. Have the training job write field_info, "
-            f"tab_field_list and cat_field_list, or full_field_list. {listed.hint}".strip()
-        )
-    fields = tuple(
-        field._replace(type=_COLLAPSED.get(field.type, field.type)) for field in listed.fields
-    )
-    return Fields(fields, listed.warnings)

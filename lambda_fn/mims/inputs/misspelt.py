@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Tuple
 
 from mims.errors import shown
-from mims.inputs.hyperparameters import Hyperparameters
+from mims.inputs.hyperparameters import Hyperparameters, is_absent
 
 # What holds lists or objects, and what holds a name.
 _LISTS = (
@@ -27,7 +27,7 @@ _SIGNS = re.compile(r"[\W_]+")
 
 def misspelt_keys(hyperparameters: Hyperparameters) -> Tuple[str, ...]:
     """Return a warning for each key that looks like one of the project's own, which is absent."""
-    absent = [key for key in (*_LISTS, *_NAMES) if hyperparameters.value(key) is None]
+    absent = [key for key in (*_LISTS, *_NAMES) if is_absent(hyperparameters.get(key))]
     warnings = []
     for written in islice(hyperparameters, _KEYS):
         if len(written) > _LONGEST or written in _LISTS or written in _NAMES:

@@ -106,6 +106,8 @@ SOURCES: Tuple[Source, ...] = (
     Source("catboost", heads=(b"CBM1", *_json_heads(*CATBOOST_KEYS))),
     SKLEARN,
     Source("mlflow", endings=("mlmodel", "input_example.json")),
+    Source("triton", endings=("config.pbtxt",)),
+    Source("huggingface", endings=("config.json",)),
     Source(
         "feature_lists",
         endings=(

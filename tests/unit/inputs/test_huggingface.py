@@ -1,0 +1,119 @@
+"""Hugging Face's `config.json` → fields."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mims.fields import Field
+from mims.inputs import huggingface
+from mims.inputs.member import Told, UnreadableError
+
+from tests.unit.inputs.text_files import (
+    CHUNK_SIZES,
+    MIB,
+    MODELS,
+    expected_fields,
+    folders,
+    is_let_through,
+    outcome,
+    peak,
+    read,
+)
+
+PATH = "config.json"
+
+
+@pytest.mark.parametrize("folder", folders("huggingface"))
+@pytest.mark.parametrize("size", CHUNK_SIZES)
+def test_what_the_task_of_an_architecture_takes(folder: str, size: int) -> None:
+    content = (MODELS / "huggingface" / folder / PATH).read_bytes()
+    assert is_let_through(huggingface, PATH, content)
+    told = read(huggingface, PATH, content, size)
+    assert told is not None
+    assert told == Told(
+        "huggingface", expected_fields(MODELS / "huggingface" / folder), why=told.why
+    )
+    assert bool(told.why) != bool(told.fields)
+
+
+@pytest.mark.parametrize("folder", folders("huggingface"))
+def test_a_configuration_cut_short_tells_nothing(folder: str) -> None:
+    content = (MODELS / "huggingface" / folder / PATH).read_bytes().rstrip()
+    for end in range(0, len(content), 5):
+        told = outcome(huggingface, PATH, content[:end])
+        assert told is None or isinstance(told, str)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"architectures": ["WhisperForConditionalGeneration"], "num_mel_bins": 80}, "audio"),
+        ({"architectures": ["VisionEncoderDecoderModel"], "vocab_size": 3}, "images"),
+        ({"vision_config": {}, "architectures": ["GitForCausalLM"]}, "images"),
+        ({"architectures": ["TapasForQuestionAnswering"]}, "tables"),
+        ({"architectures": ["ResNetForImageClassification"]}, "not known to take a text"),
+        ({"architectures": ["AnyModel"]}, "not known to take a text"),
+    ],
+)
+def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -> None:
+    told = read(huggingface, PATH, json.dumps(config))
+    assert told is not None
+    assert told.fields == ()
+    assert why in told.why
+
+
+def test_the_first_architecture_counts() -> None:
+    config = {"architectures": ["BertForQuestionAnswering", "BertForMaskedLM"]}
+    told = read(huggingface, PATH, "\ufeff" + json.dumps(config))
+    assert told == Told("huggingface", (Field("question", "text"), Field("context", "text")))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        '{"architectures": null}',
+        '{"architectures": []}',
+        '{"architectures": [1]}',
+        '{"architectures": "BertModel"}',
+        '{"architecture": "resnet50"}',
+        '{"features": ["a"]}',
+        "{",
+        '{"architectures": [',
+        '{"a": 1,}',
+    ],
+)
+def test_another_configuration_is_something_else(content: str) -> None:
+    assert read(huggingface, PATH, content) is None
+
+
+def test_damage_behind_the_architecture_is_told() -> None:
+    with pytest.raises(UnreadableError, match="is not valid JSON") as caught:
+        read(huggingface, PATH, '{"architectures": ["BertForMaskedLM"], "a" 1}')
+    assert caught.value.source == "huggingface"
+
+
+@pytest.mark.parametrize(
+    ("path", "head"),
+    [("tokenizer_config.json", b"{"), ("config.yaml", b"{"), ("config.json", b"[1]")],
+)
+def test_other_files_are_not_wanted(path: str, head: bytes) -> None:
+    assert not huggingface.wants(path, head)
+
+
+@pytest.mark.parametrize("unit", [b"\0", b" ", b'{"a":', b'{"architectures":['])
+def test_a_gigabyte_of_anything_is_bounded(unit: bytes) -> None:
+    chunk = unit * (65_536 // len(unit))
+    assert peak(huggingface, PATH, (chunk for _ in range(16_384))) < 32 * MIB
+
+
+@given(st.binary(max_size=100) | st.text('{}[]":,1architectures\ud800', max_size=100))
+def test_any_bytes_give_an_answer_or_the_error(content: Any) -> None:
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    for before in (b"", b'{"architectures": ["BertModel"]'):
+        whole = before + raw
+        assert outcome(huggingface, PATH, whole) == outcome(huggingface, PATH, whole, 1)
