@@ -9,15 +9,16 @@ NUMERIC, INTEGER, BOOLEAN = "numeric", "integer", "boolean"
 CATEGORICAL, TEXT, DATETIME = "categorical", "text", "datetime"
 TYPES = (NUMERIC, INTEGER, BOOLEAN, CATEGORICAL, TEXT, DATETIME)
 
-# Each type, as pandas, Spark, SQL, MLflow, JSON Schema and people write it, in lower case.
+# Each type, as pandas, Spark, SQL, MLflow, JSON Schema, XGBoost (q, i, c) and people write it, in
+# lower case.
 _SPELLINGS = {
-    NUMERIC: "numeric number float float16 float32 float64 double real decimal half",
+    NUMERIC: "numeric number float float16 float32 float64 double real decimal half q",
     INTEGER: (
         "int integer long short byte int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
         "bigint smallint tinyint"
     ),
-    BOOLEAN: "bool boolean",
-    CATEGORICAL: "categorical category enum factor",
+    BOOLEAN: "bool boolean i",
+    CATEGORICAL: "categorical category enum factor c",
     TEXT: "text string str object varchar char binary bytes",
     DATETIME: "datetime timestamp datetime64 date",
 }
