@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import Any, Callable, List, Mapping, NamedTuple, Sequence, Tuple
 
@@ -68,6 +67,8 @@ class Setting(NamedTuple):
 
 def nearest_setting(name: str, known: Sequence[str]) -> str:
     """Return the known name that is nearest to one that is not known; empty where none is near."""
+    import difflib  # a cold start need not pay for what only an error asks
+
     folded = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower()[:100], list(folded), n=1, cutoff=0.6)
     return folded[matches[0]] if matches else ""

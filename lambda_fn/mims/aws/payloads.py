@@ -25,7 +25,6 @@ from mims.errors import (
     shown,
 )
 from mims.limits import STORED_PAYLOAD_BYTES
-from mims.payload.check import check_payload_archive
 from mims.told import bounded, count_left_out, cut
 
 # S3 takes 2 KB of metadata, names and values together.
@@ -104,6 +103,9 @@ def refuse_foreign(session: S3Session, location: PayloadLocation, stored: Stored
             raise LocationChangedError from None
         archive = _read(answer["Body"], session)
         try:
+            # Imported here: few locations hold what is not marked, and a cold start need not pay.
+            from mims.payload.check import check_payload_archive
+
             check_payload_archive(archive, session.check_deadline)
         except PayloadError as error:
             if not error.permanent:
