@@ -100,6 +100,7 @@ XGBOOST = Source(
 
 SOURCES: Tuple[Source, ...] = (
     Source("tensorflow", endings=("saved_model.pb",)),
+    Source("keras", endings=(".keras", ".h5", ".hdf5")),
     Source("onnx", endings=(".onnx",)),
     XGBOOST,
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),

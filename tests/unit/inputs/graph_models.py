@@ -6,7 +6,7 @@ import json
 import tracemalloc
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from mims.fields import Field
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
@@ -18,11 +18,11 @@ CHUNK_SIZES = (1, 7, 65_536)
 
 
 class Model(NamedTuple):
-    """A model's file, and what a reader must tell of it."""
+    """A model's file, and what a reader must tell of it, or why it must refuse it."""
 
     path: str
     content: bytes
-    told: Told
+    told: Union[Told, str]
 
 
 def models(family: str) -> List[Any]:
@@ -36,13 +36,16 @@ def models(family: str) -> List[Any]:
 
 def _model(folder: Path) -> Model:
     (file,) = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json"]
+    path, content = file.relative_to(folder).as_posix(), file.read_bytes()
     expected = json.loads((folder / "expect.json").read_text(encoding="utf-8"))
+    if "unreadable" in expected:
+        return Model(path, content, expected["unreadable"])
     fields = tuple(
         Field(given["name"], given["type"], tuple(given["shape"]), given["datatype"])
         for given in expected["fields"]
     )
     told = Told(expected["source"], fields, expected["made_up"], why=expected.get("why", ""))
-    return Model(file.relative_to(folder).as_posix(), file.read_bytes(), told)
+    return Model(path, content, told)
 
 
 def chunked(content: bytes, size: int) -> Iterator[bytes]:
