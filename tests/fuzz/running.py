@@ -27,8 +27,8 @@ _TEXTS = (
 )
 
 
-def run(target: Callable[[bytes], None], seeds: Path) -> None:
-    """Fuzz `target` from the folder of seeds, with libFuzzer's own arguments; tells the memory."""
+def run(target: Callable[[bytes], None], *seeds: Path) -> None:
+    """Fuzz `target` from the folders of seeds, with libFuzzer's own arguments; tells the memory."""
     runs = 0
 
     def told(fuzzed: bytes) -> None:
@@ -39,7 +39,7 @@ def run(target: Callable[[bytes], None], seeds: Path) -> None:
             print(f"{runs:,} runs, {_resident_mib():.1f} MiB resident", flush=True)
 
     arguments = [sys.argv[0], "-timeout=20", "-rss_limit_mb=1024", *sys.argv[1:]]
-    atheris.Setup([*arguments, str(seeds)], told)
+    atheris.Setup([*arguments, *map(str, seeds)], told)
     atheris.Fuzz()
 
 
