@@ -7,33 +7,20 @@ https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
 
 from __future__ import annotations
 
-import json
-import re
-import sys
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from mims.inputs import hdf5, zip_entries
-from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count, unreadable
+from mims.inputs.json_text import JsonText
+from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
 from mims.inputs.tensors import Input, tensor_input, told_inputs
 from mims.values import is_unicode
 
 _ENDINGS = (".keras", ".h5", ".hdf5")
 
-# What a configuration may be, as JSON: how deep, and how much its values may take in memory, by
-# what CPython's lists, dicts and texts take at most. That of a network of 1,000 layers has 1 MB,
-# and comes to two thirds of this.
-_DEPTH = 100
-_VALUES_BYTES = 26 * 1024**2
-_JSON_MARK = re.compile(r'\\.|["\[\]{}:,]', re.DOTALL)
-_WEIGHTS = {'"': 30, "[": 90, "{": 64, ":": 200, ",": 40}
-_MARKS_A_CHECK = 4096
-_MOST_DIGITS = 18
 _NESTED_MODELS = 8
-
 _BATCH_SHAPES = ("batch_shape", "batch_input_shape")  # of Keras 3, of the versions before
+_OF_AN_INPUT = (*_BATCH_SHAPES, "name", "dtype", "sparse", "ragged")
 _TUPLE = "__tuple__"
-_CUSTOM = "has a configuration that does not say what its inputs are"
-_DAMAGED = "is damaged: its configuration is not that of a Keras model"
 
 
 def wants(path: str, head: bytes) -> bool:
@@ -64,122 +51,109 @@ def read(member: MemberBytes) -> Optional[Told]:
         if configuration is None:
             name = "config.json" if zipped else "model_config"
             return Told("tensorflow", why=f"has no {name}: it does not hold a whole Keras model")
-        inputs = _inputs(_parsed(member, configuration))
+        inputs = _configured(member, configuration)
     except UnreadableError as error:
         error.source = "tensorflow"
         raise
     if inputs is None:
-        return Told("tensorflow", why=_CUSTOM)
+        return Told("tensorflow", why="has a configuration that does not say what its inputs are")
     return told_inputs("tensorflow", inputs.items(), "has no inputs")
 
 
-def _parsed(member: MemberBytes, configuration: bytes) -> Any:
-    """Return JSON as values, where they are few enough and not nested too deep."""
+def _configured(member: MemberBytes, configuration: bytes) -> Optional[Dict[str, Input]]:
     try:
-        text = configuration.decode("utf-8")
+        json = JsonText(configuration.decode("utf-8"), member)
+        return _inputs(json, json.start())
     except UnicodeDecodeError:
-        unreadable("is damaged: its configuration is not UTF-8")
-    depth = marks = 0
-    weight = 2 * sys.getsizeof(text)  # itself, and the texts that are cut from it
-    quoted = False
-    for match in _JSON_MARK.finditer(text):
-        mark = match.group()
-        marks += 1
-        if marks % _MARKS_A_CHECK == 0:
-            member.step(_MARKS_A_CHECK)
-        if mark == '"':
-            quoted = not quoted
-        elif quoted or mark[0] == "\\":
-            continue
-        elif mark in "[{":
-            depth += 1
-            if depth > _DEPTH:
-                unreadable("has a configuration that is nested too deep")
-        elif mark in "]}":
-            depth -= 1
-        weight += _WEIGHTS.get(mark, 0)
-    if weight > _VALUES_BYTES:
-        unreadable("has a configuration of too many values")
-    try:
-        return json.loads(text, parse_int=_integer)
-    except ValueError:
-        unreadable("is damaged: its configuration is not JSON")
+        raise UnreadableError("has a configuration that is not UTF-8") from None
+    except UnreadableError as error:
+        raise UnreadableError(f"has a configuration that {error}") from None
 
 
-def _integer(digits: str) -> int:
-    return int(digits) if len(digits) <= _MOST_DIGITS else 0
-
-
-def _inputs(model: Any, nested: int = 0) -> Optional[Dict[str, Input]]:
+def _inputs(json: JsonText, model: int, nested: int = 0) -> Optional[Dict[str, Input]]:
     """Return a model's inputs by name, in Keras' order; `None` where it does not say them."""
-    config = _object(model).get("config")
-    # Before Keras 2.2.3, a Sequential model's configuration was the list of its layers alone.
-    layers = config if isinstance(config, list) else _object(config).get("layers")
-    if not isinstance(layers, list) or not layers or nested > _NESTED_MODELS:
+    config = _entries(json, model, "config").get("config")
+    if config is None:
         return None
-    if isinstance(config, dict) and "input_layers" in config:
-        return _functional(layers, config["input_layers"])
-    return _sequential(layers[0], nested)
+    if json.opening(config) == "[":  # of a Sequential model before Keras 2.2.3, its layers alone
+        found = {"layers": config}
+    else:
+        found = _entries(json, config, "layers", "input_layers")
+    layers = found.get("layers")
+    if layers is None or json.opening(layers) != "[" or nested > _NESTED_MODELS:
+        return None
+    if "input_layers" in found:
+        return _functional(json, layers, json.value(found["input_layers"]))
+    first = next(json.elements(layers), None)
+    return None if first is None else _sequential(json, first, nested)
 
 
-def _functional(layers: List[Any], input_layers: Any) -> Dict[str, Input]:
-    by_name: Dict[str, Any] = {}
-    for layer in layers:
-        name = _object(layer).get("name")
-        if isinstance(name, str):
-            by_name.setdefault(name, layer)
+def _functional(json: JsonText, layers: int, input_layers: Any) -> Dict[str, Input]:
+    wanted = list(_leaves(input_layers, None))
+    if not wanted:
+        return {}
+    check_count(len(wanted))
+    missing = {layer_name for _, layer_name in wanted}
+    by_layer: Dict[str, Input] = {}
+    for layer in json.elements(layers):
+        if not missing:
+            break
+        found = _entries(json, layer, "name", "config")
+        layer_name = json.value(found["name"]) if len(found) == 2 else None
+        if isinstance(layer_name, str) and layer_name in missing:
+            missing.remove(layer_name)
+            by_layer[layer_name] = _input(_values(json, found["config"]))
+    if missing:
+        raise _foreign()
     inputs: Dict[str, Input] = {}
-    for name, layer_name in _leaves(input_layers, None, _DEPTH):
-        if layer_name not in by_name:
-            unreadable(_DAMAGED)
-        config = _object(by_name[layer_name]).get("config")
-        inputs.setdefault(_checked(name), _input(_object(config)))
-    if inputs:
-        check_count(len(inputs))
+    for name, layer_name in wanted:
+        inputs.setdefault(_checked(name), by_layer[layer_name])
     return inputs
 
 
-def _leaves(node: Any, key: Optional[str], depth: int) -> Iterator[Tuple[str, str]]:
+def _leaves(node: Any, key: Optional[str]) -> Iterator[Tuple[str, str]]:
     """Yield the name and the layer of each input in `input_layers`, however they nest.
 
     A leaf is `[layer's name, 0, 0]`. A dict is taken in the order of its keys, as Keras flattens
-    it, and its keys are what a request's values go by.
+    it, and its keys are what a request's values go by. (JSON that is nested deep was refused.)
     """
-    if isinstance(node, dict):
-        if node.get("class_name") == _TUPLE:
-            node = node.get("items")
-        else:
-            for name in sorted(node):
-                yield from _leaves(node[name], name, depth - 1)
-            return
-    if not isinstance(node, list) or not depth:
-        unreadable(_DAMAGED)
-    if node and isinstance(node[0], str):
-        yield (node[0] if key is None else key), node[0]
+    if isinstance(node, dict) and node.get("class_name") != _TUPLE:
+        for name in sorted(node):
+            yield from _leaves(node[name], name)
         return
-    for inner in node:
-        yield from _leaves(inner, None, depth - 1)
+    items = node.get("items") if isinstance(node, dict) else node
+    if not isinstance(items, list):
+        raise _foreign()
+    if items and isinstance(items[0], str):
+        yield (items[0] if key is None else key), items[0]
+        return
+    for inner in items:
+        yield from _leaves(inner, None)
 
 
-def _sequential(first: Any, nested: int) -> Optional[Dict[str, Input]]:
+def _sequential(json: JsonText, first: int, nested: int) -> Optional[Dict[str, Input]]:
     """Return the input of a Sequential model by its first layer.
 
     Before Keras 3 that may be any layer, which knows the shape of its input: the input is named
     after it.
     """
-    layer = _object(first)
-    config = layer.get("config")
-    if isinstance(config, dict) and any(config.get(key) is not None for key in _BATCH_SHAPES):
-        name = config.get("name")
-        if layer.get("class_name") != "InputLayer" and isinstance(name, str):
-            name += "_input"
-        return {_checked(name): _input(config)}
-    inner = _inputs(layer, nested + 1)
+    layer = _entries(json, first, "class_name", "config")
+    if "config" not in layer or json.opening(layer["config"]) != "{":
+        return None
+    config = _values(json, layer["config"])
+    name = config.get("name")
+    if any(config.get(key) is not None for key in _BATCH_SHAPES):
+        is_input = "class_name" in layer and json.value(layer["class_name"]) == "InputLayer"
+        return {_checked(name if is_input else _named_after(name)): _input(config)}
+    inner = _inputs(json, first, nested + 1)
     if inner is None or len(inner) != 1:
         return None
     (given,) = inner.values()
-    name = config.get("name") if isinstance(config, dict) else None
-    return {_checked(f"{name}_input"): given}
+    return {_named_after(name): given}
+
+
+def _named_after(layer_name: Any) -> str:
+    return f"{_checked(layer_name)}_input"
 
 
 def _input(config: Dict[str, Any]) -> Input:
@@ -190,29 +164,47 @@ def _input(config: Dict[str, Any]) -> Input:
     if isinstance(shape, dict):  # a tuple, as Keras' own encoder writes it
         shape = shape.get("items")
     if not isinstance(shape, list):
-        unreadable(_DAMAGED)
+        raise _foreign()
     lengths: List[Optional[int]] = []
     for length in shape:
         if length is not None and type(length) is not int:
-            unreadable(_DAMAGED)
+            raise _foreign()
         lengths.append(length)
     if lengths:
         lengths[0] = None  # the batch's, whatever its length
     dtype = config.get("dtype")
     if isinstance(dtype, dict):  # a policy
-        dtype = _object(dtype.get("config")).get("name")
+        policy = dtype.get("config")
+        dtype = policy.get("name") if isinstance(policy, dict) else None
     if not isinstance(dtype, str) or dtype.startswith("mixed_"):
         dtype = "float32"
     return tensor_input(dtype, lengths)
 
 
-def _object(value: Any) -> Dict[str, Any]:
-    if not isinstance(value, dict):
-        unreadable(_DAMAGED)
-    return value
+def _entries(json: JsonText, at: int, *keys: str) -> Dict[str, int]:
+    """Return where the values of those keys begin, up to the last that is there."""
+    if json.opening(at) != "{":
+        raise _foreign()
+    found: Dict[str, int] = {}
+    for key, value_at in json.entries(at):
+        if key in keys:
+            found[key] = value_at
+            if len(found) == len(keys):
+                break
+    return found
+
+
+def _values(json: JsonText, config: int) -> Dict[str, Any]:
+    """Return what a layer's configuration says of its input."""
+    found = _entries(json, config, *_OF_AN_INPUT)
+    return {key: json.value(value_at) for key, value_at in found.items()}
 
 
 def _checked(name: Any) -> str:
     if not isinstance(name, str) or not name or not is_unicode(name):
-        unreadable(_DAMAGED)
+        raise _foreign()
     return name
+
+
+def _foreign() -> UnreadableError:
+    return UnreadableError("is not a Keras model's")

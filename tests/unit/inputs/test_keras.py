@@ -31,7 +31,7 @@ from tests.unit.inputs.graph_models import (
 MODELS = models("keras")
 HDF5_MODELS = [each for each in MODELS if each.values[0].content.startswith(hdf5.HEAD)]
 UNTOLD = Told("tensorflow", why="has a configuration that does not say what its inputs are")
-DAMAGED = "is damaged: its configuration is not that of a Keras model"
+FOREIGN = "has a configuration that is not a Keras model's"
 
 
 def archive(config: Any) -> bytes:
@@ -261,7 +261,7 @@ def test_what_a_request_cannot_carry_tells_nothing(sparse: Dict[str, bool]) -> N
     ],
 )
 def test_a_configuration_of_another_form_is_damage(content: bytes) -> None:
-    assert outcome(keras, content) == DAMAGED
+    assert outcome(keras, content) == FOREIGN
 
 
 def test_what_is_no_whole_model_tells_nothing() -> None:
@@ -276,20 +276,24 @@ def test_what_is_no_whole_model_tells_nothing() -> None:
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        (b"\xff", "is damaged: its configuration is not UTF-8"),
-        (b"{", "is damaged: its configuration is not JSON"),
-        (b"", "is damaged: its configuration is not JSON"),
-        (b"[" * 100_000, "has a configuration that is nested too deep"),
-        (b'{"a":' * 100_000, "has a configuration that is nested too deep"),
-        (b"[" + b"[]," * 500_000 + b"0]", "has a configuration of too many values"),
-        (b'["' + b"\\\\" * 100_000 + b'"', "is damaged: its configuration is not JSON"),
-        (b'"' + b"[" * 100_000 + b'"', DAMAGED),
-        (b"1" * 1_000_000, DAMAGED),
-        (b"-" + b"1" * 5_000, DAMAGED),
+        (b"\xff", "is not UTF-8"),
+        (b"{", "is cut short"),
+        (b"", "is cut short"),
+        (b'{"config": {"layers": [], "input_layers": {"a" []}}}', "is not valid JSON"),
+        (b"[" * 100_000, "is not a Keras model's"),
+        (b'{"config":' * 100_000, "is nested too deep"),
+        (b'{"a":' + b"[" * 100_000, "is nested too deep"),
+        (b'{"config": {"layers": [], "input_layers": ' + b"[" * 100_000, "is nested too deep"),
+        (b'{"' + b"\\\\" * 100_000 + b'"', "is cut short"),
+        (b"1" * 1_000_000, "is not a Keras model's"),
+        (
+            b'{"config": {"layers": [], "input_layers": [' + b"[]," * 200_000 + b"0]}}",
+            "holds a value of more than 524,288 characters",
+        ),
     ],
 )
 def test_a_configuration_is_bounded(config: bytes, why: str) -> None:
-    assert outcome(keras, archive(config)) == why
+    assert outcome(keras, archive(config)) == f"has a configuration that {why}"
 
 
 def test_a_large_network_is_read() -> None:
@@ -301,17 +305,26 @@ def test_a_large_network_is_read() -> None:
     assert peak < 32 * MIB
 
 
-def _values(count: int, key: str) -> bytes:
-    entries = (f'"{key.format(at)}":1' for at in range(count))
-    return ("{" + ",".join(entries) + "}").encode()
+@pytest.mark.parametrize("tail", ["", "\U0001f600"])
+def test_what_a_configuration_takes_is_bounded(tail: str) -> None:
+    inputs = {f"{at:x}{tail}": ["a", 0, 0] for at in range(8_000)}
+    bulk = ['a"\\' + tail] * 60_000
+    config = {"bulk": bulk, "input_layers": inputs, "layers": [A]}
+    content = archive(json.dumps({"config": config}, ensure_ascii=False).encode())
+    told, peak = peak_of(keras, iter([content]))
+    assert isinstance(told, Told)
+    assert len(told.fields) == 8_000
+    assert peak < 16 * MIB
 
 
-def test_what_values_take_is_bounded() -> None:
-    told, peak = peak_of(keras, iter([archive(_values(80_000, "{:x}"))]))
-    assert told == DAMAGED
-    assert peak < 32 * MIB
-    for made in (_values(100_000, "{:x}"), _values(60_000, "{:0>32x}\U0001f600")):
-        assert outcome(keras, archive(made)) == "has a configuration of too many values"
+def test_keys_and_layers_without_end_are_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member, "READER_STEPS", 10_000)
+    keys = {f"{at:x}": 1 for at in range(15_000)}
+    layers = {"config": {"input_layers": ["a", 0, 0], "layers": [layer("b", [None])] * 2_000}}
+    for config in (keys, {"config": keys}, layers):
+        told, peak = peak_of(keras, iter([archive(config)]))
+        assert told == "has a configuration that needs more than 10,000 steps to be read"
+        assert peak < 8 * MIB
 
 
 def test_no_more_is_read_than_the_configuration() -> None:
