@@ -198,10 +198,12 @@ class MemberBytes:
         return b"".join(pieces)
 
     def _next_chunk(self) -> None:
+        # The chunk is let go before the next one is made: two of them do not fit a small cache.
+        self._chunk, self._at = b"", 0
         chunk = next(self._chunks, None)
         if chunk is None:
             raise UnreadableError("is cut short")
-        self._chunk, self._at = chunk, 0
+        self._chunk = chunk
 
 
 def made_up_fields(prefix: str, count: int, kind: str) -> Tuple[Field, ...]:
