@@ -7,6 +7,7 @@ import math
 import re
 from typing import Any, Optional
 
+_INTEGER_DIGITS = 4300
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}\Z")
 
 
@@ -44,6 +45,16 @@ def is_unicode(string: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def integer(digits: str) -> int:
+    """Return a JSON integer; `ValueError` for one of more digits than are parsed in linear time.
+
+    CPython's own limit since 3.11, https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+    """
+    if len(digits) > _INTEGER_DIGITS:
+        raise ValueError(f"an integer of more than {_INTEGER_DIGITS:,} digits")
+    return int(digits)
 
 
 def whole_number(value: Any) -> Optional[int]:

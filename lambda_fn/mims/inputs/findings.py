@@ -74,7 +74,7 @@ class Findings:
             return False  # a path out of the model
         if name == FILE_NAME:
             return self._look_at_hyperparameters(file)
-        if not name or not file.regular:
+        if not name or not file.regular or name.startswith("._"):  # macOS' AppleDouble
             return False
         self._has_code |= file.name.startswith("code/")
         self._families.look_at(file.name)

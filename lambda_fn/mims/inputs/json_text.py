@@ -12,13 +12,14 @@ from typing import Any, Iterator, Tuple
 
 from mims.inputs.member import MemberBytes, UnreadableError
 from mims.limits import HELD_BYTES
+from mims.values import integer
 
 _VALUE_CHARACTERS = 524_288  # built, at most thirty times as many bytes
 _DEPTH = 100
 _MARK = re.compile(r'["\[\]{}]')
 _SCALAR = re.compile(r"[^\s,\[\]{}\":]+")
 _BLANK = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(parse_int=integer)
 
 
 class JsonText:
