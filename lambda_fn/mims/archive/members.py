@@ -185,7 +185,7 @@ class Walk:
                 if kind not in headers.EXTENSION_TYPES:
                     if kind == headers.GNU_SPARSE:
                         self._skip_sparse_map(block[482], room)
-                    return _entry(header, records.over(self._global_records), long_name)
+                    return _entry(header, records, long_name, self._global_records)
                 body = self._extension(header.size, room)
                 room -= header.size
                 if kind == headers.PAX_GLOBAL:
@@ -305,12 +305,18 @@ class Walk:
         )
 
 
-def _entry(header: Header, records: PaxRecords, long_name: Optional[bytes]) -> Entry:
-    name = headers.full_name(header) if long_name is None else long_name
+def _entry(
+    header: Header, records: PaxRecords, long_name: Optional[bytes], of_all: PaxRecords
+) -> Entry:
+    # A pax path goes before a GNU name, as with GNU tar; a global one does not, as with the others.
+    name = records.path or long_name
+    records = records.over(of_all)
+    if name is None:
+        name = records.path or headers.full_name(header)
     size = headers.parse_pax_size(records.size) if records.size else header.size
     sparse = records.sparse or header.kind == headers.GNU_SPARSE
     return Entry(
-        records.path or name,
+        name,
         header.kind in headers.REGULAR_TYPES and not sparse,
         0 if header.kind in headers.DATALESS_TYPES else size,
         header,
