@@ -2,8 +2,8 @@
 
 Archives of every dialect are made up, with extension headers in stacks, odd number fields, zero
 blocks, and headers of other files within the data, which a reader that loses its place would find.
-`python -m tests.unit.test_references 0 50000`, with `lambda_fn` and the root in PYTHONPATH, tries the
-archives of so many seeds.
+With the root and `lambda_fn` in PYTHONPATH, `python -m tests.unit.test_references 0 50000` tries
+the archives of so many seeds.
 """
 
 from __future__ import annotations

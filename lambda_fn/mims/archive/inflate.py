@@ -190,12 +190,13 @@ class TarStream:
                     source.put_back(len(piece) - len(cut))
                     raise _damaged(source, len(cut)) from None
                 room -= len(inflated[-1])
-                piece = piece[len(cut) - len(inflater.unconsumed_tail) :]
+                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+                piece = piece[len(cut) - len(rest) :]
                 if not piece:
                     break
             if any(inflated):
                 yield b"".join(inflated)
-        source.put_back(len(piece) + len(inflater.unused_data))
+        source.put_back(len(piece))
 
     def _until_damage(self, inflater: Any, piece: memoryview) -> Iterator[bytes]:
         """Yield what `piece` holds before its damage: only the bad byte's call gives nothing."""
