@@ -24,7 +24,7 @@ import pytest
 from mims.archive.headers import PAX_GLOBAL
 from mims.errors import CorruptArchiveError, HyperparametersNotFoundError
 
-from tests.unit.tars import NAME, found, header, long_name, member, padded, pax, record
+from tests.archives import NAME, found, header, long_name, member, padded, pax, record
 
 SEEDS = 120
 NONE, REFUSED = "no such file", "refused"

@@ -14,7 +14,7 @@ from mims.archive.members import Walk
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.limits import Limits
 
-from tests.unit.tars import END, chunked, gz, header, long_name, member, noise, padded, pax, record
+from tests.archives import END, chunked, gz, header, long_name, member, noise, padded, pax, record
 
 SIZES = [1, 7, 511, 65536]
 MIB = 1024**2

@@ -142,9 +142,10 @@ class TarStream:
         size = _PIECE
         while True:
             yield from inflate(size)
-            size = _FIRST_PIECE
-            while self._source.skip_zeros(_FIRST_PIECE):
+            size = zeros = _FIRST_PIECE
+            while self._source.skip_zeros(zeros):
                 self._check()
+                zeros = min(2 * zeros, MAX_PIECE)
             if self._source.peek(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
                 return
 
