@@ -19,6 +19,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, Callable, Iterable, Iterator, List
 
+from mims.deadline import Check, nothing
 from mims.errors import CorruptArchiveError
 
 igzip_lib: Any
@@ -64,10 +65,6 @@ _SIGNATURES = (
 )
 
 
-def no_check() -> None:
-    """Look at no deadline: the default of every `check`."""
-
-
 class TarStream:
     """The tar stream in a model archive: iterate it for chunks of at most 256 KiB.
 
@@ -85,7 +82,7 @@ class TarStream:
         it was seen: its trailer stands in the same piece of the archive as the end of that chunk.
     """
 
-    def __init__(self, chunks: Iterable[bytes], check: Callable[[], None] = no_check) -> None:
+    def __init__(self, chunks: Iterable[bytes], check: Check = nothing) -> None:
         self._chunks = chunks
         self._check = check
         self._source = _Source(chunks)

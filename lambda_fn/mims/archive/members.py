@@ -6,12 +6,13 @@ somebody asks for them. Every declared size is judged before its bytes are read.
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, NamedTuple, NoReturn, Optional, Tuple
+from typing import Iterator, NamedTuple, NoReturn, Optional, Tuple
 
 from mims.archive import headers
 from mims.archive.headers import BLOCK, NO_RECORDS, Header, MalformedHeaderError, PaxRecords
-from mims.archive.inflate import TarStream, looks_like, no_check
+from mims.archive.inflate import TarStream, looks_like
 from mims.archive.ordinary import Sought, pass_ordinary_files
+from mims.deadline import Check, nothing
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.limits import EXTENSION_BYTES, Limits
 
@@ -47,9 +48,7 @@ class Walk:
     raise, which passes through unchanged.
     """
 
-    def __init__(
-        self, stream: TarStream, limits: Limits, check: Callable[[], None] = no_check
-    ) -> None:
+    def __init__(self, stream: TarStream, limits: Limits, check: Check = nothing) -> None:
         self._stream = stream
         self._limits = limits
         self._check = check
