@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import pickle
+import random
 import re
 import tracemalloc
 import zipfile
@@ -18,8 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mims.archive import inflate
 from mims.archive.inflate import MAX_PIECE, TarStream, looks_like
+from mims.archive.members import Walk
 from mims.errors import CorruptArchiveError, HyperparametersNotFoundError, PayloadError
 from mims.inputs.hyperparameters import Member
+from mims.limits import Limits
 
 from tests.archives import (
     END,
@@ -361,3 +365,136 @@ def test_any_damage_within_the_tar_gives_the_same_in_chunks_of_any_size(
             tar[at + 148 : at + 156] = b"%06o\0 " % sum(block)
     archive = gzip.compress(bytes(tar), 1)
     assert outcome(archive, 1) == outcome(archive, 700) == outcome(archive, 10**6)
+
+
+# --- a wrong checksum that was seen
+
+
+def read(archive: bytes, size: int) -> tuple[Union[bytes, str], bool]:
+    """Return what the archive gives for the file, and whether it was seen to be garbled."""
+    stream = TarStream(chunked(archive, size))
+    walk = Walk(stream, Limits())
+    try:
+        for entry in walk.entries((NAME.encode(),)):
+            if entry.name == NAME.encode():
+                return walk.content(entry), stream.garbled
+    except CorruptArchiveError:
+        return "CorruptArchiveError", stream.garbled
+    return "not found", stream.garbled
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("level", [0, 6])
+@pytest.mark.parametrize("size", [65536, 10**7])
+def test_a_wrong_checksum_or_length_right_behind_the_file_is_seen(size: int, level: int) -> None:
+    archive = gz(SMALL, level)
+    assert read(archive, size) == (GOOD, False)
+    assert read(archive[:-8] + bytes(8), size) == (GOOD, True)
+    assert read(archive[:-1] + b"\x7f", size) == (GOOD, True)
+    assert read(archive[:-8], size) == (GOOD, False)  # none is not a wrong one
+    assert read(archive[:-8] + bytes(8) + gz(b""), size) == (GOOD, True)
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("size", [65536, 10**7])
+def test_a_flipped_bit_in_the_file_is_seen(size: int) -> None:
+    archive = bytearray(gz(SMALL, 0))
+    archive[archive.index(b"age")] ^= 2
+    assert read(bytes(archive), size) == (GOOD.replace(b"age", b"cge"), True)
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("size", [65536, 10**7])
+def test_other_damage_right_behind_the_file_is_not_a_wrong_checksum(size: int) -> None:
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
+    data = compressor.compress(SMALL[: after_file(SMALL)]) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    assert read(GZIP_HEADER + data + b"\xff" * 40, size) == (GOOD, False)
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("size", [509, 65536, 10**7])
+def test_a_wrong_checksum_that_comes_in_a_later_piece_is_not_seen(size: int) -> None:
+    assert read(gz(LARGE)[:-8] + bytes(8), size) == (GOOD, False)
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize("seed", range(30))
+def test_both_engines_give_the_same_chunks_and_see_the_same(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    tar = member("first", noise(chance.randrange(300_000)) + bytes(chance.randrange(900_000)))
+    tar += member(NAME) + member("last", noise(chance.randrange(200_000))) * chance.randrange(2)
+    archive = gz(tar, chance.choice([0, 1, 6]))
+    if chance.random() < 0.5:
+        archive += gz(b"") * 3 + gz(tar[:3000])
+    size = chance.choice([65536, 300_000, 10**7])
+    given_by_isal = [len(chunk) for chunk in TarStream(chunked(archive, size))]
+    edits = [archive[:-8] + bytes(8), archive[: len(gz(tar)) - 8] + bytes(8)]
+    seen_by_isal = [read(edited, size) for edited in edits]
+    monkeypatch.setattr(inflate, "igzip_lib", None)
+    given_by_zlib = [len(chunk) for chunk in TarStream(chunked(archive, size))]
+    assert sum(given_by_isal) == sum(given_by_zlib)
+    # They may differ by a byte at the end of a chunk of the archive.
+    assert len(given_by_isal) == len(given_by_zlib)
+    assert max(abs(a - b) for a, b in zip(given_by_isal, given_by_zlib)) <= 1
+    assert seen_by_isal == [read(edited, size) for edited in edits]
+
+
+# --- the check
+
+ZEROS = zlib.compress(bytes(50_000_000), 9)[2:]  # a deflate stream of 48 KB
+PARTS: Dict[str, tuple[bytes, int]] = {
+    "plain": (LARGE, len(LARGE) // MAX_PIECE),
+    "stored": (gz(LARGE, 0), len(LARGE) // MAX_PIECE),
+    "a bomb": (gz(bytes(50_000_000)), 50_000_000 // MAX_PIECE),
+    "gzip members": (gz(b"") * 3000 + gz(SMALL), 3000),
+    "zeros between": (gz(b"") + bytes(3_000_000) + gz(SMALL), 3_000_000 // MAX_PIECE),
+    "zeros and members": ((gz(b"") + b"\0") * 1000 + gz(SMALL), 1000),
+    "damage": (GZIP_HEADER + ZEROS[:40_000] + b"\xff" * 999, 39),
+}
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("part", PARTS)
+def test_the_check_is_called_throughout_and_what_it_raises_passes_through(part: str) -> None:
+    archive, least = PARTS[part]
+    calls = 0
+    last = -1
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == last:
+            raise TimeoutError
+
+    def all_of_it() -> None:
+        with contextlib.suppress(CorruptArchiveError):
+            for _ in TarStream([archive], check):
+                pass
+
+    all_of_it()
+    assert calls >= least
+    for last in (1, 1 + calls // 2, calls):  # noqa: B007
+        calls = 0
+        with pytest.raises(TimeoutError):
+            all_of_it()
+
+
+@pytest.mark.usefixtures("engine")
+def test_what_stands_behind_a_gzip_member_is_not_copied_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = 0
+    take = inflate._Source.take
+
+    def watched(source: inflate._Source, limit: int) -> bytes:
+        nonlocal taken
+        piece = take(source, limit)
+        taken += len(piece)
+        return piece
+
+    monkeypatch.setattr(inflate._Source, "take", watched)
+    archive = (gz(b"") + b"\0") * 5000 + gz(SMALL)
+    assert b"".join(TarStream([archive])) == SMALL
+    assert taken < 5000 * 3 * 4096 + 2**20

@@ -7,8 +7,10 @@ GNU: https://www.gnu.org/software/tar/manual/html_node/Standard.html
 from __future__ import annotations
 
 import re
-from typing import Callable, NamedTuple, Optional
+from typing import NamedTuple, Optional
 from zlib import adler32
+
+from mims.deadline import Check
 
 BLOCK = 512
 
@@ -115,7 +117,7 @@ class PaxRecords(NamedTuple):
 NO_RECORDS = PaxRecords()
 
 
-def parse_pax_records(body: bytes, check: Callable[[], None]) -> PaxRecords:
+def parse_pax_records(body: bytes, check: Check) -> PaxRecords:
     """Return what the records `length keyword=value\\n` of an extension header's body say.
 
     Raises

@@ -19,6 +19,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, Callable, Iterable, Iterator, List
 
+from mims.deadline import Check, nothing
 from mims.errors import CorruptArchiveError
 
 igzip_lib: Any
@@ -64,10 +65,6 @@ _SIGNATURES = (
 )
 
 
-def no_check() -> None:
-    """Look at no deadline: the default of every `check`."""
-
-
 class TarStream:
     """The tar stream in a model archive: iterate it for chunks of at most 256 KiB.
 
@@ -85,7 +82,7 @@ class TarStream:
         it was seen: its trailer stands in the same piece of the archive as the end of that chunk.
     """
 
-    def __init__(self, chunks: Iterable[bytes], check: Callable[[], None] = no_check) -> None:
+    def __init__(self, chunks: Iterable[bytes], check: Check = nothing) -> None:
         self._chunks = chunks
         self._check = check
         self._source = _Source(chunks)
@@ -142,9 +139,10 @@ class TarStream:
         size = _PIECE
         while True:
             yield from inflate(size)
-            size = _FIRST_PIECE
-            while self._source.skip_zeros(_FIRST_PIECE):
+            size = zeros = _FIRST_PIECE
+            while self._source.skip_zeros(zeros):
                 self._check()
+                zeros = min(2 * zeros, MAX_PIECE)
             if self._source.peek(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
                 return
 
@@ -190,12 +188,13 @@ class TarStream:
                     source.put_back(len(piece) - len(cut))
                     raise _damaged(source, len(cut)) from None
                 room -= len(inflated[-1])
-                piece = piece[len(cut) - len(inflater.unconsumed_tail) :]
+                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+                piece = piece[len(cut) - len(rest) :]
                 if not piece:
                     break
             if any(inflated):
                 yield b"".join(inflated)
-        source.put_back(len(piece) + len(inflater.unused_data))
+        source.put_back(len(piece))
 
     def _until_damage(self, inflater: Any, piece: memoryview) -> Iterator[bytes]:
         """Yield what `piece` holds before its damage: only the bad byte's call gives nothing."""

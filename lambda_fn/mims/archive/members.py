@@ -6,12 +6,13 @@ somebody asks for them. Every declared size is judged before its bytes are read.
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, NamedTuple, NoReturn, Optional, Tuple
+from typing import Iterator, NamedTuple, NoReturn, Optional, Tuple
 
 from mims.archive import headers
 from mims.archive.headers import BLOCK, NO_RECORDS, Header, MalformedHeaderError, PaxRecords
-from mims.archive.inflate import TarStream, looks_like, no_check
+from mims.archive.inflate import TarStream, looks_like
 from mims.archive.ordinary import Sought, pass_ordinary_files
+from mims.deadline import Check, nothing
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.limits import EXTENSION_BYTES, Limits
 
@@ -19,11 +20,15 @@ _ZERO_BLOCK = bytes(BLOCK)
 
 
 class Entry(NamedTuple):
-    """A member as the walk meets it; its data, `size` bytes of them, are still to be read."""
+    """A member as the walk meets it.
+
+    Its data, of `size` bytes, are still to be read; `end` is where in the tar stream they end.
+    """
 
     name: bytes
     regular: bool
     size: int
+    end: int
     header: Header
     pax_time: bytes
 
@@ -43,9 +48,7 @@ class Walk:
     raise, which passes through unchanged.
     """
 
-    def __init__(
-        self, stream: TarStream, limits: Limits, check: Callable[[], None] = no_check
-    ) -> None:
+    def __init__(self, stream: TarStream, limits: Limits, check: Check = nothing) -> None:
         self._stream = stream
         self._limits = limits
         self._check = check
@@ -91,10 +94,10 @@ class Walk:
                     "(MAX_MEMBERS). Raise the limit, or pack fewer files."
                 )
             self._check_archive_limit(entry.size)
-            self._end = self._offset + entry.size
+            self._end = entry.end
             if self.count <= first or self._is_sought(entry, sought):
                 yield entry
-            self._skip(self._end - self._offset + -entry.size % BLOCK)
+            self._skip(entry.end - self._offset + -entry.size % BLOCK)
 
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes of the data of the entry yielded last, and leave them there.
@@ -114,9 +117,15 @@ class Walk:
         return self._chunk[self._at : self._at + size]
 
     def content(self, entry: Entry) -> bytes:
-        """Return the data of the entry yielded last."""
-        content = self._read(entry.size)
-        if len(content) < entry.size:
+        """Return the data of the entry yielded last, from where they are not read yet.
+
+        Raises
+        ------
+        CorruptArchiveError
+            The archive is damaged or truncated before their end.
+        """
+        content = self._read(entry.end - self._offset)
+        if self._offset < entry.end:
             self._truncated()
         return content
 
@@ -128,13 +137,11 @@ class Walk:
         CorruptArchiveError
             The archive is damaged or truncated before their end.
         """
-        missing = entry.size
-        while missing:
+        while self._offset < entry.end:
             if self._at == len(self._chunk) and not self._next_chunk():
                 self._truncated()
-            piece = self._chunk[self._at : self._at + missing]
+            piece = self._chunk[self._at : self._at + entry.end - self._offset]
             self._at += len(piece)
-            missing -= len(piece)
             yield piece
 
     @property
@@ -185,7 +192,7 @@ class Walk:
                 if kind not in headers.EXTENSION_TYPES:
                     if kind == headers.GNU_SPARSE:
                         self._skip_sparse_map(block[482], room)
-                    return _entry(header, records.over(self._global_records), long_name)
+                    return self._entry(header, records, long_name)
                 body = self._extension(header.size, room)
                 room -= header.size
                 if kind == headers.PAX_GLOBAL:
@@ -198,6 +205,19 @@ class Walk:
                     records = headers.parse_pax_records(body, self._check)
             except MalformedHeaderError as error:
                 self._damaged(block, str(error))
+
+    def _entry(self, header: Header, records: PaxRecords, long_name: Optional[bytes]) -> Entry:
+        # A pax path goes before a GNU name, as with GNU tar; a global one does not, as elsewhere.
+        name = records.path or long_name
+        records = records.over(self._global_records)
+        if name is None:
+            name = records.path or headers.full_name(header)
+        size = headers.parse_pax_size(records.size) if records.size else header.size
+        if header.kind in headers.DATALESS_TYPES:
+            size = 0
+        sparse = records.sparse or header.kind == headers.GNU_SPARSE
+        regular = header.kind in headers.REGULAR_TYPES and not sparse
+        return Entry(name, regular, size, self._offset + size, header, records.time or b"")
 
     def _next_header(self, *, pending: bool) -> Optional[bytes]:
         block = self._read(BLOCK)
@@ -303,16 +323,3 @@ class Walk:
             f"{self.count:,} members, compressed offset {self._stream.compressed_offset}. "
             "Upload the model.tar.gz again."
         )
-
-
-def _entry(header: Header, records: PaxRecords, long_name: Optional[bytes]) -> Entry:
-    name = headers.full_name(header) if long_name is None else long_name
-    size = headers.parse_pax_size(records.size) if records.size else header.size
-    sparse = records.sparse or header.kind == headers.GNU_SPARSE
-    return Entry(
-        records.path or name,
-        header.kind in headers.REGULAR_TYPES and not sparse,
-        0 if header.kind in headers.DATALESS_TYPES else size,
-        header,
-        records.time or b"",
-    )

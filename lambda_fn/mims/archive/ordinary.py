@@ -18,9 +18,9 @@ _OCTAL_DIGITS = b"01234567"
 class Sought(NamedTuple):
     """The files that a walk is for: by the ending of the name, or by the first bytes of the data.
 
-    A look-up spares most files the comparison with forty of them: `by_tail` has, by the last `tail`
+    A look-up spares most files the comparison with forty of them. `by_tail` has, by the last `tail`
     bytes of an ending, the shortest length of the endings with that tail, and so many last bytes of
-    each; `by_front` the heads by their first `front` bytes.
+    each; `by_front` the same of the heads, by their first `front` bytes.
     """
 
     endings: Tuple[bytes, ...]
@@ -30,7 +30,7 @@ class Sought(NamedTuple):
     tail: int
     front: int
     by_tail: Dict[bytes, Tuple[int, FrozenSet[bytes]]]
-    by_front: Dict[bytes, Tuple[bytes, ...]]
+    by_front: Dict[bytes, Tuple[int, FrozenSet[bytes]]]
 
     @classmethod
     def of(cls, endings: Tuple[bytes, ...], heads: Tuple[bytes, ...]) -> Sought:
@@ -42,10 +42,11 @@ class Sought(NamedTuple):
             alike = [ending for ending in endings if ending.endswith(last)]
             size = min(map(len, alike))
             by_tail[last] = size, frozenset(ending[len(ending) - size :] for ending in alike)
-        by_front = {
-            first: tuple(head for head in heads if head.startswith(first))
-            for first in {head[:front] for head in heads}
-        }
+        by_front: Dict[bytes, Tuple[int, FrozenSet[bytes]]] = {}
+        for first in {head[:front] for head in heads}:
+            alike = [head for head in heads if head.startswith(first)]
+            size = min(map(len, alike))
+            by_front[first] = size, frozenset(head[:size] for head in alike)
         longest_ending = max(map(len, endings), default=0)
         longest_head = max(map(len, heads), default=0)
         return cls(endings, heads, longest_ending, longest_head, tail, front, by_tail, by_front)
@@ -74,7 +75,7 @@ def pass_ordinary_files(
             data = at + BLOCK
             block = chunk[at:data]
             size, size_end, checksum_and_kind = _ORDINARY(block)
-            behind = data + -(-int(size, 8) // BLOCK) * BLOCK
+            behind = data + (int(size, 8) + BLOCK - 1 & -BLOCK)
             name_end = block.find(b"\0")
             endings = may_end(block[name_end - tail : name_end].lower())
             heads = may_begin(chunk[data : data + front])
@@ -88,7 +89,7 @@ def pass_ordinary_files(
                     endings is not None
                     and block[name_end - endings[0] : name_end].lower() in endings[1]
                 )
-                or (heads is not None and chunk.startswith(heads, data))
+                or (heads is not None and chunk[data : data + heads[0]] in heads[1])
                 or not block.isascii()  # of 512 such bytes, too, the sum is below adler32's modulus
             ):
                 break
