@@ -53,7 +53,9 @@ def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:
             if len(kinds) != len(names):
                 kinds = ("",) * len(names)
             fields = tuple(_field(name, kind) for name, kind in zip(names, kinds))
-            return Found(Told(library, fields), is_certain=True)
+            # XGBoost gave these names to columns without any, up to 1.3.
+            made_up = names == tuple(f"f{position}" for position in range(len(names)))
+            return Found(Told(library, fields, made_up=made_up), is_certain=True)
     return None
 
 

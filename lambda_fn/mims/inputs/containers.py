@@ -62,11 +62,9 @@ class _Search:
             return self._within(value.items(), is_model=False)
         if type(value) in (list, tuple):
             return self._within([("", item) for item in value[:_VISITS]], is_model=False)
-        if type(value) is not Instance or is_wrapper(value):
+        if not _is_object(value):
             return None
         library = value.made_by.library
-        if library in _VALUES:
-            return None
         if library == _AUTOGLUON:
             told = Told(_AUTOGLUON, why="is a part of an AutoGluon predictor, which is not read")
             return Found(told, is_certain=True)
@@ -92,7 +90,7 @@ class _Search:
             found = self.look(value) if type(value) in (dict, list, tuple, Instance) else None
             if found is not None:
                 founds.append(found)
-            elif type(value) is Instance and value.made_by.library not in _VALUES:
+            elif _is_object(value):
                 is_model = True
             elif not key or _LIST.search(key.lower()) is not None:
                 names = input_names(listed(value))
@@ -108,6 +106,13 @@ class _Search:
             return Found(best.told._replace(fields=estimators.TEXT_FIELDS, made_up=False, why=""))
         names = _of_number(len(best.told.fields), lists, [found.names for found in founds])
         return Found(_named(best.told, names)) if names else best._replace(is_certain=False)
+
+
+def _is_object(value: Any) -> bool:
+    """Whether it is an object of some class, and not a value like an array."""
+    return (
+        type(value) is Instance and value.made_by.library not in _VALUES and not is_wrapper(value)
+    )
 
 
 def _rank(found: Found) -> Tuple[bool, bool, bool]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from mims.inputs.arrays import is_wrapper
 from mims.inputs.nodes import LOST, UNKNOWN, Blob, Global, Instance, note
-from mims.inputs.pickle_values import INSTANCE, VALUE, damaged, push_set
+from mims.inputs.pickle_values import DICT, INSTANCE, VALUE, damaged, push_set
 
 if TYPE_CHECKING:
     from mims.inputs.pickles import Machine
@@ -69,7 +69,7 @@ def _extend(container: Any, values: List[Any]) -> None:
 
 def make_dict(machine: Machine, _: int) -> None:
     pairs = machine.close()
-    machine.push({}, VALUE)
+    machine.push({}, DICT)
     set_items(machine, machine.stack[-1], pairs)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Then = Callable[[Machine], None]
     Act = Callable[[Machine, Any], Optional[Then]]
 
-VALUE, INSTANCE = 64, 200  # the memory of each in bytes, estimated
+VALUE, DICT, INSTANCE = 64, 232, 264  # the memory of each in bytes, estimated
 _NUMBER = 32
 _DIGITS = 40  # of a number in protocol 0
 PROTOCOLS = 5
@@ -42,7 +42,7 @@ def push_text(machine: Machine, piece: bytes) -> None:
 
 def push_long(machine: Machine, piece: bytes) -> None:
     """LONG1, LONG4."""
-    machine.push(int.from_bytes(piece, "little", signed=True), _NUMBER)
+    machine.push(int.from_bytes(piece, "little", signed=True), _NUMBER + len(piece))
 
 
 def push_bytes(machine: Machine, piece: bytes) -> None:
@@ -88,7 +88,7 @@ def push_list(machine: Machine, _: int) -> None:
 
 
 def push_dict(machine: Machine, _: int) -> None:
-    machine.push({}, VALUE)
+    machine.push({}, DICT)
 
 
 def push_set(machine: Machine, _: int) -> None:

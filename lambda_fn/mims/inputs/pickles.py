@@ -25,9 +25,11 @@ _SHORT = 256  # the longest text that is handled within the window, in bytes
 _NAME = 4096  # a longer text is not a name
 _TEXT_ARRAY = 1024 * 1024  # an array of fixed-width texts that is kept, in bytes
 _LINE = 64 * 1024
-_ROOM = 10 * 1024 * 1024  # what the picture may take of memory, in bytes as estimated
-_RESERVE = 2 * 1024 * 1024  # and more, for entries that are wanted by name
-_TEXTS, _BYTES = 2 * 1024 * 1024, 1024 * 1024  # what is held of the member
+_ROOM = 12 * 1024 * 1024  # what the picture may take of memory, in bytes as estimated
+_RESERVE = 2 * 1024 * 1024  # and more, for what is wanted by name or lies near the outermost object
+_NEAR = 3  # so many marks are open there
+_TEXTS, _NEAR_TEXTS = 2 * 1024 * 1024, 512 * 1024  # what is held of the member as texts
+_BYTES = 1024 * 1024  # and as bytes
 _MARKS = 2000  # a pickler's own recursion ends below 1,000
 
 
@@ -98,7 +100,7 @@ class Machine:
         self._reading = reading
         self._room = _ROOM
         self._reserve = _RESERVE
-        self._texts, self._bytes = _TEXTS, _BYTES
+        self._texts, self._near_texts, self._bytes = _TEXTS, _NEAR_TEXTS, _BYTES
         self._unseen = 0  # steps since it was asked whether enough is known
 
     def run(self) -> Any:
@@ -152,7 +154,7 @@ class Machine:
         if cost <= self._room:
             self._room -= cost
             return True
-        if is_wanted and cost <= self._reserve:
+        if cost <= self._reserve and (is_wanted or len(self.frames) <= _NEAR):
             self._reserve -= cost
             return True
         return False
@@ -160,9 +162,15 @@ class Machine:
     def hold(self, piece: bytes) -> bool:
         """Take room for a text of the member; say whether there is any left."""
         size = len(piece)
-        if size > self._texts or not self.has_room(VALUE + size * (1 if piece.isascii() else 4)):
+        is_near = size > self._texts
+        if is_near and (len(self.frames) > _NEAR or size > self._near_texts):
             return False
-        self._texts -= size
+        if not self.has_room(VALUE + size * (1 if piece.isascii() else 4)):
+            return False
+        if is_near:
+            self._near_texts -= size
+        else:
+            self._texts -= size
         self._member.hold(size)
         return True
 
@@ -215,13 +223,19 @@ class Machine:
             if self._is_nested:
                 raise damaged()
             nested = Machine(self._member, Reading(self._reading.wanted), is_nested=True)
-            nested._room, nested._texts, nested._bytes = self._room, self._texts, self._bytes
+            nested._share(self)
             wrapper.state = nested.run()
-            self._room, self._texts, self._bytes = nested._room, nested._texts, nested._bytes
+            self._share(nested)
             return
         if described.is_aligned:
             self._member.skip(self._member.read(1)[0])
         wrapper.state = self._content(described)
+
+    def _share(self, other: Machine) -> None:
+        """Go on with the room that another one has left."""
+        self._room, self._reserve = other._room, other._reserve
+        self._texts, self._near_texts = other._texts, other._near_texts
+        self._bytes = other._bytes
 
     def _content(self, described: WrappedArray) -> Any:
         keeps = _TEXT_ARRAY if described.dtype.kind in "US" else _BULK
