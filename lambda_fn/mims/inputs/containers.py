@@ -10,27 +10,13 @@ from mims.inputs.arrays import is_wrapper, listed
 from mims.inputs.member import Told
 from mims.inputs.named import Found, input_names, numeric_fields
 from mims.inputs.nodes import Instance
+from mims.inputs.sources import FEATURE_LIST_NAMES
 
 _VISITS, _DEPTH = 2000, 8  # objects that are looked at, and how deep
 _VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
 _AUTOGLUON = "autogluon"
 # Under which names people keep the names of a model's inputs.
-_LISTS = (
-    "feature_names_in_",
-    "feature_names",
-    "features",
-    "input_features",
-    "feature_list",
-    "feature_columns",
-    "feature_cols",
-    "input_columns",
-    "model_features",
-    "selected_features",
-    "columns",
-    "feature_names_",
-    "feature_name_",
-    "cols",
-)
+_LISTS = ("feature_names_in_", *FEATURE_LIST_NAMES, "feature_names_", "feature_name_", "cols")
 _LIST = re.compile("feature|column|cols")
 WANTED = estimators.WANTED | boosted.WANTED | frozenset(_LISTS)
 
@@ -38,6 +24,21 @@ WANTED = estimators.WANTED | boosted.WANTED | frozenset(_LISTS)
 def found_in(outermost: Any) -> Optional[Found]:
     """Return what the outermost object tells; `None` where there is no model in it."""
     return _Search().look(outermost)
+
+
+def source_of(outermost: Any, depth: int = 3) -> str:
+    """Return the source that a pickle of this object would be, by its class; else an empty text."""
+    if type(outermost) is Instance and not is_wrapper(outermost):
+        library = outermost.made_by.library
+        if library in (*boosted.LIBRARIES, estimators.NAME, _AUTOGLUON):
+            return library
+        parts: Iterable[Any] = outermost.attributes.values()
+    elif type(outermost) is dict:
+        parts = outermost.values()
+    else:
+        parts = outermost if type(outermost) in (list, tuple) else ()
+    sources = (source_of(part, depth - 1) for part in parts) if depth else ()
+    return next((source for source in sources if source), "")
 
 
 class _Search:

@@ -44,11 +44,14 @@ class Reading(NamedTuple):
         Key → the reader of the bytes or text under it, which become a `Blob`.
     enough
         Given the outermost object as far as it is known, says whether the rest can be left unread.
+    source_of
+        Given the same, names the source that a pickle would have been which cannot be read.
     """
 
     wanted: FrozenSet[str] = frozenset()
     blobs: Mapping[str, Callable[[MemberBytes], Any]] = {}
     enough: Optional[Callable[[Any], bool]] = None
+    source_of: Optional[Callable[[Any], str]] = None
 
 
 def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
@@ -61,12 +64,18 @@ def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
     UnreadableError
         It is damaged, cut short or needs more steps than a reader may take.
     """
+    reading = reading or Reading()
+    machine = Machine(member, reading)
     try:
-        return Machine(member, reading or Reading()).run()
+        return machine.run()
     except _EnoughError as enough:
         return enough.outermost
     except IndexError:  # an opcode takes what is not on the stack or in the memo
-        raise damaged() from None
+        fault = damaged()
+    except UnreadableError as error:
+        fault = error
+    source = reading.source_of(machine.so_far()) if reading.source_of is not None else ""
+    raise UnreadableError(str(fault), fault.source or source)
 
 
 class _EnoughError(Exception):
@@ -142,6 +151,10 @@ class Machine:
         self._unseen += steps
         if then is not None:
             then(self)
+
+    def so_far(self) -> Any:
+        """Return the outermost object as far as it is known."""
+        return outermost_so_far([*self.frames, self.stack])
 
     # What the opcodes do.
 
@@ -302,7 +315,7 @@ class Machine:
         """Stop where enough is known."""
         self._unseen = 0
         if self._reading.enough is not None:
-            outermost = outermost_so_far([*self.frames, self.stack])
+            outermost = self.so_far()
             if self._reading.enough(outermost):
                 raise _EnoughError(outermost)
 

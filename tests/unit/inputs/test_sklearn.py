@@ -10,8 +10,8 @@ import random
 import sys
 import zlib
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from types import ModuleType
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
@@ -383,17 +383,15 @@ def booster(monkeypatch: pytest.MonkeyPatch) -> List[bytes]:
     """Have readers of the boosters' formats that note what they are given."""
     given: List[bytes] = []
 
-    def reader(library: str) -> ModuleType:
-        def read(member: MemberBytes) -> Optional[Told]:
+    def reader(library: str) -> Callable[[MemberBytes], Told]:
+        def read(member: MemberBytes) -> Told:
             given.append(member.read(1000))
             return Told(library, (Field("f0", NUMERIC), Field("f1", NUMERIC)), made_up=True)
 
-        module = ModuleType(f"mims.inputs.{library}")
-        module.__dict__["read"] = read
-        return module
+        return read
 
     for library in BOOSTERS:
-        monkeypatch.setitem(sys.modules, f"mims.inputs.{library}", reader(library))
+        monkeypatch.setattr(f"mims.inputs.{library}.read", reader(library))
     return given
 
 
@@ -459,8 +457,7 @@ def test_a_booster_that_cannot_be_read_says_why(
     def read(member: MemberBytes) -> None:
         raise UnreadableError("is cut short", source="xgboost")
 
-    reader = SimpleNamespace(read=read)
-    monkeypatch.setitem(sys.modules, "mims.inputs.xgboost", reader)
+    monkeypatch.setattr("mims.inputs.xgboost.read", read)
     model = objects.made("xgboost.core.Booster", handle=bytearray(HANDLE))
     with pytest.raises(UnreadableError, match="is cut short"):
         told_by(pickle.dumps(model))
