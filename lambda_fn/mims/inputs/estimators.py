@@ -118,8 +118,10 @@ def _pipeline(pipeline: Instance, look: Look) -> Optional[Found]:
     # Whatever has no transform can only be the last step.
     is_last_known = pipeline.is_complete or not is_transformer(steps[-1])
     is_first_known = found.is_certain or (steps[0].is_complete and len(steps) > 1)
-    told = _as_own(found.told)._replace(transformer=is_transformer(pipeline))
-    return Found(told, is_last_known and is_first_known)
+    told = _as_own(found.told)._replace(transformer=is_last_known and is_transformer(pipeline))
+    # A vocabulary may have millions of words; pipelines of texts nearly always end in a predictor.
+    is_text = told.fields == TEXT_FIELDS
+    return Found(told, is_text or (is_last_known and is_first_known))
 
 
 def _union(union: Instance, look: Look) -> Optional[Found]:

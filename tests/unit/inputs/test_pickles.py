@@ -327,6 +327,58 @@ def test_a_large_array_is_passed_over() -> None:
     assert name == "names"
 
 
+def test_where_there_is_no_room_for_an_array_the_rest_cannot_be_read() -> None:
+    wrapper = _wrapper(b"i8", 1, False)
+    array = wrapper[2:].replace(b"\x8c\x13joblib.numpy_pickle\x8c\x11NumpyArrayWrapper\x93", b"h\0")
+    first = wrapper.replace(b"Wrapper\x93", b"Wrapper\x93\x94") + b"\0" * 8
+    with pytest.raises(UnreadableError, match="kept in memory"):
+        read(b"(" + first + (array + b"\0" * 8) * 30_000 + b"t.")
+
+
+def test_a_wrapper_is_known_where_there_is_no_room_for_its_name() -> None:
+    filled = b"(" + b"}" * 100_000
+    with pytest.raises(UnreadableError, match="kept in memory"):
+        read(filled + _wrapper(b"i8", 1, False)[2:] + b"\0" * 8 + b"t.")
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("kind", [dict.fromkeys, set])
+def test_a_vocabulary_takes_no_room(protocol: int, kind: Any) -> None:
+    words = kind([f"a word of some length {index}" for index in range(200_000)])
+    told = read(pickle.dumps({"words": words, "names": ["a", "b"], "behind": [1.5]}, protocol))
+    assert told["names"] == ["a", "b"]
+    assert told["behind"] == [1.5]
+
+
+def _tree(content: bytes, module: bytes = b"sklearn.tree.t") -> bytes:
+    return b"c" + module + b"\nTree\n)\x81\x94}(\x8c\x05value" + content + b"\x8c\x01nK\1ub"
+
+
+def test_what_a_tree_takes_is_had_again() -> None:
+    content = b"](" + (b"\x8c\x01a\x94" + b"G?\xf0\0\0\0\0\0\1" * 1000) + b"e\x94"
+    grown = b"(" + _tree(content) * 1000 + b"\x8c\x05names]\x94(\x8c\x01a\x8c\x01be\x85t."
+    assert read(grown)[-2:] == ("names", (["a", "b"],))
+    # Of any other class as much is lost.
+    grown = grown.replace(b"sklearn.tree.t", b"sklearn.else.t")
+    assert read(grown)[500].attributes.get("value") in (None, LOST) or read(grown)[500] is LOST
+
+
+def test_nothing_of_a_tree_stays_in_what_is_older() -> None:
+    """Else what it took would be had again while it is still there."""
+    hidden = b"h\0" + b"G?\xf0\0\0\0\0\0\1a"
+    told = read(b"]\x94" + _tree(hidden) + b"\x86.")
+    assert told[0] == []
+
+
+def test_types_within_trees_are_known_behind_them() -> None:
+    wrapper = _wrapper(b"i8", 1, False)[2:]
+    typed = wrapper.replace(b"R(K\x03", b"R\x94(K\x03")
+    dtype = wrapper[wrapper.index(b"\x8c\x05numpy") : wrapper.index(b"ub")]
+    again = wrapper.replace(dtype, b"h\1")
+    pickled = b"(" + _tree(typed + b"\0" * 8) + again + (5).to_bytes(8, "little") + b"t."
+    assert listed(read(pickled)[1]) == [5]
+
+
 def test_buffers_outside_the_pickle_are_lost() -> None:
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream, 5, buffer_callback=lambda _: None)

@@ -235,6 +235,8 @@ def test_a_pipeline_that_ends_in_a_transformer_is_one(objects: Objects) -> None:
 def test_texts_are_one_field(objects: Objects) -> None:
     words = objects.made("sklearn.feature_extraction.text.CountVectorizer", vocabulary_={"a": 1})
     told = tell(objects.pipeline(words, objects.line(count=1)))
+    counts = objects.made("sklearn.feature_extraction.text.TfidfTransformer", n_features_in_=2)
+    assert names(tell(objects.pipeline(counts, objects.line()))) == ["x0", "x1"]
     assert told == Told("sklearn", (Field("text", TEXT),))
     union = objects.made("sklearn.pipeline.FeatureUnion", transformer_list=[("words", words)])
     assert tell(objects.pipeline(union, objects.line())).fields == told.fields
@@ -461,6 +463,20 @@ def test_a_booster_that_cannot_be_read_says_why(
     model = objects.made("xgboost.core.Booster", handle=bytearray(HANDLE))
     with pytest.raises(UnreadableError, match="is cut short"):
         told_by(pickle.dumps(model))
+
+
+def test_a_pickle_that_cannot_be_read_is_of_its_outermost_library(objects: Objects) -> None:
+    wrapper = objects.made("xgboost.sklearn.XGBClassifier", depth=1, words=["a"] * 100)
+    for value, source in (
+        (wrapper, "xgboost"),
+        (objects.pipeline(objects.scaler(), wrapper), "sklearn"),
+        ({"a": 1, "model": wrapper}, "xgboost"),
+        ({"a": 1, "b": [1] * 100}, ""),
+    ):
+        content = pickle.dumps(value, 4)
+        with pytest.raises(UnreadableError) as error:
+            told_by(content[:-20])
+        assert error.value.source == source
 
 
 # What is wanted, and how much is read.
