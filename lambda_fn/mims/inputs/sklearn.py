@@ -17,7 +17,7 @@ from mims.inputs.member import MemberBytes, Told
 from mims.inputs.named import input_names, numeric_fields
 from mims.inputs.opcodes import OPCODES
 from mims.inputs.pickles import Reading, read_pickle
-from mims.inputs.sources import FEATURE_LIST_NAMES
+from mims.inputs.sources import FEATURE_LIST_NAMES, SKLEARN
 
 NAME = "sklearn"
 _HEAD = 64  # bytes by which a pickle is known
@@ -35,6 +35,8 @@ _PACKED_ENDINGS = (".bz2", ".lz4")
 
 def wants(path: str, head: bytes) -> bool:
     """Say whether a member is a pickle, by its first bytes."""
+    if not head.startswith(SKLEARN.heads):
+        return False
     packing = packing_of(head)
     if packing in _UNSEEN:
         name = path.lower()
