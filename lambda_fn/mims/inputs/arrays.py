@@ -7,7 +7,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 from mims.inputs.nodes import LOST, Instance
 
-_WRAPPER = "NumpyArrayWrapper"
+WRAPPER = "NumpyArrayWrapper"
 _DEPTH = 8  # how deep an array lies in an index
 # The codes of NumPy's types that the standard library unpacks: kind and bytes → struct's letter.
 _LETTERS = {
@@ -46,7 +46,7 @@ def is_wrapper(value: Any) -> bool:
     """Whether joblib's array follows this object in the stream."""
     return (
         type(value) is Instance
-        and value.made_by.name == _WRAPPER
+        and value.made_by.name == WRAPPER
         and value.made_by.library in ("joblib", "sklearn")
     )
 
@@ -200,9 +200,9 @@ def _parts(array: Instance) -> Optional[Tuple[Optional[DType], Any, Any]]:
         return dtype_of(state[2]), state[1], _as_bytes(content) if type(content) is str else content
     if name == "_frombuffer" and len(arguments) == 4:
         return dtype_of(arguments[1]), arguments[2], arguments[0]
-    if name == _WRAPPER:
+    if name == WRAPPER:
         inner = array.state
-        if type(inner) is Instance and inner.made_by.name != _WRAPPER:
+        if type(inner) is Instance and inner.made_by.name != WRAPPER:
             return _parts(inner)
         return dtype_of(array.attributes.get("dtype")), array.attributes.get("shape"), inner
     return None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.fields import NUMERIC, Field
 from mims.inputs.arrays import listed, scalar
 from mims.inputs.member import MemberBytes, Told, UnreadableError, made_up_fields
-from mims.inputs.named import Found, input_names
+from mims.inputs.named import Found, input_names, numeric_fields
 from mims.inputs.nodes import Blob, Instance
 
 XGBOOST, LIGHTGBM, CATBOOST = "xgboost", "lightgbm", "catboost"
@@ -19,7 +19,6 @@ _NAMES = ("feature_names", "feature_names_in_")
 _COUNTS = ("n_features_in_", "_features_count", "_n_features_in", "_n_features", "n_features_")
 _PREFIXES = {XGBOOST: "f", LIGHTGBM: "Column_", CATBOOST: "f"}
 WANTED = frozenset((*_HANDLES, *_BOOSTERS, *_NAMES, *_COUNTS, "feature_types"))
-_TYPES = {"int": INTEGER, "i": BOOLEAN, "c": CATEGORICAL}
 
 
 def boosted_inputs(instance: Instance) -> Optional[Found]:
@@ -48,18 +47,19 @@ def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:
     for key in _NAMES:
         names = input_names(listed(attributes.get(key)))
         if names:
-            types = listed(attributes.get("feature_types")) if library == XGBOOST else None
-            kinds: Tuple[Any, ...] = tuple(types or ())
-            if len(kinds) != len(names):
-                kinds = ("",) * len(names)
-            fields = tuple(_field(name, kind) for name, kind in zip(names, kinds))
-            return Found(Told(library, fields), is_certain=True)
+            # XGBoost gave these names to columns without any, up to 1.3.
+            made_up = names == tuple(f"f{position}" for position in range(len(names)))
+            fields = _fields(library, names, listed(attributes.get("feature_types")))
+            return Found(Told(library, fields, made_up=made_up), is_certain=True)
     return None
 
 
-def _field(name: str, written: Any) -> Field:
-    kind = _TYPES.get(written, NUMERIC) if type(written) is str else NUMERIC
-    return Field(name, kind, categories=(0,) if kind == CATEGORICAL else ())
+def _fields(library: str, names: Tuple[str, ...], types: Optional[List[Any]]) -> Tuple[Field, ...]:
+    if library != XGBOOST:
+        return numeric_fields(names)
+    written = [kind if type(kind) is str else "" for kind in types or ()]
+    fields: Tuple[Field, ...] = import_module("mims.inputs.xgboost").named_fields(names, written)
+    return fields
 
 
 def _handle(attributes: Dict[str, Any]) -> Optional[Found]:

@@ -10,27 +10,13 @@ from mims.inputs.arrays import is_wrapper, listed
 from mims.inputs.member import Told
 from mims.inputs.named import Found, input_names, numeric_fields
 from mims.inputs.nodes import Instance
+from mims.inputs.sources import FEATURE_LIST_NAMES
 
 _VISITS, _DEPTH = 2000, 8  # objects that are looked at, and how deep
 _VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
 _AUTOGLUON = "autogluon"
 # Under which names people keep the names of a model's inputs.
-_LISTS = (
-    "feature_names_in_",
-    "feature_names",
-    "features",
-    "input_features",
-    "feature_list",
-    "feature_columns",
-    "feature_cols",
-    "input_columns",
-    "model_features",
-    "selected_features",
-    "columns",
-    "feature_names_",
-    "feature_name_",
-    "cols",
-)
+_LISTS = ("feature_names_in_", *FEATURE_LIST_NAMES, "feature_names_", "feature_name_", "cols")
 _LIST = re.compile("feature|column|cols")
 WANTED = estimators.WANTED | boosted.WANTED | frozenset(_LISTS)
 
@@ -38,6 +24,21 @@ WANTED = estimators.WANTED | boosted.WANTED | frozenset(_LISTS)
 def found_in(outermost: Any) -> Optional[Found]:
     """Return what the outermost object tells; `None` where there is no model in it."""
     return _Search().look(outermost)
+
+
+def source_of(outermost: Any, depth: int = 3) -> str:
+    """Return the source that a pickle of this object would be, by its class; else an empty text."""
+    if type(outermost) is Instance and not is_wrapper(outermost):
+        library = outermost.made_by.library
+        if library in (*boosted.LIBRARIES, estimators.NAME, _AUTOGLUON):
+            return library
+        parts: Iterable[Any] = outermost.attributes.values()
+    elif type(outermost) is dict:
+        parts = outermost.values()
+    else:
+        parts = outermost if type(outermost) in (list, tuple) else ()
+    sources = (source_of(part, depth - 1) for part in parts) if depth else ()
+    return next((source for source in sources if source), "")
 
 
 class _Search:
@@ -62,11 +63,9 @@ class _Search:
             return self._within(value.items(), is_model=False)
         if type(value) in (list, tuple):
             return self._within([("", item) for item in value[:_VISITS]], is_model=False)
-        if type(value) is not Instance or is_wrapper(value):
+        if not _is_object(value):
             return None
         library = value.made_by.library
-        if library in _VALUES:
-            return None
         if library == _AUTOGLUON:
             told = Told(_AUTOGLUON, why="is a part of an AutoGluon predictor, which is not read")
             return Found(told, is_certain=True)
@@ -92,7 +91,7 @@ class _Search:
             found = self.look(value) if type(value) in (dict, list, tuple, Instance) else None
             if found is not None:
                 founds.append(found)
-            elif type(value) is Instance and value.made_by.library not in _VALUES:
+            elif _is_object(value):
                 is_model = True
             elif not key or _LIST.search(key.lower()) is not None:
                 names = input_names(listed(value))
@@ -108,6 +107,13 @@ class _Search:
             return Found(best.told._replace(fields=estimators.TEXT_FIELDS, made_up=False, why=""))
         names = _of_number(len(best.told.fields), lists, [found.names for found in founds])
         return Found(_named(best.told, names)) if names else best._replace(is_certain=False)
+
+
+def _is_object(value: Any) -> bool:
+    """Whether it is an object of some class, and not a value like an array."""
+    return (
+        type(value) is Instance and value.made_by.library not in _VALUES and not is_wrapper(value)
+    )
 
 
 def _rank(found: Found) -> Tuple[bool, bool, bool]:

@@ -24,8 +24,12 @@ class _Kind(NamedTuple):
 
 
 def is_vectorizer(value: Any) -> bool:
-    """Whether it takes a column of texts."""
-    return type(value) is Instance and value.made_by.module.startswith(TEXT_MODULE)
+    """Whether it takes a column of texts; a TfidfTransformer takes counts."""
+    return (
+        type(value) is Instance
+        and value.made_by.module.startswith(TEXT_MODULE)
+        and value.made_by.name.endswith("Vectorizer")
+    )
 
 
 def encoded(fields: Sequence[Field], encoder: Instance) -> Tuple[Field, ...]:

@@ -24,9 +24,17 @@ _COUNT = "n_features_in_"
 _INNER = ("best_estimator_", "estimator_", "base_estimator_", "regressor_", "estimators_")
 _CALIBRATED = "calibrated_classifiers_"
 _PLAIN_INNER = ("estimator", "base_estimator")
-# Before n_features_in_ (0.23, 0.24): modules → the attribute that tells the number.
-_OLD_COUNTS = ("sklearn.tree", "sklearn.ensemble", "sklearn.svm")
-_OLD_COEFFICIENTS = ("sklearn.linear_model", "sklearn.svm", "sklearn.discriminant_analysis")
+# Before n_features_in_ (0.24): modules → attributes whose last dimension is the number of inputs.
+_OLD_COUNTS = ("sklearn.tree", "sklearn.ensemble")
+_OLD_SHAPES = (
+    (("sklearn.linear_model", "sklearn.svm", "sklearn.discriminant_analysis"), "coef_"),
+    (("sklearn.preprocessing",), "scale_"),
+    (("sklearn.impute",), "statistics_"),
+    (("sklearn.decomposition",), "components_"),
+    (("sklearn.naive_bayes",), "theta_"),
+    (("sklearn.neighbors",), "_fit_X"),
+    (("sklearn.cluster",), "cluster_centers_"),
+)
 _TRANSFORMERS = (
     "sklearn.preprocessing",
     "sklearn.impute",
@@ -43,7 +51,7 @@ _TRANSFORMERS = (
 )
 _PREDICTORS = ("TransformedTargetRegressor",)
 _NARROWED = ("Bagging", "RFE", "SelectFrom", "Sequential", "ClassifierChain", "RegressorChain")
-_OTHERS = ("n_features_", "coef_", "_preprocessor", _CALIBRATED, _COUNT, _STEPS, _UNION)
+_OTHERS = ("n_features_", "_preprocessor", _CALIBRATED, _COUNT, _STEPS, _UNION)
 WANTED = encoders.WANTED.union(_NAMES, _INNER, _PLAIN_INNER, _OTHERS)
 
 
@@ -110,8 +118,10 @@ def _pipeline(pipeline: Instance, look: Look) -> Optional[Found]:
     # Whatever has no transform can only be the last step.
     is_last_known = pipeline.is_complete or not is_transformer(steps[-1])
     is_first_known = found.is_certain or (steps[0].is_complete and len(steps) > 1)
-    told = _as_own(found.told)._replace(transformer=is_transformer(pipeline))
-    return Found(told, is_last_known and is_first_known)
+    told = _as_own(found.told)._replace(transformer=is_last_known and is_transformer(pipeline))
+    # A vocabulary may have millions of words; pipelines of texts nearly always end in a predictor.
+    is_text = told.fields == TEXT_FIELDS
+    return Found(told, is_text or (is_last_known and is_first_known))
 
 
 def _union(union: Instance, look: Look) -> Optional[Found]:
@@ -163,9 +173,10 @@ def _count(instance: Instance) -> int:
         count = scalar(attributes.get("n_features_"))
     if type(count) is not int and instance.made_by.name == "ColumnTransformer":
         count = scalar(attributes.get("_n_features"))
-    if type(count) is not int and module.startswith(_OLD_COEFFICIENTS):
-        shape = array_shape(attributes.get("coef_"))
-        count = shape[-1] if shape else 0
+    for modules, key in _OLD_SHAPES:
+        if type(count) is not int and module.startswith(modules):
+            shape = array_shape(attributes.get(key))
+            count = shape[-1] if shape else None
     if type(count) is not int or count < 1:
         return 0
     check_count(count)

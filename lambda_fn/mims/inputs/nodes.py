@@ -40,9 +40,13 @@ class Instance:
         Its state, where that is something else.
     is_complete
         Whether it was read to its end.
+    size
+        Of a set, how many values it has; they are not kept.
+    began
+        Of one that is let go once it is whole: what was kept when it began.
     """
 
-    __slots__ = ("arguments", "attributes", "is_complete", "made_by", "state")
+    __slots__ = ("arguments", "attributes", "began", "is_complete", "made_by", "size", "state")
 
     def __init__(self, made_by: Global, arguments: Tuple[Any, ...] = ()) -> None:
         self.made_by = made_by
@@ -50,6 +54,8 @@ class Instance:
         self.attributes: Dict[str, Any] = {}
         self.state: Any = None
         self.is_complete = True
+        self.size = 0
+        self.began: Optional[Tuple[int, int, int]] = None
 
     def build(self, state: Any) -> None:
         """Take over a state: a dictionary, a pair of two (one of slots), or anything else."""

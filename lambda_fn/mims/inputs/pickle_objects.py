@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
-from mims.inputs.arrays import is_wrapper
+from mims.inputs import parts
+from mims.inputs.arrays import WRAPPER, dtype_of, is_wrapper
 from mims.inputs.nodes import LOST, UNKNOWN, Blob, Global, Instance, note
-from mims.inputs.pickle_values import INSTANCE, VALUE, damaged, push_set
+from mims.inputs.pickle_values import damaged, push_set
+from mims.inputs.room import DICT, INSTANCE, VALUE
+from mims.limits import CHECKED_FIELDS
 
 if TYPE_CHECKING:
     from mims.inputs.pickles import Machine
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
     Act = Callable[[Machine, Any], Optional[Then]]
 
 ENCODE = Global("_codecs", "encode")
-_DICT_ENTRIES = 256  # that are kept of a dictionary, but for those that are wanted
-_ENTRY = 100  # its memory in bytes, estimated
 _BUILTINS = ("builtins", "__builtin__")
 _MAKERS = (  # functions whose first argument is the class of what they make
     Global("copyreg", "_reconstructor"),
@@ -32,8 +33,8 @@ def mark(machine: Machine, _: int) -> None:
 
 
 def make_tuple(machine: Machine, _: int) -> None:
-    values = tuple(machine.close())
-    machine.push(values, VALUE + 8 * len(values))
+    values = machine.close()
+    machine.push(tuple(values) if len(values) <= CHECKED_FIELDS else LOST, VALUE + 8 * len(values))
 
 
 def tuple_of(count: int) -> Act:
@@ -63,13 +64,14 @@ def appends(machine: Machine, _: int) -> None:
 
 
 def _extend(container: Any, values: List[Any]) -> None:
+    # A list with one name too many is seen to have too many.
     if type(container) is list:
-        container.extend(values)
+        container.extend(values[: max(0, CHECKED_FIELDS + 1 - len(container))])
 
 
 def make_dict(machine: Machine, _: int) -> None:
     pairs = machine.close()
-    machine.push({}, VALUE)
+    machine.push({}, DICT)
     set_items(machine, machine.stack[-1], pairs)
 
 
@@ -85,14 +87,12 @@ def setitems(machine: Machine, _: int) -> None:
 
 def set_items(machine: Machine, container: Any, pairs: List[Any]) -> None:
     entries = container.attributes if type(container) is Instance else container
-    if type(entries) is not dict:
+    if type(entries) is not dict or dtype_of(container) is not None:
         return
-    for key, value in zip(pairs[::2], pairs[1::2]):
-        if type(key) is not str:
-            continue
-        is_wanted = machine.is_wanted(key)
-        if (is_wanted or len(entries) < _DICT_ENTRIES) and machine.has_room(_ENTRY, is_wanted):
-            entries[key] = value
+    for at in range(0, len(pairs) - 1, 2):
+        key = pairs[at]
+        if type(key) is str and machine.keeps(entries, key):
+            entries[key] = pairs[at + 1]
 
 
 def make_frozenset(machine: Machine, _: int) -> None:
@@ -101,7 +101,9 @@ def make_frozenset(machine: Machine, _: int) -> None:
 
 
 def additems(machine: Machine, _: int) -> None:
-    machine.close()
+    values, container = machine.close(), machine.stack[-1]
+    if type(container) is Instance:
+        container.size += len(values)
 
 
 # Objects.
@@ -109,7 +111,9 @@ def additems(machine: Machine, _: int) -> None:
 
 def stack_global(machine: Machine, _: int) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
-    if type(name) is str and type(module) is str:
+    if name == WRAPPER:  # it is known even where there is no room, as an array follows
+        machine.stack.append(Global(module if type(module) is str else "", WRAPPER))
+    elif type(name) is str and type(module) is str:
         machine.push(Global(module, name))
     else:
         machine.stack.append(UNKNOWN)
@@ -117,7 +121,7 @@ def stack_global(machine: Machine, _: int) -> None:
 
 def newobj(machine: Machine, _: int) -> None:
     arguments, made_by = machine.stack.pop(), machine.stack.pop()
-    machine.push(note(made_by, arguments), INSTANCE)
+    _push(machine, note(made_by, arguments))
 
 
 def newobj_ex(machine: Machine, _: int) -> None:
@@ -127,12 +131,20 @@ def newobj_ex(machine: Machine, _: int) -> None:
 
 def obj(machine: Machine, _: int) -> None:
     values = machine.close()
-    machine.push(note(values[0], tuple(values[1:])), INSTANCE)
+    _push(machine, note(values[0], tuple(values[1:])))
 
 
 def reduce(machine: Machine, _: int) -> None:
     arguments, function = machine.stack.pop(), machine.stack.pop()
-    machine.push(_noted(function, arguments), INSTANCE)
+    _push(machine, _noted(function, arguments))
+
+
+def _push(machine: Machine, value: Any) -> None:
+    if is_wrapper(value):
+        machine.keep_array()
+    elif type(value) is Instance:
+        parts.begin(machine, value)
+    machine.push(value, INSTANCE)
 
 
 def _noted(function: Any, arguments: Any) -> Any:
@@ -160,4 +172,5 @@ def build(machine: Machine, _: int) -> Optional[Then]:
         instance.build(state)
         if is_wrapper(instance):
             return type(machine).read_wrapped
+        parts.let_go(machine, instance)
     return None

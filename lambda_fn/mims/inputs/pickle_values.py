@@ -6,8 +6,11 @@ import re
 import struct
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from mims.inputs.arrays import WRAPPER
 from mims.inputs.member import UnreadableError
 from mims.inputs.nodes import LOST, UNKNOWN, Global, Instance, note
+from mims.inputs.parts import taken_again
+from mims.inputs.room import DICT, INSTANCE, NUMBER, VALUE
 
 if TYPE_CHECKING:
     from mims.inputs.pickles import Machine
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
     Then = Callable[[Machine], None]
     Act = Callable[[Machine, Any], Optional[Then]]
 
-VALUE, INSTANCE = 64, 200  # the memory of each in bytes, estimated
-_NUMBER = 32
 _DIGITS = 40  # of a number in protocol 0
 PROTOCOLS = 5
 _MEMO_GAP = 1000  # indices that a pickle may leave out
@@ -25,24 +26,37 @@ _ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
+# These are known even where there is no room for a text, as an array follows behind them.
+_WRAPPER_NAMES = {
+    name.encode(): name
+    for name in (WRAPPER, "joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
+}
+
+
 def damaged() -> UnreadableError:
     """Return the error for bytes that no pickler writes."""
     return UnreadableError("is damaged: it is not a valid pickle")
 
 
+def too_large() -> UnreadableError:
+    """Return the error for a pickle of which too much would have to be kept."""
+    return UnreadableError("needs too much of it to be kept in memory")
+
+
 def push_text(machine: Machine, piece: bytes) -> None:
     """BINUNICODE and its like."""
+    if not machine.hold(piece):
+        machine.stack.append(_WRAPPER_NAMES.get(piece, LOST))
+        return
     try:
-        machine.stack.append(
-            piece.decode("utf-8", "surrogatepass") if machine.hold(piece) else LOST
-        )
+        machine.stack.append(piece.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError:
         raise damaged() from None
 
 
 def push_long(machine: Machine, piece: bytes) -> None:
     """LONG1, LONG4."""
-    machine.push(int.from_bytes(piece, "little", signed=True), _NUMBER)
+    machine.push(int.from_bytes(piece, "little", signed=True), NUMBER + len(piece))
 
 
 def push_bytes(machine: Machine, piece: bytes) -> None:
@@ -65,15 +79,15 @@ def push_integer(machine: Machine, value: int) -> None:
     if value < 256:
         machine.stack.append(value)
     else:
-        machine.push(value, _NUMBER)
+        machine.push(value, NUMBER)
 
 
 def push_signed(machine: Machine, value: int) -> None:
-    machine.push(value - (1 << 32) if value >= 1 << 31 else value, _NUMBER)
+    machine.push(value - (1 << 32) if value >= 1 << 31 else value, NUMBER)
 
 
 def push_float(machine: Machine, value: int) -> None:
-    machine.push(struct.unpack("<d", value.to_bytes(8, "big"))[0], _NUMBER)
+    machine.push(struct.unpack("<d", value.to_bytes(8, "big"))[0], NUMBER)
 
 
 def push_constant(value: Any) -> Act:
@@ -88,7 +102,7 @@ def push_list(machine: Machine, _: int) -> None:
 
 
 def push_dict(machine: Machine, _: int) -> None:
-    machine.push({}, VALUE)
+    machine.push({}, DICT)
 
 
 def push_set(machine: Machine, _: int) -> None:
@@ -119,7 +133,7 @@ def memoize(machine: Machine, _: int) -> None:
 def get(machine: Machine, index: int) -> None:
     if index < 0:
         raise damaged()
-    machine.stack.append(machine.memo[index])
+    machine.stack.append(taken_again(machine, machine.memo[index]))
 
 
 def pop(machine: Machine, _: int) -> None:
@@ -134,7 +148,7 @@ def pop_mark(machine: Machine, _: int) -> None:
 
 
 def dup(machine: Machine, _: int) -> None:
-    machine.stack.append(machine.stack[-1])
+    machine.stack.append(taken_again(machine, machine.stack[-1]))
 
 
 def lost(machine: Machine, _: int) -> None:
@@ -175,6 +189,8 @@ def lines(count: int, act: Callable[..., None]) -> Act:
 def push_global(machine: Machine, module: bytes, name: bytes) -> None:
     if machine.hold(module + name):
         machine.push(Global(string(module), string(name)), INSTANCE)
+    elif name in _WRAPPER_NAMES:
+        machine.stack.append(Global(_WRAPPER_NAMES.get(module, ""), _WRAPPER_NAMES[name]))
     else:
         machine.stack.append(UNKNOWN)
 
@@ -189,7 +205,7 @@ def integer_line(machine: Machine, line: bytes) -> None:
     if line in (b"00", b"01"):
         machine.stack.append(line == b"01")
     else:
-        machine.push(_integer(line.rstrip(b"L")), _NUMBER)
+        machine.push(_integer(line.rstrip(b"L")), NUMBER)
 
 
 def _integer(digits: bytes) -> Any:
@@ -203,7 +219,7 @@ def _integer(digits: bytes) -> Any:
 
 def float_line(machine: Machine, line: bytes) -> None:
     try:
-        machine.push(float(line) if len(line) <= _DIGITS else LOST, _NUMBER)
+        machine.push(float(line) if len(line) <= _DIGITS else LOST, NUMBER)
     except ValueError:
         raise damaged() from None
 

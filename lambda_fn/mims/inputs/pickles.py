@@ -7,16 +7,26 @@ imported or called. What the picture takes of memory is bounded; what has no roo
 
 from __future__ import annotations
 
-import codecs
 from functools import partial
-from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Optional
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+)
 
 from mims.inputs.arrays import WrappedArray, wrapped_array
+from mims.inputs.blobs import BlobReader, read_blob
 from mims.inputs.member import MemberBytes, UnreadableError
-from mims.inputs.nodes import LOST, Blob, Global, Instance, outermost_so_far
+from mims.inputs.nodes import LOST, Global, Instance, outermost_so_far
 from mims.inputs.opcodes import OPCODES
 from mims.inputs.pickle_objects import ENCODE
-from mims.inputs.pickle_values import VALUE, damaged, push_long, push_text
+from mims.inputs.pickle_values import damaged, push_long, push_text, too_large
+from mims.inputs.room import ENTRY, VALUE, Room
 
 _WINDOW = 16 * 1024  # opcodes are taken from the member in pieces of this size, in bytes
 _LOOK_EVERY = 2048  # steps after which it is asked whether enough is known
@@ -25,9 +35,9 @@ _SHORT = 256  # the longest text that is handled within the window, in bytes
 _NAME = 4096  # a longer text is not a name
 _TEXT_ARRAY = 1024 * 1024  # an array of fixed-width texts that is kept, in bytes
 _LINE = 64 * 1024
-_ROOM = 10 * 1024 * 1024  # what the picture may take of memory, in bytes as estimated
-_RESERVE = 2 * 1024 * 1024  # and more, for entries that are wanted by name
-_TEXTS, _BYTES = 2 * 1024 * 1024, 1024 * 1024  # what is held of the member
+_NEAR = 3  # so many marks are open near the outermost object
+_DICT_ENTRIES = 256  # that are kept of a dictionary
+_ARRAY = 4096  # what joblib's wrapper of an array takes of the room, at most
 _MARKS = 2000  # a pickler's own recursion ends below 1,000
 
 
@@ -42,11 +52,14 @@ class Reading(NamedTuple):
         Key → the reader of the bytes or text under it, which become a `Blob`.
     enough
         Given the outermost object as far as it is known, says whether the rest can be left unread.
+    source_of
+        Given the same, names the source that a pickle would have been which cannot be read.
     """
 
     wanted: FrozenSet[str] = frozenset()
-    blobs: Mapping[str, Callable[[MemberBytes], Any]] = {}
+    blobs: Mapping[str, BlobReader] = {}
     enough: Optional[Callable[[Any], bool]] = None
+    source_of: Optional[Callable[[Any], str]] = None
 
 
 def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
@@ -59,12 +72,18 @@ def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
     UnreadableError
         It is damaged, cut short or needs more steps than a reader may take.
     """
+    reading = reading or Reading()
+    machine = Machine(member, reading)
     try:
-        return Machine(member, reading or Reading()).run()
+        return machine.run()
     except _EnoughError as enough:
         return enough.outermost
     except IndexError:  # an opcode takes what is not on the stack or in the memo
-        raise damaged() from None
+        fault = damaged()
+    except UnreadableError as error:
+        fault = error
+    source = reading.source_of(machine.so_far()) if reading.source_of is not None else ""
+    raise UnreadableError(str(fault), fault.source or source)
 
 
 class _EnoughError(Exception):
@@ -86,26 +105,34 @@ class Machine:
         The values below each open mark, from the bottom up.
     memo
         The values that later opcodes may take again, by index.
+    wanted
+        Keys whose values are kept as long as possible.
+    room
+        What is left of it.
+    open_parts
+        How many objects have begun that are let go once they are whole (`mims.inputs.parts`).
     """
 
-    def __init__(self, member: MemberBytes, reading: Reading, is_nested: bool = False) -> None:
+    def __init__(self, member: MemberBytes, reading: Reading, room: Optional[Room] = None) -> None:
         self.stack: List[Any] = []
         self.frames: List[List[Any]] = []
         self.memo: List[Any] = []
+        self.wanted = reading.wanted
+        self.room = room or Room(member)
+        self.open_parts = 0
         self._is_done = False
         self._member = member
-        self._is_nested = is_nested
+        self._is_nested = room is not None
         self._reading = reading
-        self._room = _ROOM
-        self._reserve = _RESERVE
-        self._texts, self._bytes = _TEXTS, _BYTES
-        self._unseen = 0  # steps since it was asked whether enough is known
+        self._is_passing = False  # what comes next goes into a container that keeps no more
+        # It is asked ever more seldom whether enough is known, as asking may take long itself.
+        self._steps = self._next_look = 0
 
     def run(self) -> Any:
         """Follow the opcodes up to STOP, and return the outermost object."""
         while not self._is_done:
             self._follow(self._member.peek(_WINDOW))
-            if self._unseen >= _LOOK_EVERY:
+            if self._steps >= self._next_look + _LOOK_EVERY:
                 self._look()
         return self.stack[-1]
 
@@ -137,9 +164,13 @@ class Machine:
             raise UnreadableError("is cut short")
         self._member.skip(at)
         self._member.step(steps)
-        self._unseen += steps
+        self._steps += steps
         if then is not None:
             then(self)
+
+    def so_far(self) -> Any:
+        """Return the outermost object as far as it is known."""
+        return outermost_so_far([*self.frames, self.stack])
 
     # What the opcodes do.
 
@@ -147,28 +178,26 @@ class Machine:
         """Put a value on the stack; `LOST` where there is no room for it."""
         self.stack.append(value if self.has_room(cost) else LOST)
 
-    def has_room(self, cost: int, is_wanted: bool = False) -> bool:
+    def has_room(self, cost: int) -> bool:
         """Take room for a value of `cost` bytes; say whether there is any left."""
-        if cost <= self._room:
-            self._room -= cost
-            return True
-        if is_wanted and cost <= self._reserve:
-            self._reserve -= cost
-            return True
-        return False
+        return not self._is_passing and self.room.take(cost, len(self.frames) <= _NEAR)
 
     def hold(self, piece: bytes) -> bool:
         """Take room for a text of the member; say whether there is any left."""
-        size = len(piece)
-        if size > self._texts or not self.has_room(VALUE + size * (1 if piece.isascii() else 4)):
-            return False
-        self._texts -= size
-        self._member.hold(size)
-        return True
+        return not self._is_passing and self.room.hold_text(piece, len(self.frames) <= _NEAR)
 
-    def is_wanted(self, key: str) -> bool:
-        """Whether the value under the key is kept as long as possible."""
-        return key in self._reading.wanted
+    def keeps(self, entries: Dict[str, Any], key: str) -> bool:
+        """Whether a dictionary keeps the entry under a key; takes room for it."""
+        is_wanted = key in self.wanted
+        if not is_wanted and len(entries) >= _DICT_ENTRIES:
+            return False
+        return self.room.take(ENTRY, is_wanted or len(self.frames) <= _NEAR)
+
+    def keep_array(self) -> None:
+        """Have room for what joblib says of an array; what stands behind it is found only so."""
+        self._is_passing = False
+        if self.room.memory < _ARRAY:
+            raise too_large()
 
     def mark(self) -> None:
         """Open a frame."""
@@ -176,11 +205,20 @@ class Machine:
             raise UnreadableError(f"is nested more than {_MARKS:,} deep")
         self.frames.append(self.stack)
         self.stack = []
+        self._is_passing = self._is_full()
 
     def close(self) -> List[Any]:
         """Close the frame, and return the values in it."""
         values, self.stack = self.stack, self.frames.pop()
+        self._is_passing = self._is_full()
         return values
+
+    def _is_full(self) -> bool:
+        """Whether what is on the stack goes into a dictionary or set that keeps no more."""
+        container = self.frames[-1][-1] if self.frames and self.frames[-1] else None
+        if type(container) is dict:
+            return len(container) >= _DICT_ENTRIES
+        return type(container) is Instance and container.size >= _DICT_ENTRIES
 
     def finish(self) -> None:
         """Say that STOP was met."""
@@ -214,10 +252,7 @@ class Machine:
             # A pickle with a memo of its own, written by the plain pickler: no wrapper is in it.
             if self._is_nested:
                 raise damaged()
-            nested = Machine(self._member, Reading(self._reading.wanted), is_nested=True)
-            nested._room, nested._texts, nested._bytes = self._room, self._texts, self._bytes
-            wrapper.state = nested.run()
-            self._room, self._texts, self._bytes = nested._room, nested._texts, nested._bytes
+            wrapper.state = Machine(self._member, Reading(self.wanted), self.room).run()
             return
         if described.is_aligned:
             self._member.skip(self._member.read(1)[0])
@@ -232,10 +267,14 @@ class Machine:
     def _counted(self, length: int, act: Callable[[Machine, Any], Any]) -> None:
         """Do what an opcode does with the `length` bytes that come next, where it needs them."""
         member = self._member
-        is_encoded = act is push_text and self.stack[-1:] == [ENCODE]
+        top = self.stack[-1] if self.stack else None
+        is_encoded = act is push_text and type(top) is Global and top == ENCODE
         read = self._reading.blobs.get(self._key()) if length > _SHORT else None
         if read is not None:
-            self._read_blob(read, length, is_encoded)
+            self._look()
+            end = member.offset + length
+            self.push(read_blob(member, length, read, is_encoded))
+            self._pass_over(end - member.offset)
         elif length <= _SHORT or (act is push_text and not is_encoded and length <= _NAME):
             act(self, member.read(length))
         elif act is push_long or (act is push_text and not is_encoded):
@@ -259,55 +298,25 @@ class Machine:
 
     def _bytes_of(self, length: int, keeps: int) -> Any:
         """Return the next bytes; `LOST` where they are more than `keeps` or have no room."""
-        if length > min(keeps, self._bytes) or not self.has_room(VALUE + length):
-            self._pass_over(length)
-            return LOST
-        self._bytes -= length
-        self._member.hold(length)
-        return self._member.read(length)
+        is_kept = length <= keeps and not self._is_passing and not self.open_parts
+        if is_kept and self.room.hold_bytes(length, len(self.frames) <= _NEAR):
+            return self._member.read(length)
+        self._pass_over(length)
+        return LOST
 
     def _pass_over(self, length: int) -> None:
         if length > _BULK:
             self._look()
         self._member.skip(length)
 
-    def _read_blob(self, read: Callable[[MemberBytes], Any], length: int, is_encoded: bool) -> None:
-        self._look()
-        member = self._member
-        behind = member.offset + length
-        chunks = _pieces(member, length)
-        content: Any
-        try:
-            content = read(member.within(_from_latin_1(chunks) if is_encoded else chunks))
-        except UnreadableError as error:
-            content = error
-        self._pass_over(behind - member.offset)
-        self.push(Blob(content))
-
     def _look(self) -> None:
-        """Stop where enough is known."""
-        self._unseen = 0
-        if self._reading.enough is not None:
-            outermost = outermost_so_far([*self.frames, self.stack])
-            if self._reading.enough(outermost):
-                raise _EnoughError(outermost)
-
-
-def _pieces(member: MemberBytes, length: int) -> Iterator[bytes]:
-    while length:
-        piece = member.read(min(length, _BULK))
-        length -= len(piece)
-        yield piece
-
-
-def _from_latin_1(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes that protocol 2 wrote as a text: each one a character, in UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for chunk in chunks:
-        try:
-            yield decoder.decode(chunk).encode("latin-1")
-        except UnicodeError:
-            raise UnreadableError("is damaged: bytes in it are not Latin-1 text") from None
+        """Stop where enough is known; ask only after a quarter more steps than the last time."""
+        if self._reading.enough is None or self._steps < self._next_look:
+            return
+        self._next_look = self._steps + self._steps // 4
+        outermost = self.so_far()
+        if self._reading.enough(outermost):
+            raise _EnoughError(outermost)
 
 
 def _is_ucs4(head: bytes) -> bool:

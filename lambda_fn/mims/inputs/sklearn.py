@@ -12,11 +12,12 @@ from typing import Any, Optional
 from mims.inputs.arrays import listed
 from mims.inputs.boosted import BLOBS
 from mims.inputs.compressed import BZIP2, LZ4, packing_of, unpacked, unpacked_head
-from mims.inputs.containers import WANTED, found_in
+from mims.inputs.containers import WANTED, found_in, source_of
 from mims.inputs.member import MemberBytes, Told
 from mims.inputs.named import input_names, numeric_fields
 from mims.inputs.opcodes import OPCODES
 from mims.inputs.pickles import Reading, read_pickle
+from mims.inputs.sources import FEATURE_LIST_NAMES, SKLEARN
 
 NAME = "sklearn"
 _HEAD = 64  # bytes by which a pickle is known
@@ -30,23 +31,12 @@ _OLD = re.compile(
 _UNSEEN = (BZIP2, LZ4)
 _ENDINGS = (".pkl", ".pickle", ".joblib", ".sav", ".jbl", ".model", ".p")
 _PACKED_ENDINGS = (".bz2", ".lz4")
-# A pickled list of texts counts where it is named so.
-_LISTS = (
-    "feature_names",
-    "features",
-    "feature_list",
-    "feature_columns",
-    "feature_cols",
-    "input_features",
-    "input_columns",
-    "model_features",
-    "selected_features",
-    "columns",
-)
 
 
 def wants(path: str, head: bytes) -> bool:
     """Say whether a member is a pickle, by its first bytes."""
+    if not head.startswith(SKLEARN.heads):
+        return False
     packing = packing_of(head)
     if packing in _UNSEEN:
         name = path.lower()
@@ -68,7 +58,7 @@ def read(member: MemberBytes) -> Optional[Told]:
     stream = unpacked(member)
     if not _is_pickle(stream.peek(_HEAD)):
         return None
-    outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough))
+    outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough, source_of))
     found = found_in(outermost)
     if found is not None:
         return found.told
@@ -91,7 +81,7 @@ def _is_pickle(head: bytes) -> bool:
 def _list(path: str, outermost: Any) -> Optional[Told]:
     """Return what a plain list of names tells, in a file that is named as one."""
     base, _, ending = path.lower().rpartition("/")[2].rpartition(".")
-    if ending not in ("pkl", "pickle") or base not in _LISTS:
+    if ending != "pkl" or base not in FEATURE_LIST_NAMES:
         return None
     names = input_names(listed(outermost))
     if not names:

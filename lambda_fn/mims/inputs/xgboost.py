@@ -135,7 +135,7 @@ def _learner(reader: Reader, in_settings: int) -> Optional[Told]:
         if names is not None and types is not None and (names or types or count):
             break
     if names:
-        return Told(NAME, _named(names, types or []))
+        return Told(NAME, named_fields(names, types or []))
     if types:
         return Told(NAME, _unnamed(types), made_up=True)
     if count or in_settings:
@@ -167,7 +167,8 @@ def _num_feature(reader: Reader) -> int:
     return count
 
 
-def _named(names: List[str], types: List[str]) -> Tuple[Field, ...]:
+def named_fields(names: List[str], types: List[str]) -> Tuple[Field, ...]:
+    """Return the fields of XGBoost's `feature_names` and `feature_types`, which may be empty."""
     fields: Dict[str, Field] = {}
     for index, name in enumerate(names):
         if not name or not is_unicode(name):
