@@ -49,6 +49,8 @@ FIELDS = 100_000  # that a number in the setting FIELDS may ask for
 REQUEST_BYTES = 6_291_456
 SERVERLESS_BYTES = 4 * MIB
 ASYNCHRONOUS_BYTES = GIB
+# The values of all samples in a body, missing ones counted: a value takes two bytes at the least.
+CELLS = REQUEST_BYTES // 2
 # All payload files of an archive together, before compression.
 PAYLOAD_FILES_BYTES = 64 * MIB
 

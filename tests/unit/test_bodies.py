@@ -9,6 +9,7 @@ from typing import Any, Dict
 
 import pytest
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, PayloadTooLargeError
+from mims.formats.registry import parse_content_types, read_body
 from mims.payload.check import check_payload_archive
 from mims.settings import read_settings
 
@@ -256,3 +257,12 @@ def test_a_template_that_no_content_type_uses_is_told() -> None:
     given = read_settings({"RECORD_TEMPLATE": "$features"})
     (warning,) = payload_of(b'{"tab_field_list": ["a"]}', given).warnings
     assert "RECORD_TEMPLATE" in warning
+
+
+def test_missing_values_take_no_room_and_are_counted_all_the_same() -> None:
+    libsvm = parse_content_types("text/libsvm", "x")[0]
+    with pytest.raises(ValueError, match="left out"):
+        read_body(b"\n".join([b"0 250000:1"] * 1000), libsvm)
+    fields = {f"f{n}": {"type": "float"} for n in range(1000)}
+    with pytest.raises(PayloadTooLargeError):
+        body("text/libsvm", fields, sample_count=10_000, field_values=dict.fromkeys(fields))

@@ -11,7 +11,7 @@ from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
 from mims.formats.format import Format
 from mims.formats.registry import read_body
 from mims.formats.table import Table, tabulate
-from mims.limits import PAYLOAD_FILES_BYTES, REQUEST_BYTES
+from mims.limits import CELLS, PAYLOAD_FILES_BYTES, REQUEST_BYTES
 from mims.samples import Samples
 from mims.setting_table import FLAT
 from mims.settings import Settings
@@ -119,6 +119,8 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
 
 def _fewest_bytes(samples: Samples, content_type: Format) -> int:
     """Return how many bytes a body of that type takes at the least, without making it."""
+    if samples.value_count() > CELLS:
+        return 2 * samples.value_count()
     fewest = samples.fewest_bytes()
     if content_type.flat and content_type.holds_names:
         fewest += sum(field.size * len(field.name) for field in samples.fields)
