@@ -82,7 +82,11 @@ RECIPES: Tuple[Recipe, ...] = (
         reads=("application/json; format=inputs", "application/json; format=tensor"),
     ),
     # https://github.com/aws/sagemaker-huggingface-inference-toolkit
-    Recipe("huggingface", "application/json; format=task"),
+    Recipe(
+        "huggingface",
+        "application/json; format=task",
+        reads=("application/json; format=record", "text/csv"),
+    ),
     # https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
     Recipe(
         "mlflow",

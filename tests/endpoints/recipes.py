@@ -1,4 +1,4 @@
-"""The settings that the README recommends for each kind of model server, and their payloads."""
+"""The settings that docs/recipes.md names for each kind of model server, and their payloads."""
 
 from __future__ import annotations
 
@@ -22,35 +22,39 @@ Json = Dict[str, Any]
 
 ARCHIVES = Path(__file__).resolve().parents[1] / "models" / "archives"
 
-# Recipe → the environment's variables, as in the README's table.
+# Name → the environment's variables, each a block of docs/recipes.md.
 RECIPES: Dict[str, Settings] = {
-    "xgboost": {"CONTENT_TYPES": "text/csv; header=absent", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
-    "xgboost libsvm": {"CONTENT_TYPES": "text/libsvm", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
-    "xgboost libsvm from 0": {
-        "CONTENT_TYPES": "text/libsvm; index=0",
+    "xgboost": {"RECIPE": "xgboost"},
+    "xgboost libsvm": {"RECIPE": "xgboost", "CONTENT_TYPES": "text/libsvm"},
+    "xgboost libsvm from 0": {"RECIPE": "xgboost", "CONTENT_TYPES": "text/libsvm; index=0"},
+    "numpy": {
+        "RECIPE": "sklearn",
+        "CONTENT_TYPES": "application/x-npy",
         "DEFAULT_CATEGORICAL_VALUE": "0.0",
     },
-    "numpy": {"CONTENT_TYPES": "application/x-npy", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
     "numpy csv": {
+        "RECIPE": "sklearn",
         "CONTENT_TYPES": "text/csv; header=absent",
         "DEFAULT_CATEGORICAL_VALUE": "0.0",
         "SAMPLE_COUNT": "2",
     },
     "table": {"CONTENT_TYPES": "application/json, application/jsonlines, text/csv"},
-    "tensorflow": {"CONTENT_TYPES": "application/json"},
-    "tensorflow columns": {"CONTENT_TYPES": "application/json; format=inputs"},
-    "huggingface": {"CONTENT_TYPES": "application/json; format=record"},
-    "huggingface csv": {"CONTENT_TYPES": "text/csv", "SAMPLE_COUNT": "2"},
+    "tensorflow": {"RECIPE": "tensorflow"},
+    "tensorflow columns": {
+        "RECIPE": "tensorflow",
+        "CONTENT_TYPES": "application/json; format=inputs",
+    },
+    "huggingface": {"RECIPE": "huggingface"},
+    "huggingface csv": {"RECIPE": "huggingface", "CONTENT_TYPES": "text/csv", "SAMPLE_COUNT": "2"},
     "built-in": {"CONTENT_TYPES": "text/csv; header=absent", "DEFAULT_CATEGORICAL_VALUE": "0.0"},
     "built-in json": {"CONTENT_TYPES": "application/json; format=features"},
-    "mlflow": {"CONTENT_TYPES": "application/json; format=dataframe_split, text/csv"},
+    "mlflow": {
+        "RECIPE": "mlflow",
+        "CONTENT_TYPES": "application/json; format=dataframe_split, text/csv",
+    },
     "pandas without header": {"CONTENT_TYPES": "text/csv; header=absent"},
     "pandas json": {"CONTENT_TYPES": "application/json; format=records"},
-    "inference recommender": {
-        "CONTENT_TYPES": "text/csv; header=absent",
-        "PAYLOAD_LAYOUT": "flat",
-        "SAMPLE_COUNT": "10",
-    },
+    "flat": {"RECIPE": "auto", "PAYLOAD_LAYOUT": "flat", "SAMPLE_COUNT": "10"},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any, List
 
@@ -73,7 +74,10 @@ def test_pandas_without_a_header_reads_the_rows_with_their_types() -> None:
     made = payload("sklearn", {**RECIPES["pandas without header"], "SAMPLE_COUNT": "2"})
     table = pandas.read_csv(io.BytesIO(body(made)), header=None)
     assert table.shape == (2, len(fields(made)))
-    assert [kind.kind for kind in table.dtypes[:6]] == ["f"] * 6
+    types = {"numeric": "f", "integer": "i", "boolean": "i"}
+    metadata = json.loads(files(made)["metadata.json"])
+    wanted = [types[field["type"]] for field in metadata["fields"][:6]]
+    assert [kind.kind for kind in table.dtypes[:6]] == wanted
     assert table.iloc[0, 6] == "corporate"
 
 

@@ -32,7 +32,7 @@ def test_a_field_named_inputs_makes_the_usual_request() -> None:
 def test_the_fields_of_a_task_make_its_object() -> None:
     made = payload_from(ANSWERER, RECIPES["huggingface"])
     request = decoded(body(made), "application/json")
-    assert request == {"question": "DEFAULT_TEXT", "context": "DEFAULT_TEXT"}
+    assert request == {"inputs": {"question": "DEFAULT_TEXT", "context": "DEFAULT_TEXT"}}
 
 
 def test_csv_with_a_header_gives_a_text_a_sample() -> None:

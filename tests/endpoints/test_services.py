@@ -58,7 +58,7 @@ def test_a_categorical_field_is_a_text_in_a_vector_of_features() -> None:
 
 def test_inference_recommender_gets_requests_alone() -> None:
     """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RecommendationJobPayloadConfig.html"""
-    made = payload("lightgbm", RECIPES["inference recommender"])
+    made = payload("lightgbm", RECIPES["flat"])
     found = files(made)
     assert sorted(found) == [f"sample_payload_{index:04}.csv" for index in range(1, 11)]
     assert {content.count(b",") for content in found.values()} == {11}
@@ -67,7 +67,7 @@ def test_inference_recommender_gets_requests_alone() -> None:
 
 
 def test_the_layout_contract_would_send_its_metadata_as_a_request() -> None:
-    made = payload("lightgbm", {**RECIPES["inference recommender"], "PAYLOAD_LAYOUT": "contract"})
+    made = payload("lightgbm", {**RECIPES["flat"], "PAYLOAD_LAYOUT": "contract"})
     assert "metadata.json" in files(made)
 
 
@@ -75,7 +75,7 @@ def test_inference_recommender_takes_one_content_type() -> None:
     with pytest.raises(InvalidSettingsError, match="The layout flat takes one content type"):
         payload(
             "lightgbm",
-            {**RECIPES["inference recommender"], "CONTENT_TYPES": "text/csv, application/json"},
+            {**RECIPES["flat"], "CONTENT_TYPES": "text/csv, application/json"},
         )
 
 

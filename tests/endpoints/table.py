@@ -1,0 +1,123 @@
+"""What the servers answered, as the tables of `docs/recipes.md`.
+
+Each environment has a table of its own on the page, between two comments. A run holds the page to
+what it found, or, with `--write-table`, writes it there.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence
+
+from mims.recipes import RECIPES
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
+# The servers that have an environment of their own.
+APART = ("tensorflow", "autogluon")
+ENVIRONMENTS = ("servers", *APART)
+RECIPE_TABLE = "recipes"
+_HERE = Path(__file__).resolve().parent
+_HEADINGS = (
+    *("family", "model", "library", "settings", "content types", "samples", "answer"),
+    "judged by",
+)
+
+
+class Row(NamedTuple):
+    """What one server answered.
+
+    Attributes
+    ----------
+    family
+        As `RECIPE=auto` found it.
+    model, library
+        What was trained; the library's name and version.
+    settings
+        Which were given, beside the values of the samples.
+    answer
+        The status, or what stands for one, and how the prediction was judged.
+    judge
+        The server's real code, with its version, or the documented rule.
+    """
+
+    family: str
+    model: str
+    library: str
+    settings: str
+    content_type: str
+    samples: str
+    answer: str
+    judge: str
+
+
+def as_table(rows: Sequence[Row]) -> List[str]:
+    """Return the lines of a table: sorted, and one row for several samples or content types."""
+    return _lines(_HEADINGS, sorted(_joined(_joined(rows, "samples"), "content_type")))
+
+
+def _joined(rows: Sequence[Row], column: str) -> List[Row]:
+    """Make one row of those that differ in that column alone."""
+    cells: Dict[Row, List[str]] = {}
+    for row in rows:
+        cells.setdefault(row._replace(**{column: ""}), []).append(getattr(row, column))
+    return [
+        row._replace(**{column: ", ".join(sorted(set(different)))})
+        for row, different in cells.items()
+    ]
+
+
+def recipe_table() -> List[str]:
+    """Return the lines of the table of recipes, from the recipes themselves."""
+    rows = []
+    for recipe in RECIPES:
+        bodies = [_code(recipe.body)]
+        bodies += [f"a single input: {_code(recipe.single)}"] if recipe.single else []
+        bodies += [f"named tensors: {_code(recipe.tensors)}"] if recipe.tensors else []
+        bodies += [f"an unnamed tensor: {_code(recipe.tensor)}"] if recipe.tensor else []
+        values = ""
+        if recipe.coded_categories:
+            values = "a category without a value of its own is `0`"
+        if recipe.numbers_alone:
+            values = "numbers alone: texts, categories and times are `0`"
+        reads = ", ".join(map(_code, recipe.reads))
+        rows.append((f"`{recipe.name}`", "; ".join(bodies), values, reads))
+    return _lines(("recipe", "makes", "values", "the server reads besides"), rows)
+
+
+def pinned_versions(environment: str) -> Dict[str, str]:
+    """Return package → version, of an environment; a build for CPUs by its bare name."""
+    own = [f"requirements-{environment}.txt", f"requirements-{environment}-alone.txt"]
+    if environment not in APART:
+        models = PAGE.parents[1] / "tests" / "models"
+        own = ["requirements.txt", "requirements-alone.txt", str(models / "requirements-torch.txt")]
+    texts = [_HERE / name for name in own]
+    pins = "\n".join(path.read_text("utf-8") for path in texts if path.exists())
+    found = re.findall(r"^([A-Za-z0-9._-]+)==([^ \n;]+)", pins, re.MULTILINE)
+    return {name.replace("-cpu", ""): version for name, version in found}
+
+
+def on_page(name: str, page: str) -> List[str]:
+    """Return the lines of the table of that name on the page; none where it has no such table."""
+    found = _between(name).search(page)
+    return found.group(2).strip().splitlines() if found else []
+
+
+def with_table(name: str, lines: Sequence[str], page: str) -> str:
+    """Return the page with that table in the place of the one that is there."""
+    table = "\n".join(lines)
+    assert _between(name).search(page), f"docs/recipes.md has no place for the table {name}"
+    return _between(name).sub(lambda found: f"{found.group(1)}\n{table}\n{found.group(3)}", page)
+
+
+def _between(name: str) -> re.Pattern[str]:
+    return re.compile(f"(<!-- table: {name} -->\n)(.*?)(\n<!-- end -->)", re.DOTALL)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> List[str]:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]

@@ -1,0 +1,32 @@
+"""The tables of docs/recipes.md: what this run found, and the recipes as they are."""
+
+from __future__ import annotations
+
+from typing import List
+
+import pytest
+
+from tests.endpoints.table import PAGE, Row, as_table, on_page, with_table
+
+
+@pytest.mark.endpoints
+def test_the_page_tells_what_the_servers_answered(
+    request: pytest.FixtureRequest, found: List[Row]
+) -> None:
+    environment = request.config.getoption("--environment", default="")
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    if not environment or request.config.option.keyword:
+        pytest.skip("only a part was run: scripts/test --endpoints runs an environment whole")
+    page = PAGE.read_text("utf-8")
+    if request.config.getoption("--write-table"):
+        PAGE.write_text(with_table(environment, as_table(found), page), "utf-8")
+        return
+    shown = on_page(environment, page)
+    if reporter is not None and reporter.stats.get("skipped"):
+        missing = [line for line in as_table(found) if line not in shown]
+        assert not missing, "scripts/test --endpoints --all-servers --write-table writes the page"
+        pytest.skip("packages are missing: what was found stands on the page, the rest is untried")
+    assert as_table(found) == shown, (
+        "the servers answer otherwise than docs/recipes.md says: "
+        "scripts/test --endpoints --all-servers --write-table writes the page"
+    )
