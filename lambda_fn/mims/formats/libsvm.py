@@ -14,7 +14,7 @@ from mims.formats.carrying import as_number
 from mims.formats.format import Body, Format
 from mims.formats.json_text import joined
 from mims.formats.table import Table
-from mims.limits import CHECKED_FIELDS, SAMPLES
+from mims.limits import CELLS, CHECKED_FIELDS, SAMPLES
 
 _LABEL = "0"
 _PAIR = re.compile(r"([0-9]{1,9}):(\S+)\Z")
@@ -42,7 +42,14 @@ def _read(first: int, body: bytes, fields: Optional[Sequence[Field]]) -> Body:
     if body.count(b"\n") >= SAMPLES:
         raise ValueError(f"it has more than {SAMPLES:,} rows")
     width = sum(field.size for field in fields) if fields is not None else 0
-    return Body(None, [_read_line(line, first, width) for line in body.decode("ascii").split("\n")])
+    rows: List[List[Any]] = []
+    cells = 0
+    for line in body.decode("ascii").split("\n"):
+        rows.append(_read_line(line, first, width))
+        cells += len(rows[-1])
+        if cells > CELLS:  # what a line leaves out takes no byte of it, and yet a place in a row
+            raise ValueError(f"it has more than {CELLS:,} values, those left out counted")
+    return Body(None, rows)
 
 
 def _read_line(line: str, first: int, width: int) -> List[Any]:
