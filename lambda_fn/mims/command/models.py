@@ -53,7 +53,7 @@ def find_model_inputs(model: str, given: GivenSettings, reading: Reading) -> Fou
         from mims.command.s3_models import find_inputs_in_s3
 
         return Found(find_inputs_in_s3(model, given, reading), [])
-    path, is_folder = _locate(model)
+    path, is_folder = locate(model)
     if is_folder:
         return _find_in_folder(model, path, given, reading)
     if os.path.basename(path) == FILE_NAME:
@@ -62,10 +62,15 @@ def find_model_inputs(model: str, given: GivenSettings, reading: Reading) -> Fou
     return _find_in_archive(model, path, given, reading)
 
 
-def _locate(model: str) -> Tuple[str, bool]:
+def locate(model: str) -> Tuple[str, bool]:
     """Return the path of the archive or file, or of the folder of files, and which of them it is.
 
     A link is followed where it is the path that was given, and nowhere below that.
+
+    Raises
+    ------
+    ModelNotFoundError, AccessDeniedError, InvalidRequestError
+        There is nothing; it may not be read; it is neither a file nor a folder.
     """
     mode = _mode(model, follow=True)
     path = model
