@@ -112,13 +112,17 @@ def _beginning(body: bytes) -> str:
 def _post_to(target: str) -> Post:
     if target.startswith(ENDPOINT):
         return _post_to_endpoint(target[len(ENDPOINT) :])
-    parts = urlsplit(target) if target.isprintable() and " " not in target else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(target)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:  # half of an IPv6 address
+        host = None
+    if not host or " " in target or not target.isprintable():
         raise InvalidRequestError(
             f"The target '{shown(target)}' must be an address, such as "
             f"http://localhost:8080/invocations, or {ENDPOINT}NAME for a SageMaker endpoint."
         )
-    return _post_to_address(target, parts.hostname)
+    return _post_to_address(target, host)
 
 
 def _post_to_address(address: str, host: str) -> Post:

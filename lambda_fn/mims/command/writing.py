@@ -43,8 +43,7 @@ def write_whole(folder: str, name: str, content: bytes) -> str:
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp")
     try:
         _make_folders(folder)
-        _unfinished.append((os.remove, temporary))
-        with open(os.open(temporary, _FLAGS, 0o666), "wb") as file:
+        with open(_create(temporary), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -63,6 +62,16 @@ def remove_unfinished() -> None:
         remove, path = _unfinished.pop()
         with contextlib.suppress(OSError, ValueError):
             remove(path)
+
+
+def _create(temporary: str) -> int:
+    """Create the file, which must not be there, and return its descriptor."""
+    _unfinished.append((os.remove, temporary))
+    try:
+        return os.open(temporary, _FLAGS, 0o666)
+    except OSError:
+        _unfinished.pop()  # what lies there is another's
+        raise
 
 
 def _make_folders(folder: str) -> None:
