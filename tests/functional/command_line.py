@@ -23,6 +23,9 @@ SETTINGS_IN_MODEL = (
 )
 
 
+# Of the environment: no setting, no account; but how coverage is measured.
+KEPT = {name: os.environ[name] for name in os.environ if name.startswith(("PATH", "COVERAGE"))}
+
 # What keeps a file from the superuser, too: he loses what makes him one.
 _UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
@@ -44,7 +47,7 @@ def command(
     return subprocess.run(
         [*prefix, sys.executable, "-B", str(SCRIPT), *arguments],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={**KEPT, **environment},
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,

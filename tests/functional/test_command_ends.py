@@ -19,7 +19,7 @@ from typing import List
 import pytest
 
 from tests.archives import GOOD, NAME, gz, member
-from tests.functional.command_line import SCRIPT, command, lay_models
+from tests.functional.command_line import KEPT, SCRIPT, command, lay_models
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-B", str(SCRIPT), *arguments],
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "TERM": "xterm", **environment},
+            env={**KEPT, "TERM": "xterm", **environment},
             stdin=subprocess.PIPE,
             stdout=writer,
             stderr=writer,
