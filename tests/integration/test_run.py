@@ -214,7 +214,7 @@ def test_of_two_first_runs_one_makes_the_environment_and_the_other_waits(scripts
     told = sorted(running.communicate(timeout=120)[1] for running in runs)
     assert [running.returncode for running in runs] == [0, 0]
     assert told[0].startswith("Making .venv-x with Python ")
-    assert "It takes nothing at all.\n" in told[0]
+    assert "  nothing at all\n" in told[0]
     assert told[1] == "Waiting for another process, which makes .venv-x ...\n"
     again = first_run(scripts)
     assert again.communicate(timeout=60) == ("", "")
