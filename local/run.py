@@ -1,51 +1,68 @@
-"""`scripts/run`: a model archive in, its payload out, through the function and a real S3 server."""
+"""`scripts/run`: a model in, its payload out, through the function and a real S3 server."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import os
 import signal
 import sys
 import tarfile
-import textwrap
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Sequence
+
+from mims.command import console
+from mims.command.model_folder import files_of_folder
+from mims.command.models import ARCHIVE_NAME, locate
+from mims.command.progress import Reading
+from mims.command.writing import check_writable, write_whole
+from mims.errors import PayloadError
+from mims.inputs.hyperparameters import FILE_NAME
+from mims.limits import Limits
+from mims.payload.check import check_payload_archive
+from mims.payload.report import counted, describe_report
+from mims.told import cut
 
 from local.events import object_created
-from local.lambda_function import ROOT, Answer, LocalFunction
-from local.s3_server import S3Server, running_s3_server
+from local.waiting import waiting_for
 
-EXAMPLE = ROOT / "tests/models/archives/xgboost/model.tar.gz"
-OUT = Path("out")
-PAYLOAD = OUT / "payload.tar.gz"
-LOG = OUT / "function.log"
+if TYPE_CHECKING:
+    from local.lambda_function import Answer
+    from local.s3_server import S3Server
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "tests/models/archives/xgboost/model.tar.gz"
+PAYLOAD_NAME, LOG_NAME = "payload.tar.gz", "function.log"
 BUCKET = "models"
 TIMEOUT = 900  # seconds, as in template.yaml
-SHOWN = 2_000  # characters of each payload file
-INDENT = "    "
+# As the documented deployment has it: the content type that the model's own server reads.
+SETTINGS = {"RECIPE": "auto"}
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the whole way once; 0, or 1 where the function reports an error."""
-    options = parse(arguments)
     for number in (*STOPPING, signal.SIGALRM):
         signal.signal(number, stop)
     sys.unraisablehook = stop_again
+    console.prepare_streams()
     try:
+        options = parse(arguments)
         with contextlib.ExitStack() as started:
             return run(options, started)
     except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
+        print("\nStopped." if sys.stderr.isatty() else "Stopped.", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # whoever read what is printed here has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.discard_output()
         return 1
-    except RuntimeError as error:
+    except PayloadError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except (OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -53,17 +70,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/run",
-        description="Makes the sample payload of a model archive, as in AWS: the archive is "
-        "uploaded to an S3 server on this machine, the upload's event sent to the function under "
-        "the real Lambda runtime client, and the payload fetched from S3 into out/payload.tar.gz.",
+        description="Makes the sample payload of a model, as in AWS: its archive is uploaded to an "
+        "S3 server on this machine, the upload's event sent to the function under the real Lambda "
+        "runtime client, and the payload fetched from S3.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "model",
         nargs="?",
         type=Path,
         default=EXAMPLE,
-        metavar="model.tar.gz",
-        help="default: a small real XGBoost model (%(default)s)",
+        metavar="MODEL",
+        help=f"a {ARCHIVE_NAME}, a folder with one or with a model's files, or a {FILE_NAME}; "
+        "default: a small real XGBoost model",
     )
     parser.add_argument(
         "--set",
@@ -71,15 +90,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         type=setting,
         metavar="NAME=VALUE",
-        help="an environment variable of the function, such as CONTENT_TYPES=text/csv; repeatable",
+        help="an environment variable of the function, such as CONTENT_TYPES=text/csv; repeatable; "
+        "RECIPE is auto unless it is set",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("out"),
+        metavar="DIR",
+        help=f"the folder for {PAYLOAD_NAME} and {LOG_NAME} (default: %(default)s)",
     )
     parser.add_argument(
         "--keep", action="store_true", help="leave the S3 server running until Ctrl-C"
     )
-    options = parser.parse_args(arguments)
-    if not options.model.is_file():
-        parser.error(f"there is no file '{options.model}'")
-    return options
+    return parser.parse_args(arguments)
 
 
 def setting(argument: str) -> tuple[str, str]:
@@ -105,89 +129,100 @@ def stop_again(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def run(options: argparse.Namespace, started: contextlib.ExitStack) -> int:
-    settings = dict(options.set)
+    # Imported here, since the SDK takes a while: a signal is answered meanwhile.
+    from local.lambda_function import LocalFunction
+    from local.s3_server import running_s3_server
+
+    settings = {**SETTINGS, **dict(options.set)}
     model: Path = options.model
-    size = model.stat().st_size
-    server = started.enter_context(running_s3_server())
-    print(f"S3 server      {server.name} at {server.endpoint_url}")
+    archive = model_archive(model, started)
+    size = archive.stat().st_size
+    check_writable(str(options.output))
+    with waiting_for("Starting the S3 server"):
+        server = started.enter_context(running_s3_server())
+    tell("S3 server", f"{server.name} at {server.endpoint_url}")
     if server.name == "moto":
-        print("               (SeaweedFS has no package for this platform, so moto stands in)")
+        tell("", "(SeaweedFS has no package for this platform, so moto stands in)")
 
     s3 = server.client()
     for bucket in {BUCKET, settings.get("PAYLOAD_BUCKET") or BUCKET}:
         s3.create_bucket(Bucket=bucket)
-    # As a training job of that name leaves it: <job>/output/model.tar.gz.
-    job = model.resolve().parent.name if model.name == "model.tar.gz" else model.name.split(".")[0]
-    key = f"{job or 'model'}/output/model.tar.gz"
-    s3.upload_file(str(model), BUCKET, key)
+    key = f"{job_name(model)}/output/{ARCHIVE_NAME}"
+    with waiting_for("Uploading the model"):
+        s3.upload_file(str(archive), BUCKET, key)
     etag = s3.head_object(Bucket=BUCKET, Key=key)["ETag"]
-    print(f"Model          {shown_path(model)}, uploaded to s3://{BUCKET}/{key}")
+    tell("Model", f"{shown_path(model)}, uploaded to s3://{BUCKET}/{key}")
+    tell("Settings", ", ".join(cut(f"{name}={value}", 60) for name, value in settings.items()))
 
-    OUT.mkdir(exist_ok=True)
-    PAYLOAD.unlink(missing_ok=True)  # an earlier run's must not pass for this one's
+    options.output.mkdir(parents=True, exist_ok=True)
+    log: Path = options.output / LOG_NAME
+    # An earlier run's payload must not pass for this one's.
+    (options.output / PAYLOAD_NAME).unlink(missing_ok=True)
     function = started.enter_context(LocalFunction({**server.environment(), **settings}))
-    answer = function.invoke(object_created(BUCKET, key, size, etag), timeout=TIMEOUT)
-    LOG.write_text(answer.log)
+    with waiting_for("The function is at work"):
+        answer = function.invoke(object_created(BUCKET, key, size, etag), timeout=TIMEOUT)
+    log.write_text(answer.log)
+    if answer.error is None:
+        show(answer, size, server, options.output)
+        console.say("")
+    tell("Function's log", shown_path(log))
     if answer.error is not None:
-        print(f"Function's log {shown_path(LOG)}", flush=True)
-        print(f"\n{answer.error_type}: {answer.error_message}", file=sys.stderr)
-    else:
-        show(answer, size, server)
-        print(f"\nFunction's log {shown_path(LOG)}")
+        print(f"{answer.error_type}: {answer.error_message}", file=sys.stderr)
     if options.keep:
         wait(server)
     return 0 if answer.error is None else 1
 
 
-def show(answer: Answer, size: int, server: S3Server) -> None:
-    """Print what came out, and fetch the payload from S3 into `./out`."""
+def tell(name: str, value: str) -> None:
+    """Print a line of a name and its value, or as many as it takes."""
+    page = console.page_of(sys.stdout)
+    console.say("\n".join(page.wrap(page.shown(value), f"{name:14} ", " " * 15)))
+
+
+def model_archive(model: Path, started: contextlib.ExitStack) -> Path:
+    """Return the model's archive; of a model that lies there unpacked, one that is made of it."""
+    found, is_folder = locate(str(model))
+    path = Path(found)
+    if not is_folder and path.name != FILE_NAME:
+        return path
+    folder = started.enter_context(tempfile.TemporaryDirectory(prefix="model-"))
+    archive = Path(folder, ARCHIVE_NAME)
+    with waiting_for("Packing the model"), tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        if not is_folder:
+            tar.add(path.resolve(), path.name)
+            return archive
+        for file in files_of_folder(str(path), Limits().members, Reading()):
+            tar.add(path / file.name, file.name, recursive=False)
+    return archive
+
+
+def job_name(model: Path) -> str:
+    """The training job that left the model: its archive is `<job>/output/model.tar.gz`."""
+    path = model.resolve()
+    name = path.parent.name if path.name == ARCHIVE_NAME else path.name.split(".")[0]
+    return name or "model"
+
+
+def show(answer: Answer, size: int, server: S3Server, output: Path) -> None:
+    """Print what came out, and fetch the payload from S3."""
     result: dict[str, Any] = answer.result
-    print(f"Status         {result['status']}")
+    tell("Status", result["status"])
     if result["status"] == "skipped":
-        print(f"Reason         {result['reason']}")
+        tell("Reason", result["reason"])
         return
     read = result["bytes_read"]
     share = read / size if size else 1
-    print(f"Bytes read     {read:,} of {size:,} ({share:.0%})")
-    print(f"Time           {answer.seconds:.2f} s, the function's cold start included")
-    print(f"Content types  {', '.join(result['content_types'])}")
-    print(f"In the payload {result['field_count']} fields, {result['sample_count']} sample(s)")
-    print(f"Payload        {result['payload_s3_uri']}")
+    tell("Bytes read", f"{read:,} of {size:,} ({share:.0%})")
+    tell("Time", f"{answer.seconds:.2f} s, the function's cold start included")
+    tell("Payload", result["payload_s3_uri"])
     body = server.client().get_object(
         Bucket=result["payload_s3_bucket"], Key=result["payload_s3_key"]
     )["Body"]
     payload = body.read()
-    PAYLOAD.write_bytes(payload)
-    print(f"Copy           {shown_path(PAYLOAD)} ({len(payload):,} bytes)")
-    with tarfile.open(fileobj=io.BytesIO(payload)) as files:
-        for member in files:
-            content = files.extractfile(member)
-            if content is not None and member.name != "metadata.json":
-                print(f"\n{member.name} ({member.size:,} bytes)\n{shown_content(content.read())}")
-    print(f"\n{report(payload)}")
-    warnings = result["warnings"]
-    print(f"\nWarnings       {len(warnings) or 'none'}")
-    for warning in warnings:
-        print(textwrap.fill(warning, 100, initial_indent="  - ", subsequent_indent=INDENT))
-
-
-def shown_content(content: bytes) -> str:
-    """A payload file's content as it is, cut where it is long."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return f"{INDENT}(binary: {content[:60]!r} ...)"
-    rest = f"\n{INDENT}... ({len(text) - SHOWN:,} more characters)" if len(text) > SHOWN else ""
-    return textwrap.indent(text[:SHOWN], INDENT) + rest
-
-
-def report(payload: bytes) -> str:
-    """What `mims_payload.py --check` prints of the payload."""
-    sys.path.insert(0, str(ROOT / "lambda_fn"))
-    from mims.payload.check import check_payload_archive
-    from mims.payload.report import describe_report
-
-    return describe_report(check_payload_archive(payload))
+    path = write_whole(str(output), PAYLOAD_NAME, payload)
+    tell("Copy", f"{shown_path(Path(path))} ({counted(len(payload), 'byte')})")
+    report = replace(check_payload_archive(payload), warnings=tuple(result["warnings"]))
+    console.say("\n" + describe_report(report, console.page_of(sys.stdout)))
 
 
 def shown_path(path: Path) -> str:
@@ -198,10 +233,10 @@ def shown_path(path: Path) -> str:
 
 def wait(server: S3Server) -> None:
     """Say how to look at what lies on the server, and wait for Ctrl-C."""
-    print("\nThe S3 server goes on until Ctrl-C. From another terminal:")
+    console.say("\nThe S3 server goes on until Ctrl-C. From another terminal:")
     for name, value in server.environment().items():
-        print(f"  export {name}={value}")
-    print(f"  aws s3 ls --recursive s3://{BUCKET}", flush=True)
+        console.say(f"  export {name}={value}")
+    console.say(f"  aws s3 ls --recursive s3://{BUCKET}")
     while True:
         time.sleep(3600)
 

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 GENERATOR = "mims-payload"
-VERSION = "1.0.0"
+VERSION = "1.1.0"

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Optional
 import mims_payload
 import pytest
 from mims import generate
+from mims.command import making, progress
 from mims.errors import (
     AccessDeniedError,
     ArchiveLimitError,
@@ -126,21 +127,11 @@ def test_its_paths_are_those_of_the_contract(
     assert mims_payload.FAILURE_MESSAGE == "/opt/ml/output/message"
 
 
-def test_unknown_arguments_are_ignored_with_a_warning(
-    run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    lay(tmp_path, {"m.tgz": ARCHIVE})
-    done = run("--model=m.tgz", "--job_type", "x\ny", "--mod", "z", "--output=o", "-v", "left")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Warning: unknown arguments are ignored: --job_type x\\ny --mod z -v left" in done.stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "environment", "error"),
     [
         (["--model", "missing"], {}, "ModelNotFoundError: There is no model at 'missing'"),
         (["--model", "empty"], {}, "ModelNotFoundError"),
-        (["--model"], {}, "InvalidRequestError"),
         (["--model", "cut"], {}, "CorruptArchiveError"),
         (["--model", "without"], {}, "HyperparametersNotFoundError"),
         (["--model", "good"], {"CONTENT_TYPES": "a\nb"}, "InvalidSettingsError"),
@@ -306,21 +297,44 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 # --- progress, and what SageMaker shows of a failure
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The time of day for what tells progress; `now` sets it."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
 def test_a_line_of_progress_every_ten_seconds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lay(tmp_path, {"model.tar.gz": bytes(20 * mims_payload._CHUNK)})
-    now = 100.0
-    clock = SimpleNamespace(monotonic=lambda: now)
-    monkeypatch.setattr(mims_payload, "time", clock)
-    reading = mims_payload._Reading()
-    for _ in mims_payload._FileChunks(str(tmp_path / "model.tar.gz"), reading):
-        now += 3.0
-    assert reading.bytes == 20 * mims_payload._CHUNK
+    reading = progress.Reading()
+    for _ in reading.counted([bytes(250_000)] * 20, 5_000_000):
+        clock.now += 3.0
+    assert reading.bytes == 5_000_000
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5  # 60 seconds; a line with the first chunk after each ten
     assert lines[0] == "Read 1 of 5 MB (0.1 MB/s)"
     assert lines[-1] == "Read 5 of 5 MB (0.1 MB/s)"
+
+
+def test_on_a_terminal_one_line_moves_and_is_gone_at_the_end(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    reading = progress.Reading()
+    for _ in reading.counted([bytes(500_000)] * 3):
+        clock.now += 1.0
+    reading.end()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.split("\r\x1b[K") == [
+        "",
+        "Read 0 MB (0.5 MB/s)",
+        "Read 1 MB (0.5 MB/s)",
+        "Read 2 MB (0.5 MB/s)",
+        "",
+    ]
 
 
 def test_a_quick_archive_prints_no_progress(
@@ -365,7 +379,7 @@ def test_a_defect_is_one_line_too_and_tells_no_value(
     def fail(*_: Any) -> None:
         raise defect
 
-    monkeypatch.setattr(mims_payload, "generate_from", fail)
+    monkeypatch.setattr(making, "generate_from", fail)
     lay(tmp_path, {"model.tar.gz": ARCHIVE})
     line = failed("--model", str(tmp_path), "--output", str(tmp_path / "out"), capsys=capsys)
     assert line.startswith(f"InternalError: {type(defect).__name__} in ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from tests.integration.test_local_parts import needs_seaweedfs, traces_of_server
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "local" / "run.py")]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+PATHS = os.pathsep.join(map(str, (ROOT, ROOT / "lambda_fn")))  # as scripts/run sets it
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PATHS, "PYTHONUNBUFFERED": "1"}
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -32,23 +34,29 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_arguments_it_shows_the_payload_of_the_real_model(tmp_path: Path) -> None:
+def test_without_arguments_it_shows_what_the_server_of_the_real_model_reads(
+    tmp_path: Path,
+) -> None:
     done = run(folder=tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Status         created" in done.stdout
+    assert "Settings       RECIPE=auto\n" in done.stdout
+    assert "Status         created\n" in done.stdout
     assert "s3://models/xgboost/output/payload/payload.tar.gz" in done.stdout
-    assert "Warnings       none" in done.stdout
     assert "Bytes read" in done.stdout
     with tarfile.open(tmp_path / "out" / "payload.tar.gz") as payload:
         names = payload.getnames()
-        sample = payload.extractfile("application_json/sample_payload.json")
+        sample = payload.extractfile(names[-1])
         assert sample is not None
         body = sample.read().decode()
-    assert names == ["application_json/sample_payload.json", "metadata.json"]
-    assert body in done.stdout
-    assert names[0] in done.stdout
-    assert "The payload archive holds" in done.stdout
+    assert names == ["metadata.json", "text_csv_header_absent/sample_payload.csv"]
+    assert body.startswith("0.0,0.0,")
+    assert done.stdout.count(body) == 1
+    assert names[-1] in done.stdout
+    assert "The payload archive is valid" in done.stdout
+    assert "Warning" not in done.stdout
+    assert "Function's log out/function.log\n" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_a_model_and_settings_of_ones_own(tmp_path: Path) -> None:
@@ -60,21 +68,50 @@ def test_a_model_and_settings_of_ones_own(tmp_path: Path) -> None:
         *("--set", "CONTENT_TYPES=text/csv, application/x-npy"),
         *("--set", "SPECIAL_FIELD_age=42"),
         *("--set", "PAYLOAD_BUCKET=payloads"),
+        *("--set", "CONTENT_TYPE=text/csv"),
+        *("--output", "made/here"),
         folder=tmp_path,
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "age,income\n    42.0,0.0\n" in done.stdout
-    assert "(binary: " in done.stdout
+    assert "    age,income\n    42.0,0.0\n" in done.stdout
+    assert "    42.0, 0.0\n" in done.stdout  # of the npy file, which is binary
     assert "s3://payloads/models/churn/output/payload/payload.tar.gz" in done.stdout
+    # The function's own warning, once, in words that are broken into lines.
+    words = " ".join(done.stdout.split())
+    assert words.count("The variable CONTENT_TYPE is not a setting") == 1
+    made = sorted(path.name for path in (tmp_path / "made" / "here").iterdir())
+    assert made == ["function.log", "payload.tar.gz"]
+
+
+def test_a_folder_of_a_models_files_is_packed_and_no_link_in_it_followed(tmp_path: Path) -> None:
+    model = tmp_path / "churn"
+    (model / "code").mkdir(parents=True)
+    (model / "hyperparameters.json").write_bytes(hyperparameters("age", "income"))
+    (model / "code" / "inference.py").write_text("pass\n")
+    (model / "passwd").symlink_to("/etc/passwd")
+
+    done = run("churn", folder=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "    age, income\n" in done.stdout
+    assert "s3://models/churn/output/payload/payload.tar.gz" in done.stdout
+    assert sorted(path.name for path in model.iterdir()) == [
+        "code",
+        "hyperparameters.json",
+        "passwd",
+    ]
 
 
 def test_a_long_payload_file_is_cut_and_says_so(tmp_path: Path) -> None:
-    done = run("--set", "SAMPLE_COUNT=1000", folder=tmp_path)
+    model = tmp_path / "model.tar.gz"
+    model.write_bytes(model_archive(("hyperparameters.json", b'{"full_field_list": ["note"]}')))
+
+    done = run(str(model), "--set", "DEFAULT_TEXT_VALUE=" + "x" * 3000, folder=tmp_path)
 
     assert done.returncode == 0
-    assert "more characters)" in done.stdout
-    assert len(done.stdout) < 10_000
+    assert "characters)" in done.stdout
+    assert done.stdout.count("x") < 500
 
 
 def test_a_bad_archive_shows_the_functions_own_error_and_no_earlier_payload(
@@ -87,27 +124,33 @@ def test_a_bad_archive_shows_the_functions_own_error_and_no_earlier_payload(
     done = run("model.tar.gz", folder=tmp_path)
 
     assert done.returncode == 1
-    assert done.stderr.strip().startswith("CorruptArchiveError: The model archive is not a tar")
+    assert done.stderr.startswith("CorruptArchiveError: ")
+    assert done.stderr.count("\n") == 1
+    assert "Function's log out/function.log" in done.stdout
     assert not (tmp_path / "out" / "payload.tar.gz").exists()
     log = (tmp_path / "out" / "function.log").read_text()
     assert json.loads(log.splitlines()[0])["error"] == "CorruptArchiveError"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (["nothing.tar.gz"], "there is no file 'nothing.tar.gz'"),
-        (["--set", "NAME"], "'NAME' is not NAME=VALUE"),
-        (["--set", "=1"], "'=1' is not NAME=VALUE"),
+        (["nothing.tar.gz"], 1, "ModelNotFoundError: There is no model at 'nothing.tar.gz'"),
+        (["--output", "file/below"], 1, "OutputError: 'file/below' cannot be written"),
+        (["--set", "NAME"], 2, "'NAME' is not NAME=VALUE"),
+        (["--set", "=1"], 2, "'=1' is not NAME=VALUE"),
+        (["--kep"], 2, "--kep"),
     ],
 )
 def test_a_wrong_call_is_told_before_anything_starts(
-    arguments: list[str], message: str, tmp_path: Path
+    arguments: list[str], code: int, message: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "file").touch()
     done = run(*arguments, folder=tmp_path)
 
-    assert done.returncode == 2
+    assert done.returncode == code
     assert message in done.stderr
+    assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
 
@@ -140,3 +183,51 @@ def test_a_signal_stops_everything_that_was_started(
     assert errors.strip() == "Stopped."
     assert traces.are_gone()
     assert not list(tmp_path.glob("function-*"))
+
+
+# --- scripts/venv, which makes its environment at the first run
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """scripts/venv in a checkout of its own, with requirements that fetch nothing."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "venv", tmp_path / "scripts" / "venv")
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    return tmp_path
+
+
+def first_run(scripts: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["scripts/venv", ".venv-x", "requirements.txt"],
+        cwd=scripts,
+        env={**os.environ, "INSTALLS": "nothing at all", "PYTHON": sys.executable},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_of_two_first_runs_one_makes_the_environment_and_the_other_waits(scripts: Path) -> None:
+    runs = [first_run(scripts), first_run(scripts)]
+    told = sorted(running.communicate(timeout=120)[1] for running in runs)
+    assert [running.returncode for running in runs] == [0, 0]
+    assert told[0].startswith("Making .venv-x with Python ")
+    assert "  nothing at all\n" in told[0]
+    assert told[1] == "Waiting for another process, which makes .venv-x ...\n"
+    again = first_run(scripts)
+    assert again.communicate(timeout=60) == ("", "")
+    assert (scripts / ".venv-x" / "bin" / "pip").exists()
+
+
+def test_a_first_run_that_is_stopped_leaves_nothing_and_says_one_line(scripts: Path) -> None:
+    running = first_run(scripts)
+    assert running.stderr is not None
+    assert running.stderr.readline().startswith("Making")
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert errors.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in errors
+    assert not (scripts / ".venv-x").exists()

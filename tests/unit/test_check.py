@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -25,8 +26,10 @@ from mims.errors import (
     PayloadTooLargeError,
 )
 from mims.payload.check import check_payload_archive
-from mims.payload.report import describe_report
+from mims.payload.page import Page, columns
+from mims.payload.report import describe_report, report_as_json
 from mims.settings import read_settings
+from mims.version import GENERATOR, VERSION
 
 from tests.archives import payload_of
 
@@ -120,7 +123,7 @@ def refused(archive: bytes) -> str:
 def test_an_archive_of_every_content_type_holds_and_is_reported() -> None:
     report = check_payload_archive(made(ALL_TYPES))
     assert report.layout == "contract"
-    assert report.generator == "mims-payload 1.0.0"
+    assert report.generator == f"{GENERATOR} {VERSION}"
     assert report.sample_count == 3
     assert [(field.name, field.type, field.source) for field in report.fields] == [
         ("age", "numeric", "special_field"),
@@ -580,17 +583,79 @@ def test_any_body_gives_a_report_or_an_error_of_the_tree(
 def test_the_report_says_what_is_in_it_and_what_it_is_too_large_for() -> None:
     archive = made(["text/csv; header=absent"], default_text_value="x", sample_count=10_000)
     text = describe_report(check_payload_archive(archive))
-    assert "1 payload file, 10,000 samples of 4 fields, made by mims-payload 1.0.0" in text
-    assert re.search(r"^  age +numeric +SPECIAL_FIELD_\* or field_values$", text, re.M)
-    assert re.search(r"^  amount\.mean +numeric +the default of its type$", text, re.M)
-    assert "real-time 6,291,456, serverless 4,194,304, asynchronous 1,073,741,824" in text
+    assert "valid: 1 payload file, 10,000 samples of 4 fields." in text
+    assert re.search(rf"^  Made by +{GENERATOR} {VERSION}$", text, re.M)
+    assert re.search(r"^  Fields from +hyperparameters\.json \(hyperparameters\)$", text, re.M)
+    assert "  1 numeric field, by SPECIAL_FIELD_* or field_values\n    age\n" in text
+    assert "  1 numeric field, the type's default\n    amount.mean\n" in text
     assert "sample_payload.csv, 144,999 bytes, fits every endpoint" in text
-    assert "\n  7.0,0.0,1,0.5" in text
+    assert "\n    7.0,0.0,1,0.5" in text
+    assert "Warning" not in text
 
     archive = made(["text/csv"], field_values={"country": "x" * 500}, sample_count=9_000)
     text = describe_report(check_payload_archive(archive))
-    assert "too large for: serverless" in text
-    assert "Warnings:\n  - The payload file of text/csv has " in text
+    assert "too large for serverless (4,194,304 bytes)" in " ".join(text.split())
+    assert "\nWarning\n  - The payload file of text/csv has " in text
+
+
+def test_the_report_tells_family_and_recipe_and_each_body_and_warning_once() -> None:
+    archive = made(["text/csv", "application/json"], recipe="xgboost", field_values={"agee": 1})
+    text = describe_report(check_payload_archive(archive), Page(width=500))
+    assert re.search(r"^  Recipe +xgboost$", text, re.M)
+    assert text.count("\n    age,amount.mean") == 1
+    assert text.count('{"instances"') == 1
+    (warning,) = check_payload_archive(archive).warnings
+    assert text.count(warning) == 1
+    report = replace(check_payload_archive(archive), family="xgboost", warnings=("one", "two"))
+    text = describe_report(report)
+    assert re.search(r"^  Family +xgboost$", text, re.M)
+    assert text.endswith("\nWarnings\n  - one\n  - two")
+
+
+def test_fields_are_grouped_by_type_and_source() -> None:
+    archive = made(["application/json"], field_values={"country": "1"})
+    text = describe_report(check_payload_archive(archive))
+    assert text[text.index("\nFields\n") : text.index("\n\napplication/json\n")] == (
+        "\nFields\n"
+        "  2 numeric fields, the type's default\n"
+        "    age, amount.mean\n"
+        "  1 categorical field, by SPECIAL_FIELD_* or field_values\n"
+        "    country\n"
+        "  1 categorical field, the type's default\n"
+        '    note, with "signs"'
+    )
+
+
+def test_a_shaped_field_is_named_with_its_shape() -> None:
+    fields = {"image": {"type": "tensor", "shape": [2, 2]}}
+    archive = payload_of(b"{}", read_settings({}, {"fields": fields})).archive
+    text = describe_report(check_payload_archive(archive))
+    assert "    image [2, 2]\n" in text
+    assert "  Fields from  settings\n" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 119])
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("layout", ["contract", "flat"])
+def test_no_line_is_wider_than_the_page(width: int, unicode: bool, layout: str) -> None:
+    names = ["年齢" * 30, "x" * 90, "plain", "a name with blanks", *(f"n{i}" for i in range(300))]
+    content = json.dumps({"cat_field_list": names}).encode()
+    types = ["application/json; format=dataframe_records", *ALL_TYPES[:9]]
+    request = {
+        "content_types": types if layout == "contract" else types[0],
+        "layout": layout,
+        "field_values": {"plain": "word " * 100, "不明": "1"},
+        "default_text_value": "値" * 300,
+    }
+    archive = payload_of(content, read_settings({}, request)).archive
+    page = Page(width, unicode=unicode)
+    text = describe_report(check_payload_archive(archive), page)
+    assert max(map(columns, text.split("\n"))) <= width
+    assert text.isascii() or unicode
+    assert page.ellipsis in text
+    coloured = describe_report(check_payload_archive(archive), page._replace(colours=True))
+    assert coloured != text
+    assert re.sub("\x1b\\[[0-9]+m", "", coloured) == text
 
 
 def test_the_report_cuts_long_samples_and_escapes_what_a_terminal_would_obey() -> None:
@@ -600,16 +665,41 @@ def test_the_report_cuts_long_samples_and_escapes_what_a_terminal_would_obey() -
     assert "\x1b" not in text
     assert "\\x1b[31myyy" in text
     assert "characters)" in text
-    assert max(map(len, text.split("\n"))) < 700
+    assert max(map(len, text.split("\n"))) <= 80
 
 
 def test_the_report_of_a_wide_model_names_the_first_fields() -> None:
     names = [f"field_{index}" for index in range(1000)]
     content = json.dumps({"tab_field_list": names}).encode()
     archive = payload_of(content, read_settings({})).archive
-    text = describe_report(check_payload_archive(archive))
-    assert "field_199 " in text
-    assert "… and 800 more" in text
+    report = check_payload_archive(archive)
+    text = describe_report(report)
+    (more,) = re.findall(r"^    … and ([0-9]+) more$", text, re.M)
+    named = re.findall(r"\bfield_[0-9]+\b", text[: text.index("more")])
+    assert named == names[: 1000 - int(more)]
+    assert len(named) > 20
+    assert len(report_as_json(report)["fields"]) == 1000
+
+
+def test_the_report_as_json_has_all_of_it() -> None:
+    report = report_as_json(check_payload_archive(made(["text/csv; header=absent"])))
+    assert json.loads(json.dumps(report)) == report
+    assert report["valid"] is True
+    assert report["fields"][0] == {"name": "age", "type": "numeric", "source": "special_field"}
+    assert report["fields_from"] == {"source": "hyperparameters", "member": "hyperparameters.json"}
+    assert report["sample_count"] == 3
+    (payload,) = report["payloads"]
+    assert payload == {
+        "path": "text_csv_header_absent/sample_payload.csv",
+        "content_type": "text/csv",
+        "parameters": {"header": "absent"},
+        "file_count": 1,
+        "bytes": payload["bytes"],
+        "too_large_for": [],
+        "first_sample": "7.0,0.0,1,0.5",
+    }
+    flat = report_as_json(check_payload_archive(made(["text/csv"], layout="flat")))
+    assert (flat["generator"], flat["layout"], flat["fields_from"]) == (None, "flat", None)
 
 
 def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -617,8 +707,11 @@ def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFix
     path.write_bytes(made(["text/csv"]))
     assert mims_payload.command(["--check", str(path)]) == 0
     printed = capsys.readouterr()
-    assert printed.out == describe_report(check_payload_archive(path.read_bytes())) + "\n"
+    assert printed.out.startswith(describe_report(check_payload_archive(path.read_bytes())) + "\n")
     assert printed.err == ""
+    assert mims_payload.command(["--check", str(path), "--json"]) == 0
+    report = check_payload_archive(path.read_bytes())
+    assert json.loads(capsys.readouterr().out) == report_as_json(report)
     assert list(tmp_path.iterdir()) == [path]
 
 

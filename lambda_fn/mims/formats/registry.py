@@ -50,7 +50,7 @@ def parse_content_types(text: str, setting: str) -> Tuple[Format, ...]:
     found = {_parse(item, setting): None for item in text.split(",") if item.strip()}
     if not found:
         raise InvalidSettingsError(
-            f"{setting} names no content type. Supported types: {_supported()}."
+            f"{setting} names no content type. Supported types: {', '.join(supported_types())}."
         )
     return tuple(found)
 
@@ -93,11 +93,11 @@ def _parse(item: str, setting: str) -> Format:  # noqa: RET503 - _refuse raises
 def _refuse(setting: str, item: str) -> NoReturn:
     raise InvalidSettingsError(
         f"{setting} has the content type '{shown(item.strip())}', which is not supported. "
-        f"Supported types: {_supported()}."
+        f"Supported types: {', '.join(supported_types())}."
     )
 
 
-def _supported() -> str:
+def supported_types() -> List[str]:
     """Return each media type with its parameter's values, the default first."""
     values: Dict[str, List[str]] = {}
     names: Dict[str, str] = {}
@@ -106,7 +106,7 @@ def _supported() -> str:
         if content_type.parameter:
             names[content_type.media_type], value = content_type.parameter
             listed.insert(0 if content_type.is_default else len(listed), value)
-    return ", ".join(
+    return [
         media_type + (f"; {names[media_type]}={'|'.join(listed)}" if listed else "")
         for media_type, listed in values.items()
-    )
+    ]

@@ -1,15 +1,16 @@
-"""What is in a payload archive, as values and as text for a reader."""
+"""What is in a payload archive: as values, as JSON, and as lines for a reader."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mims.fields import Field
 from mims.formats.format import Format
 from mims.formats.table import tabulate
 from mims.limits import ASYNCHRONOUS_BYTES, REQUEST_BYTES, SERVERLESS_BYTES
 from mims.payload.metadata import DescribedField, FieldsFrom
+from mims.payload.page import Page, columns
 from mims.samples import Samples, Value
 
 ENDPOINT_LIMITS = {
@@ -18,16 +19,19 @@ ENDPOINT_LIMITS = {
     "asynchronous": ASYNCHRONOUS_BYTES,
 }
 _SOURCES = {
-    "special_field": "SPECIAL_FIELD_* or field_values",
-    "field_default": "FIELD_DEFAULTS",
-    "field_info": "field_info of the hyperparameters",
-    "training": "what training recorded",
-    "default": "the default of its type",
-    "": "not recorded in this layout",
+    "special_field": "by SPECIAL_FIELD_* or field_values",
+    "field_default": "by FIELD_DEFAULTS",
+    "field_info": "by field_info of the hyperparameters",
+    "training": "as training recorded it",
+    "default": "the type's default",
+    "": "",
 }
-_SAMPLE_CHARACTERS = 400
-_NAME_CHARACTERS = 60
-_FIELDS = 200
+_SAMPLE_CHARACTERS = 300
+_NAME_COLUMNS = 60
+_NAME_LINES = 5  # that a group of fields has at most
+_BODY_LINES = 6  # lines of a body that are shown
+_BODY_ROWS = 6  # lines of the page that each of them takes at most
+_INDENT = "    "
 
 
 @dataclass(frozen=True)
@@ -79,60 +83,161 @@ def first_sample(
         flat = content_type.flat
         table = tabulate(samples, content_type.carry, str(content_type), flat)
         written = b"".join(content_type.write(table)).decode("utf-8")
-    return _cut(written, _SAMPLE_CHARACTERS)
+    if len(written) <= _SAMPLE_CHARACTERS:
+        return written
+    return f"{written[:_SAMPLE_CHARACTERS]}… ({len(written):,} characters)"
 
 
-def describe_report(report: Report) -> str:
-    """Return the report as lines of text, without a newline at the end."""
+def report_as_json(report: Report) -> Dict[str, Any]:
+    """Return the report as an object that JSON can hold, named as in `metadata.json`."""
+    return {
+        "valid": True,
+        "layout": report.layout,
+        "generator": report.generator or None,
+        "fields": [
+            {
+                "name": field.name,
+                "type": field.type,
+                **({"shape": list(field.shape)} if field.shape else {}),
+                **({"source": field.source} if field.source else {}),
+            }
+            for field in report.fields
+        ],
+        "fields_from": report.fields_from._asdict() if report.fields_from else None,
+        "family": report.family,
+        "recipe": report.recipe,
+        "payloads": [
+            {
+                "path": payload.path,
+                "content_type": payload.content_type.media_type,
+                "parameters": dict(payload.content_type.parameters),
+                "file_count": payload.file_count,
+                "bytes": payload.bytes,
+                "too_large_for": too_large_for(payload),
+                "first_sample": payload.first_sample,
+            }
+            for payload in report.payloads
+        ],
+        "sample_count": report.sample_count,
+        "warnings": list(report.warnings),
+    }
+
+
+def too_large_for(payload: ReportedPayload) -> List[str]:
+    """Return the kinds of endpoints whose requests may not have so many bytes."""
+    return [name for name, limit in ENDPOINT_LIMITS.items() if payload.bytes > limit]
+
+
+def describe_report(report: Report, page: Page = Page()) -> str:  # noqa: B008 - it is immutable
+    """Return the report as lines of text that fit the page, without a newline at the end."""
+    return "\n".join(_lines(report, page))
+
+
+def _lines(report: Report, page: Page) -> Iterator[str]:
     files = sum(payload.file_count for payload in report.payloads)
-    by = f", made by {_shown(report.generator)}" if report.generator else ""
-    lines = [
-        f"The payload archive is valid: layout {report.layout}, {_count(files, 'payload file')}, "
-        f"{_count(report.sample_count, 'sample')} of {_count(len(report.fields), 'field')}{by}.",
-        "",
-        "Fields (name, type, where the value came from):",
-    ]
-    named = report.fields[:_FIELDS]
-    width = max((len(_name(field.name)) for field in named), default=0)
-    for field in named:
-        source = _SOURCES.get(field.source, field.source)
-        lines.append(f"  {_name(field.name):{width}}  {field.type:11}  {source}")
-    if len(report.fields) > _FIELDS:
-        lines.append(f"  … and {len(report.fields) - _FIELDS:,} more")
-    limits = ", ".join(f"{name} {limit:,}" for name, limit in ENDPOINT_LIMITS.items())
-    lines += ["", f"The most bytes that an endpoint's request may have: {limits}."]
+    summary = page.wrap(
+        page.shown(
+            f"The payload archive is valid: {counted(files, 'payload file')}, "
+            f"{counted(report.sample_count, 'sample')} of {counted(len(report.fields), 'field')}."
+        )
+    )
+    yield from (page.styled(line, "bold") for line in summary)
+    for name, value in _facts(report):
+        yield from page.wrap(page.shown(value), f"  {name:11}  ", " " * 15)
+    yield ""
+    yield page.styled("Fields", "bold")
+    yield from _describe_fields(report.fields, page)
     for payload in report.payloads:
-        lines += ["", *_describe_payload(payload)]
+        yield ""
+        yield from _describe_payload(payload, page)
     if report.warnings:
-        lines += ["", "Warnings:"]
-        lines += [f"  - {_shown(warning)}" for warning in report.warnings]
-    return "\n".join(lines)
+        yield ""
+        yield page.styled("Warning" if len(report.warnings) == 1 else "Warnings", "bold")
+        for warning in report.warnings:
+            first, *others = page.wrap(page.shown(warning), "  - ", _INDENT)
+            yield page.styled(first[:3], "warning") + first[3:]
+            yield from others
 
 
-def _describe_payload(payload: ReportedPayload) -> List[str]:
-    size = f"{payload.bytes:,} bytes"
+def _facts(report: Report) -> Iterator[Tuple[str, str]]:
+    yield "Layout", report.layout
+    if report.generator:
+        yield "Made by", report.generator
+    if report.fields_from is not None:
+        member, source = report.fields_from.member, report.fields_from.source
+        yield "Fields from", f"{member} ({source})" if member else source
+    if report.family is not None:
+        yield "Family", report.family
+    if report.recipe is not None:
+        yield "Recipe", report.recipe
+
+
+def _describe_fields(fields: Sequence[DescribedField], page: Page) -> Iterator[str]:
+    """Yield the fields, those of one type and source together, in the order of their firsts."""
+    groups: Dict[Tuple[str, str], List[DescribedField]] = {}
+    for field in fields:
+        groups.setdefault((field.type, field.source), []).append(field)
+    for (kind, source), group in groups.items():
+        where = _SOURCES.get(source, source)
+        heading = counted(len(group), f"{kind} field") + (f", {where}" if where else "")
+        yield from page.wrap(page.shown(heading), "  ", _INDENT)
+        yield from _list_names(group, page)
+
+
+def _list_names(group: Sequence[DescribedField], page: Page) -> Iterator[str]:
+    """Yield the names, as many as fit into a few lines, and how many more there are."""
+    room = page.width - len(_INDENT) - 1  # for the comma
+    lines = [""]
+    listed = 0
+    for field in group:
+        shape = f" {list(field.shape)}" if field.shape else ""
+        widest = max(1, min(_NAME_COLUMNS, room) - len(shape))
+        name = f"{page.cut(page.shown(field.name), widest)}{shape}"
+        joined = f"{lines[-1]}, {name}" if lines[-1] else name
+        if columns(joined) <= room:
+            lines[-1] = joined
+        elif len(lines) < _NAME_LINES:
+            lines[-1] += ","
+            lines.append(name)
+        else:
+            break
+        listed += 1
+    yield from (_INDENT + line for line in lines)
+    if listed < len(group):
+        yield f"{_INDENT}{page.ellipsis} and {len(group) - listed:,} more"
+
+
+def _describe_payload(payload: ReportedPayload, page: Page) -> Iterator[str]:
+    yield page.styled(page.cut(str(payload.content_type), page.width), "bold")
+    size = counted(payload.bytes, "byte")
     if payload.file_count > 1:
         size = f"the first of {payload.file_count:,} files, the largest of {size}"
-    over = [name for name, limit in ENDPOINT_LIMITS.items() if payload.bytes > limit]
-    fits = f"too large for: {', '.join(over)}" if over else "fits every endpoint"
-    lines = [f"{payload.content_type}: {payload.path}, {size}, {fits}; the first sample:"]
-    return lines + [f"  {_shown(line)}" for line in payload.first_sample.split("\n")]
+    over = too_large_for(payload)
+    fits = "fits every endpoint"
+    if over:
+        limits = " and ".join(f"{name} ({ENDPOINT_LIMITS[name]:,} bytes)" for name in over)
+        fits = f"too large for {limits} endpoints"
+    yield from page.wrap(page.shown(f"{payload.path}, {size}, {fits}"), "  ", _INDENT)
+    yield from show_body(payload.first_sample, page)
 
 
-def _count(number: int, noun: str) -> str:
+def show_body(body: str, page: Page) -> Iterator[str]:
+    """Yield a body's lines, indented; a long one is shortened."""
+    lines = body.split("\n")
+    for line in lines[:_BODY_LINES]:
+        rows = page.wrap(page.shown(line), _INDENT, f"{_INDENT}  ")
+        if len(rows) > _BODY_ROWS:
+            last = f"{rows[_BODY_ROWS - 1]} {rows[_BODY_ROWS].strip()}"
+            rows = [*rows[: _BODY_ROWS - 1], page.cut(last, page.width)]
+        yield from rows
+    if len(lines) > _BODY_LINES:
+        yield f"{_INDENT}{page.ellipsis} and {counted(len(lines) - _BODY_LINES, 'more line')}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun, singular or plural.
+
+    >>> counted(1, "field"), counted(2_000, "field")
+    ('1 field', '2,000 fields')
+    """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _name(name: str) -> str:
-    return _cut(_shown(name), _NAME_CHARACTERS)
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
-
-
-def _shown(text: str) -> str:
-    """Return the text with what a terminal would not print escaped."""
-    return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text
-    )

@@ -1,0 +1,247 @@
+"""The command on a terminal, and how it ends: by a signal, a closed pipe, a full disk."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from tests.archives import GOOD, NAME, gz, member
+from tests.functional.command_line import KEPT, SCRIPT, command, lay_models
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return lay_models(tmp_path)
+
+
+class Terminal:
+    """A command on a terminal of its own: what it writes there."""
+
+    def __init__(
+        self, *arguments: str, folder: Path, columns: int = 80, **environment: str
+    ) -> None:
+        self.reader, writer = pty.openpty()
+        fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-B", str(SCRIPT), *arguments],
+            cwd=folder,
+            env={**KEPT, "TERM": "xterm", **environment},
+            stdin=subprocess.PIPE,
+            stdout=writer,
+            stderr=writer,
+        )
+        os.close(writer)
+        self.text = ""
+
+    def read(self, until: str = "") -> str:
+        """Read on until the text is there; without one, to the end."""
+        deadline = time.monotonic() + 60
+        while not until or until not in self.text:
+            assert time.monotonic() < deadline, self.text
+            if not select.select([self.reader], [], [], 1.0)[0]:
+                continue
+            try:
+                content = os.read(self.reader, 65536)
+            except OSError as error:
+                if error.errno != errno.EIO:  # so does Linux tell the end
+                    raise
+                content = b""
+            if not content:
+                break
+            self.text += content.decode()
+        return self.text
+
+    def end(self) -> int:
+        self.read()
+        os.close(self.reader)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(60)
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_on_a_terminal_a_person_reads_a_report_of_its_width_in_colours(
+    width: int, models: Path
+) -> None:
+    terminal = Terminal("model.tar.gz", "-o", "out", folder=models, columns=width)
+    assert terminal.end() == 0
+    text = terminal.text.replace("\r\n", "\n")
+    assert "Wrote out/payload.tar.gz: " in text
+    assert "\x1b[1mThe payload archive is valid" in text
+    assert '{"status"' not in text
+    assert text.count('{"instances"') == 1
+    plain = Terminal("model.tar.gz", "-o", "out", folder=models, columns=width, NO_COLOR="1")
+    assert plain.end() == 0
+    assert "\x1b" not in plain.text
+    assert max(map(len, plain.text.split("\r\n"))) <= width
+
+
+def test_a_terminal_that_shows_ascii_alone_gets_ascii(models: Path) -> None:
+    (models / NAME).write_text('{"full_field_list": ["país", "note"]}', encoding="utf-8")
+    for encoding in ("ascii", "latin-1"):
+        terminal = Terminal(
+            *(NAME, "--set", "DEFAULT_TEXT_VALUE=" + "é" * 400),
+            folder=models,
+            PYTHONIOENCODING=encoding,
+        )
+        assert terminal.end() == 0
+        assert "\\xed" in terminal.text
+        assert terminal.text.isascii()
+        assert max(len(line) for line in terminal.text.split("\r\n") if "\x1b" not in line) <= 80
+    failed = command("naïf", folder=models, PYTHONIOENCODING="ascii")
+    assert b"na\\xefve" in failed.stderr or b"na\\xeff" in failed.stderr
+
+
+def test_a_terminal_is_not_waited_for_as_standard_input(tmp_path: Path) -> None:
+    reader, writer = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-B", str(SCRIPT), "-"],
+        cwd=tmp_path,
+        stdin=writer,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(reader)
+    os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"InvalidRequestError: Standard input has no archive.")
+
+
+# --- how it ends
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_one_line_and_leaves_nothing(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    (tmp_path / "payload.tar.gz").write_bytes(b"old")
+    running = subprocess.Popen(
+        [sys.executable, "-B", str(SCRIPT), "-", "--json"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdin is not None
+    running.stdin.write(gz(member("weights", bytes(10**6)))[:-100])
+    running.stdin.flush()  # it waits for the rest
+    wait_until_read(running.pid)
+    running.send_signal(number)
+    output, errors = running.communicate(timeout=60)
+    assert running.returncode == 128 + number
+    assert (output, errors) == (b"", b"Stopped.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["payload.tar.gz"]
+    assert (tmp_path / "payload.tar.gz").read_bytes() == b"old"
+
+
+def wait_until_read(process: int) -> None:
+    """Wait until the process waits for its standard input, or a while where nobody can tell."""
+    channel = Path(f"/proc/{process}/wchan")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with_pipe = channel.exists() and "pipe" in channel.read_text()
+        if with_pipe or (not channel.exists() and time.monotonic() > deadline - 8):
+            return
+        time.sleep(0.02)
+
+
+def test_a_signal_while_the_payload_is_written_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(GOOD)
+    program = (
+        "import os, signal, sys\n"
+        "import mims_payload\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(mims_payload.script())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", program, NAME, "-o", "new/folder"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, b"Stopped.\n")
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_signal_before_anything_has_begun_is_one_line_too(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'mims.command':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "import mims_payload\n"
+        "sys.exit(mims_payload.script())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, b"Stopped.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--check", "made/payload.tar.gz"], ["model.tar.gz", "--show"]]
+)
+def test_a_pipe_that_nobody_reads_any_more_gives_no_traceback(
+    arguments: List[str], models: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-B", str(SCRIPT), *arguments],
+        cwd=models,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_standard_output_that_is_full_or_closed(models: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("wb") as stream:
+        done = subprocess.run(
+            [sys.executable, "-B", str(SCRIPT), "--version"],
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"OutputError: Standard output cannot be written (No space")
+    assert done.stderr.count(b"\n") == 1
+    closed = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -B {SCRIPT} model.tar.gz -o out >&-"],
+        cwd=models,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert (closed.returncode, closed.stderr) == (0, b"")
+    assert (models / "out" / "payload.tar.gz").exists()
