@@ -17,7 +17,6 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
 APART = ("tensorflow", "autogluon")
 ENVIRONMENTS = ("servers", *APART)
 RECIPE_TABLE = "recipes"
-_HERE = Path(__file__).resolve().parent
 _HEADINGS = (
     *("family", "model", "library", "settings", "content types", "samples", "answer"),
     "judged by",
@@ -87,11 +86,10 @@ def recipe_table() -> List[str]:
 
 def pinned_versions(environment: str) -> Dict[str, str]:
     """Return package → version, of an environment; a build for CPUs by its bare name."""
-    own = [f"requirements-{environment}.txt", f"requirements-{environment}-alone.txt"]
+    own = [f"{environment}.txt", f"{environment}-alone.txt"]
     if environment not in APART:
-        models = PAGE.parents[1] / "tests" / "models"
-        own = ["requirements.txt", "requirements-alone.txt", str(models / "requirements-torch.txt")]
-    texts = [_HERE / name for name in own]
+        own = ["endpoints.txt", "endpoints-alone.txt", "torch.txt"]
+    texts = [PAGE.parents[1] / "requirements" / name for name in own]
     pins = "\n".join(path.read_text("utf-8") for path in texts if path.exists())
     found = re.findall(r"^([A-Za-z0-9._-]+)==([^ \n;]+)", pins, re.MULTILINE)
     return {name.replace("-cpu", ""): version for name, version in found}

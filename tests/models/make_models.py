@@ -1,6 +1,6 @@
 """Train the models of `archives/` and pack what their training jobs leave.
 
-Run from the project's root, with the packages of `requirements.txt` and `requirements-torch.txt`
+Run from the project's root, with the packages of `requirements/models.txt` and `torch.txt`
 and GNU tar: `python -m tests.models.make_models`.
 """
 
