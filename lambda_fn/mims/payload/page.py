@@ -51,7 +51,7 @@ class Page(NamedTuple):
         return _beginning(text, width - len(self.ellipsis)) + self.ellipsis
 
     def wrap(self, text: str, first: str = "", following: str = "") -> List[str]:
-        """Return the text in lines, broken at spaces where there are any.
+        """Return the text in lines, broken at spaces, or else commas, where there are any.
 
         `first` and `following` stand before the first line and before the others.
         """
@@ -67,6 +67,9 @@ class Page(NamedTuple):
                 indent, room = following, max(1, self.width - columns(following))
             while columns(word) > room:
                 part = _beginning(word, room)
+                comma = part.rfind(",") + 1
+                if comma > len(part) // 2:
+                    part = part[:comma]
                 lines.append(indent + part)
                 indent, room = following, max(1, self.width - columns(following))
                 word = word[len(part) :]
