@@ -22,6 +22,7 @@ _MAGIC = (
 )
 # Deflate with a window of 32 KiB and no dictionary, at each level (RFC 1950).
 _ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_BLOCK = 16 * 1024  # what is taken of the member at a time, in bytes
 _PIECE = 64 * 1024  # what is decompressed at a time, in bytes
 _BYTES_A_STEP = 4096
 # A dictionary of 64 MiB, and what liblzma needs beside it (xz -9 asks for 65 MiB).
@@ -65,7 +66,9 @@ def unpacked(member: MemberBytes) -> MemberBytes:
 
 def _decompressed(member: MemberBytes, packing: str) -> Iterator[bytes]:
     decompressor = _decompressor(packing)
-    for chunk in member.chunks():
+    # Blocks of one size, whatever the member's chunks: damage then counts from the same byte on.
+    for chunk in iter(lambda: member.peek(_BLOCK), b""):
+        member.skip(len(chunk))
         while chunk:
             if decompressor.eof:  # another stream follows, as pbzip2 writes them
                 decompressor = _decompressor(packing)

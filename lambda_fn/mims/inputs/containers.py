@@ -14,6 +14,7 @@ from mims.inputs.sources import FEATURE_LIST_NAMES
 
 _VISITS, _DEPTH = 2000, 8  # objects that are looked at, and how deep
 _VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
+_DICTIONARIES = ("Bunch", "OrderedDict", "defaultdict")
 _AUTOGLUON = "autogluon"
 # Under which names people keep the names of a model's inputs.
 _LISTS = ("feature_names_in_", *FEATURE_LIST_NAMES, "feature_names_", "feature_name_", "cols")
@@ -69,6 +70,8 @@ class _Search:
         if library == _AUTOGLUON:
             told = Told(_AUTOGLUON, why="is a part of an AutoGluon predictor, which is not read")
             return Found(told, is_certain=True)
+        if value.made_by.name in _DICTIONARIES:
+            return self._within(value.attributes.items(), is_model=False)
         if library in boosted.LIBRARIES:
             return boosted.boosted_inputs(value)
         found = estimators.estimator_inputs(value, self.look)

@@ -35,7 +35,7 @@ def is_vectorizer(value: Any) -> bool:
 def encoded(fields: Sequence[Field], encoder: Instance) -> Tuple[Field, ...]:
     """Return the fields of an encoder that takes all of them; others as they are."""
     kind = _kind(encoder)
-    if kind is None or kind.type != CATEGORICAL:
+    if kind is None or len(kind.categories) != len(fields):
         return tuple(fields)
     return tuple(
         _of_kind(field, kind, position, len(fields)) for position, field in enumerate(fields)

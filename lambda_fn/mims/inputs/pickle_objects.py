@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ENCODE = Global("_codecs", "encode")
 _BUILTINS = ("builtins", "__builtin__")
+# dill's own ways to write the class bytearray, and an array with its state.
+_DILL_TYPE = Global("dill._dill", "_load_type")
+_DILL_ARRAY = Global("dill._dill", "_create_array")
 _MAKERS = (  # functions whose first argument is the class of what they make
     Global("copyreg", "_reconstructor"),
     Global("copy_reg", "_reconstructor"),
@@ -162,6 +165,12 @@ def _noted(function: Any, arguments: Any) -> Any:
             return first if type(first) in (bytes, Blob) else LOST
         if function in _MAKERS:
             return note(first, arguments[1:])
+        if function == _DILL_TYPE and type(first) is str:
+            return Global("builtins", first)
+        if function == _DILL_ARRAY and len(arguments) > 2:
+            array = note(first, arguments[1])
+            array.build(arguments[2])
+            return array
     return note(function, arguments)
 
 

@@ -78,6 +78,18 @@ def test_a_cut_is_an_error(packing: str) -> None:
 
 
 @pytest.mark.parametrize("packing", PACK)
+def test_damage_behind_what_is_read_is_not_seen_whatever_the_chunks(packing: str) -> None:
+    content = random.Random(packing).randbytes(3_000_000)
+    packed = PACK[packing](content)
+    damaged = packed[:2_500_000] + bytes(100) + packed[2_500_100:]
+    for size in (1000, 65536, len(damaged)):
+        member = unpacked(in_pieces(damaged, size))
+        assert member.peek(50_000) == content[:50_000]
+        with pytest.raises(UnreadableError, match=r"damaged|cut short"):
+            member.skip(len(content) + 1)
+
+
+@pytest.mark.parametrize("packing", PACK)
 def test_damage_is_an_error_of_this_project(packing: str) -> None:
     chance = random.Random(packing)
     packed = PACK[packing](CONTENT[:5000])

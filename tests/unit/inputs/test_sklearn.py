@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import importlib.util
 import json
 import os
@@ -273,6 +274,17 @@ def test_encoded_columns_are_categorical(objects: Objects) -> None:
     )
 
 
+def test_an_encoder_that_takes_some_of_the_columns_types_none(objects: Objects) -> None:
+    encoder = objects.made(
+        "feature_engine.encoding.OneHotEncoder", feature_names_in_=["a", "b"], variables=["a"]
+    )
+    assert [field.type for field in tell(encoder).fields] == [NUMERIC, NUMERIC]
+    encoder = objects.made(
+        "sklearn.preprocessing._encoders.OneHotEncoder", n_features_in_=1, categories_=[["x"]]
+    )
+    assert tell(encoder).fields == (Field("x0", CATEGORICAL, categories=("x",)),)
+
+
 @pytest.mark.parametrize("columns", [[False, True], [1], [-1], ["b"], slice(1, None)])
 def test_columns_are_given_in_many_ways(objects: Objects, columns: Any) -> None:
     encoder = objects.made("sklearn.preprocessing._encoders.OneHotEncoder", categories_=[["x"]])
@@ -323,6 +335,13 @@ def test_names_of_another_number_are_not_the_models(objects: Objects) -> None:
 def test_the_models_own_names_come_first(objects: Objects) -> None:
     told = tell({"features": ["a", "b"], "model": objects.line(["own", "names"])})
     assert names(told) == ["own", "names"]
+
+
+def test_dictionaries_by_other_names_are_looked_into(objects: Objects) -> None:
+    told = tell(objects.made("sklearn.utils._bunch.Bunch", cols=["a"], fit=objects.line(count=1)))
+    assert names(told) == ["a"]
+    told = tell(collections.OrderedDict(features=["a"], model=objects.line(count=1)))
+    assert names(told) == ["a"]
 
 
 def test_a_predictor_goes_before_a_transformer(objects: Objects) -> None:
