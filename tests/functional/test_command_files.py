@@ -54,7 +54,8 @@ def test_a_link_at_the_payloads_own_place_is_replaced_not_followed(tmp_path: Pat
 @needs_no_privilege
 def test_a_folder_that_may_not_be_written_is_told_before_the_model_is_read(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    done = command("none.tar.gz", "-o", "locked/new", folder=tmp_path, unprivileged=True)
+    (tmp_path / "model.tar.gz").write_bytes(b"cut")
+    done = command("model.tar.gz", "-o", "locked/new", folder=tmp_path, unprivileged=True)
     assert done.stderr.startswith(b"OutputError: 'locked/new' cannot be written (Permission denied")
 
 
@@ -64,7 +65,7 @@ def test_what_cannot_be_written_is_told_before_the_model_is_read(
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(making, "find_model_inputs", None)
     with pytest.raises(OutputError, match="Permission denied"):
-        mims_payload.main({"model_input": "x"}, {"payload_sample": str(tmp_path)}, {})
+        mims_payload.main({"model_input": str(tmp_path)}, {"payload_sample": str(tmp_path)}, {})
 
 
 def test_folders_that_were_made_for_a_payload_that_fails_are_gone_again(
