@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import secrets
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from mims.command import making, writing
 from mims.errors import CorruptArchiveError, OutputError
 
-from tests.archives import GOOD, NAME, gz, member
+from tests.archives import GOOD, NAME, gz, header, member
 from tests.functional.command_line import SCRIPT, command, lay_models, needs_no_privilege
 
 
@@ -165,3 +166,17 @@ def test_s3_without_boto3_says_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert b"needs boto3" in done.stderr
     assert b"pip install 'mims-payload[aws]'" in done.stderr
+
+
+def test_a_model_of_any_size_is_not_taken_for_a_payload(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "large.tar.gz", "wb", 1) as file:
+        file.write(header(b"weights", 5 * 1024**3))
+        for _ in range(80):
+            file.write(bytes(1024**2))
+    (tmp_path / "random.tar.gz").write_bytes(gz(header(b"weights", 300 * 1024**2), 0))
+    with (tmp_path / "random.tar.gz").open("ab") as file:
+        file.truncate(256 * 1024**2 + 100)  # more than is read of any payload archive
+    for name in ("large.tar.gz", "random.tar.gz"):
+        done = command("--check", name, folder=tmp_path)
+        assert done.returncode == 1
+        assert b"is a model archive, not a payload archive" in done.stderr
