@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import secrets
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from mims.command import making, writing
 from mims.errors import CorruptArchiveError, OutputError
 
-from tests.archives import GOOD, NAME, gz, member
+from tests.archives import GOOD, NAME, gz, header, member
 from tests.functional.command_line import SCRIPT, command, lay_models, needs_no_privilege
 
 
@@ -54,7 +55,8 @@ def test_a_link_at_the_payloads_own_place_is_replaced_not_followed(tmp_path: Pat
 @needs_no_privilege
 def test_a_folder_that_may_not_be_written_is_told_before_the_model_is_read(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    done = command("none.tar.gz", "-o", "locked/new", folder=tmp_path, unprivileged=True)
+    (tmp_path / "model.tar.gz").write_bytes(b"cut")
+    done = command("model.tar.gz", "-o", "locked/new", folder=tmp_path, unprivileged=True)
     assert done.stderr.startswith(b"OutputError: 'locked/new' cannot be written (Permission denied")
 
 
@@ -64,7 +66,7 @@ def test_what_cannot_be_written_is_told_before_the_model_is_read(
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(making, "find_model_inputs", None)
     with pytest.raises(OutputError, match="Permission denied"):
-        mims_payload.main({"model_input": "x"}, {"payload_sample": str(tmp_path)}, {})
+        mims_payload.main({"model_input": str(tmp_path)}, {"payload_sample": str(tmp_path)}, {})
 
 
 def test_folders_that_were_made_for_a_payload_that_fails_are_gone_again(
@@ -164,3 +166,17 @@ def test_s3_without_boto3_says_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert b"needs boto3" in done.stderr
     assert b"pip install 'mims-payload[aws]'" in done.stderr
+
+
+def test_a_model_of_any_size_is_not_taken_for_a_payload(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "large.tar.gz", "wb", 1) as file:
+        file.write(header(b"weights", 5 * 1024**3))
+        for _ in range(80):
+            file.write(bytes(1024**2))
+    (tmp_path / "random.tar.gz").write_bytes(gz(header(b"weights", 300 * 1024**2), 0))
+    with (tmp_path / "random.tar.gz").open("ab") as file:
+        file.truncate(256 * 1024**2 + 100)  # more than is read of any payload archive
+    for name in ("large.tar.gz", "random.tar.gz"):
+        done = command("--check", name, folder=tmp_path)
+        assert done.returncode == 1
+        assert b"is a model archive, not a payload archive" in done.stderr

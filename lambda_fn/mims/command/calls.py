@@ -100,6 +100,7 @@ def _fail(error: PayloadError, code: int, tells_figures: bool, job: JobPaths) ->
 
 def _tells_figures(arguments: Sequence[str]) -> bool:
     """Say whether a failure's figures are printed: for whoever reads those of a success."""
-    if any(name in arguments for name in ("--show", "--check", "--send")):
+    names = {argument.split("=")[0] for argument in arguments}
+    if names & {"--show", "--check", "--send"}:
         return False
-    return "--json" in arguments or not sys.stdout.isatty()
+    return "--json" in names or not sys.stdout.isatty()

@@ -16,7 +16,7 @@ except ImportError:  # not on Windows; the figure of peak memory is left out the
 
 from mims import Payload, generate_from
 from mims.command import console
-from mims.command.models import find_model_inputs
+from mims.command.models import check_exists, find_model_inputs
 from mims.command.progress import Reading
 from mims.command.writing import check_writable, write_whole
 from mims.payload.check import check_payload_archive
@@ -52,6 +52,7 @@ def make_payload(
     """
     started = time.monotonic()
     reading = reading or Reading()
+    check_exists(model)
     check_writable(output)
     try:
         found = find_model_inputs(model, given, reading)

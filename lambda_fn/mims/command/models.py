@@ -9,7 +9,7 @@ from typing import Iterator, List, NamedTuple, Tuple
 
 from mims import find_inputs, find_inputs_in_files
 from mims.command.model_folder import CHUNK, file_at, files_of_folder, unreadable
-from mims.command.progress import Reading
+from mims.command.progress import CountedChunks, Reading
 from mims.errors import (
     CorruptArchiveError,
     HyperparametersNotFoundError,
@@ -62,6 +62,12 @@ def find_model_inputs(model: str, given: GivenSettings, reading: Reading) -> Fou
     return _find_in_archive(model, path, given, reading)
 
 
+def check_exists(model: str) -> None:
+    """Raise `ModelNotFoundError`, or what `locate` does, where a path leads to no model."""
+    if model != STANDARD_INPUT and not model.lower().startswith(S3):
+        locate(model)
+
+
 def locate(model: str) -> Tuple[str, bool]:
     """Return the path of the archive or file, or of the folder of files, and which of them it is.
 
@@ -98,7 +104,7 @@ def _mode(path: str, follow: bool) -> int:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in it
         raise ModelNotFoundError(
             f"There is no model at '{shown(path)}': no file, and no folder with files. Name a "
-            f"{ARCHIVE_NAME}, or a folder that holds one or a {FILE_NAME}."
+            f"{ARCHIVE_NAME}, or a folder that holds one or a {FILE_NAME}: mims-payload MODEL."
         ) from None
     except OSError as error:
         raise unreadable(path, error) from None
@@ -117,7 +123,9 @@ def _find_in_folder(model: str, folder: str, given: GivenSettings, reading: Read
 
 def _find_in_archive(model: str, archive: str, given: GivenSettings, reading: Reading) -> Found:
     try:
-        return Found(find_inputs(_Archive(archive, reading), given), [])
+        size = os.stat(archive).st_size
+        chunks = CountedChunks(reading, lambda: _chunks_of(archive), size)
+        return Found(find_inputs(chunks, given), [])
     except (CorruptArchiveError, HyperparametersNotFoundError, NoInputFieldsError) as error:
         if archive == model:
             raise
@@ -154,15 +162,6 @@ def _standard_input(reading: Reading) -> Iterator[bytes]:
         raise unreadable("standard input", error) from None
 
 
-class _Archive:
-    """A file's bytes in chunks, from the start at each iteration."""
-
-    def __init__(self, path: str, reading: Reading) -> None:
-        self._path = path
-        self._reading = reading
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._reading.bytes = 0
-        with open(self._path, "rb", buffering=0) as file:
-            total = os.fstat(file.fileno()).st_size
-            yield from self._reading.counted(iter(lambda: file.read(CHUNK), b""), total)
+def _chunks_of(path: str) -> Iterator[bytes]:
+    with open(path, "rb", buffering=0) as file:
+        yield from iter(lambda: file.read(CHUNK), b"")

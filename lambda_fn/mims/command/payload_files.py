@@ -58,6 +58,7 @@ def is_model_archive(archive: bytes) -> bool:
     """Say whether the bytes, or their beginning, are a tar whose files no payload archive has."""
     walk = Walk(TarStream([archive]), _BEGINNING)
     files = []
+    has_large_file = False
     try:
         for entry in walk.entries():
             if entry.regular:
@@ -65,11 +66,11 @@ def is_model_archive(archive: bytes) -> bool:
             if len(files) == _MEMBERS:
                 break
     except ArchiveLimitError:
-        pass  # it has a large file, and goes on
+        has_large_file = True  # no payload archive has one
     except PayloadError:
         return False
     finally:
         walk.close()
     if any(name.startswith("sample_payload") for name in files):
         return False
-    return any(name != METADATA for name in files)
+    return has_large_file or any(name != METADATA for name in files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import IO, Iterable, Iterator, Optional
+from typing import IO, Callable, Iterable, Iterator, Optional
 
 _LINE_SECONDS = 10.0
 _MOVE_SECONDS = 0.2
@@ -54,3 +54,16 @@ class Reading:
             self._shown = True
         else:
             print(line, file=self._stream, flush=True)
+
+
+class CountedChunks:
+    """A model's bytes in chunks, counted, from the start at each iteration."""
+
+    def __init__(self, reading: Reading, read: Callable[[], Iterable[bytes]], total: int) -> None:
+        self._reading = reading
+        self._read = read
+        self._total = total
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._reading.bytes = 0
+        yield from self._reading.counted(self._read(), self._total)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Iterator
 
 from mims import find_inputs, find_inputs_in_files
-from mims.command.progress import Reading
+from mims.command.progress import CountedChunks, Reading
 from mims.errors import (
     AccessDeniedError,
     InvalidRequestError,
@@ -66,7 +65,7 @@ def find_inputs_in_s3(uri: str, given: GivenSettings, reading: Reading) -> Model
                 lambda: reading.counted(model, model.size),
             )
             return find_inputs_in_files([file], given)
-        return find_inputs(_Counted(model, reading), given)
+        return find_inputs(CountedChunks(reading, lambda: model, model.size), given)
     except models.ModelGoneError:
         where = f" with a {FILE_NAME} directly under it" if uncompressed else ""
         raise ModelNotFoundError(
@@ -76,15 +75,3 @@ def find_inputs_in_s3(uri: str, given: GivenSettings, reading: Reading) -> Model
         raise ModelChangingError(
             f"The model '{shown(uri)}' was replaced while it was read. Start again."
         ) from None
-
-
-class _Counted:
-    """A model's bytes in chunks, from the start at each iteration."""
-
-    def __init__(self, model: Any, reading: Reading) -> None:
-        self._model = model
-        self._reading = reading
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._reading.bytes = 0
-        yield from self._reading.counted(self._model, self._model.size)
