@@ -17,7 +17,7 @@ from mims.inputs.hyperparameters import Hyperparameters
 from mims.inputs.model_files import ModelFile
 from mims.inputs.model_inputs import Consult, ModelInputs, Wishes
 from mims.inputs.search import search_archive, search_files
-from mims.limits import CHECKED_FIELDS, SERVERLESS_BYTES
+from mims.limits import CHECKED_FIELDS, METADATA_BYTES, SERVERLESS_BYTES
 from mims.payload.archive import create_payload_archive
 from mims.payload.files import PayloadFile, generate_sample_payload
 from mims.payload.metadata import FieldsFrom, describe, write_metadata
@@ -134,6 +134,11 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = noth
         metadata = write_metadata(
             describe(files, samples, inputs.hyperparameters, fields_from, family, recipe, told)
         )
+        if len(metadata) > METADATA_BYTES:
+            raise PayloadTooLargeError(
+                f"metadata.json for {len(samples.fields):,} fields has {len(metadata):,} bytes, "
+                f"over the limit of {METADATA_BYTES:,}. Name fewer fields, or use the layout flat."
+            )
     archive = create_payload_archive(files, metadata, check)
     return Payload(
         archive,

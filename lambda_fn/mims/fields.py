@@ -66,6 +66,15 @@ class Field(NamedTuple):
             size *= length
         return size
 
+    @property
+    def list_count(self) -> int:
+        """How many lists a sample's value is nested in."""
+        count, lists = 0, 1
+        for length in self.shape:
+            count += lists
+            lists *= length
+        return count
+
 
 # The fields that somebody named, and what to know of them.
 NamedFields = Tuple[Tuple[Field, ...], Tuple[str, ...]]

@@ -37,6 +37,8 @@ READ_ON_BYTES = 256 * MIB
 # What a reader of a model's file may hold of its bytes, and how many steps it may take.
 HELD_BYTES = 4 * MIB
 READER_STEPS = 2_000_000
+# What is kept of all that a model's files told, as it is counted: far more than one model tells.
+TOLD_BYTES = 64 * MIB
 
 SAMPLES = 10_000
 DIMENSIONS = 32  # of a shape, as many as a numpy array may have
@@ -51,6 +53,8 @@ SERVERLESS_BYTES = 4 * MIB
 ASYNCHRONOUS_BYTES = GIB
 # The values of all samples in a body, missing ones counted: a value takes two bytes at the least.
 CELLS = REQUEST_BYTES // 2
+# A template of a body or a record.
+TEMPLATE_CHARACTERS = 64 * KIB
 # All payload files of an archive together, before compression.
 PAYLOAD_FILES_BYTES = 64 * MIB
 
@@ -58,7 +62,7 @@ PAYLOAD_FILES_BYTES = 64 * MIB
 # bytes of its metadata.json, the characters of a name (ustar's 100), the fields of a sample.
 PAYLOAD_ARCHIVE_BYTES = 256 * MIB
 PAYLOAD_TAR_BYTES = 4 * GIB
-METADATA_BYTES = 32 * MIB
+METADATA_BYTES = 24 * MIB
 PAYLOAD_NAME_CHARACTERS = 100
 CHECKED_FIELDS = 250_000
 

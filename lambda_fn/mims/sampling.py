@@ -67,10 +67,10 @@ def make_samples(
     PayloadTooLargeError
         One sample has more values than a request can carry.
     """
-    if sum(field.size for field in fields) > _MOST_VALUES:
+    if sum(field.size + field.list_count for field in fields) > _MOST_VALUES:
         raise PayloadTooLargeError(
-            f"One sample of the {len(fields):,} fields has more than {_MOST_VALUES:,} values, more "
-            f"than a request of {REQUEST_BYTES:,} bytes can carry. Check the fields' shapes."
+            f"One sample of the {len(fields):,} fields has more than {_MOST_VALUES:,} values and "
+            f"lists, more than a request of {REQUEST_BYTES:,} bytes can carry. Check their shapes."
         )
     for field in fields:
         if len(field.shape) > DIMENSIONS:

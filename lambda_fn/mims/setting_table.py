@@ -10,7 +10,7 @@ from mims.fields import NamedFields
 from mims.formats.format import Format
 from mims.formats.registry import parse_content_types
 from mims.inputs.field_lists import parse_fields
-from mims.limits import DIMENSIONS, SAMPLES, Limits
+from mims.limits import DIMENSIONS, SAMPLES, TEMPLATE_CHARACTERS, Limits
 from mims.recipes import AUTO, NONE, RECIPES
 from mims.values import is_unicode, number, text
 
@@ -104,7 +104,10 @@ def _text_or_number(value: Any, name: str) -> Any:
 def _template(value: Any, name: str) -> str:
     if isinstance(value, (dict, list)):  # a request may hold it as JSON, not as text
         value = json.dumps(value, ensure_ascii=False)
-    return _text(value, name)
+    template = _text(value, name)
+    if len(template) > TEMPLATE_CHARACTERS:
+        raise MisfitError(value, wanted=f"a text of at most {TEMPLATE_CHARACTERS:,} characters")
+    return template
 
 
 def _values(value: Any, _name: str) -> Mapping[str, Any]:

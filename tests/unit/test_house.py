@@ -33,8 +33,8 @@ WAY = (
     "sampling",
     "payload",
     "__init__",
-    "command",
     "aws",
+    "command",
 )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
 from mims.formats.json_text import joined, loads
 from mims.formats.table import Table
+from mims.limits import REQUEST_BYTES
 
 CONTENT_TEMPLATE, RECORD_TEMPLATE = "content_template", "record_template"
 _RECORDS, _RECORD = "records", "record"
@@ -159,14 +160,23 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
         return row if piece.text == _FEATURES else dict(zip(names, row))
 
     def render(row: List[Any]) -> str:
-        written = []
+        written: List[str] = []
+        size = 0
+        whole: Dict[str, str] = {}  # what may be large is written once a record
         for piece in template.pieces:
+            if size > REQUEST_BYTES:
+                break  # whoever takes the record refuses it for its size
+            if written:
+                size += len(written[-1])
             if not piece.placeholder:
                 written.append(piece.text)
                 continue
             given = value(piece, row)
-            if not piece.quoted:
+            if not piece.quoted and not isinstance(given, (list, dict)):
                 written.append(_dumps(given))
+            elif not piece.quoted:
+                written.append(whole.setdefault(piece.text, "") or _dumps(given))
+                whole[piece.text] = written[-1]
             elif given is None:
                 raise InvalidSettingsError(
                     f"{template.setting} has the field '{shown(piece.text)}' within quotes, where "

@@ -6,18 +6,17 @@ Nothing here depends on the order of the files in their archive.
 from __future__ import annotations
 
 import hashlib
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from mims.errors import shown
 from mims.fields import Field
 from mims.inputs.member import Told
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
-from mims.limits import CHECKED_FIELDS
+from mims.limits import TOLD_BYTES
 
 _XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
 _EXAMPLE = "example"
 _REASONS = 10  # members that an error says why they told nothing
-_KEPT_FIELDS = 2 * CHECKED_FIELDS
 
 _Order = Tuple[int, bool, bool, int, bool, int, bytes]
 
@@ -53,33 +52,35 @@ class Candidates:
     """The files of a model that were looked into, and what each told."""
 
     def __init__(self) -> None:
-        self._told: List[Candidate] = []
-        self._examples: List[Candidate] = []
+        self._told = _Kept()
+        self._examples = _Kept()
         self._untold: List[Tuple[_Order, str, str]] = []
-        self._paths: Dict[str, None] = {}
+        self._paths: Set[bytes] = set()  # digests: a path may have a megabyte
 
     def add(self, member: str, modified: int, told: Told) -> None:
         """Take what a file told; of one path twice, the first counts."""
-        if member in self._paths:
+        if not self._is_new(member):
             return
-        self._paths[member] = None
         order = _order(member, told.source, told.transformer)
         if not told.fields:
             self._note(order, member, told.why)
             return
         candidate = Candidate(order, member, modified, told)
         if told.form == _EXAMPLE:
-            self._examples.append(candidate)
-            return
-        self._told.append(candidate)
-        if sum(len(kept.told.fields) for kept in self._told) > _KEPT_FIELDS:
-            self._told.remove(max(self._told))
+            self._examples.add(candidate)
+        else:
+            self._told.add(candidate)
 
     def note(self, member: str, source: str, why: str) -> None:
         """Note that a file of that source told nothing, and why."""
-        if member not in self._paths:
-            self._paths[member] = None
+        if self._is_new(member):
             self._note(_order(member, source, False), member, why)
+
+    def _is_new(self, member: str) -> bool:
+        digest = hashlib.blake2b(member.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+        is_new = digest not in self._paths
+        self._paths.add(digest)
+        return is_new
 
     def _note(self, order: _Order, member: str, why: str) -> None:
         if why:
@@ -93,7 +94,7 @@ class Candidates:
 
     def model(self) -> Optional[Candidate]:
         """Return the model itself: the best of those that are no mere list of names."""
-        models = sorted(c for c in self._told if c.rank < FEATURE_LIST_RANK)
+        models = [c for c in self._told.in_order() if c.rank < FEATURE_LIST_RANK]
         if models and models[0].told.source == "xgboost":
             for candidate in models:
                 if candidate.member == _XGBOOST_CONTAINERS_FILE:
@@ -105,7 +106,10 @@ class Candidates:
 
         `lists` are the feature lists among the hyperparameters.
         """
-        told = sorted([*self._told, *self._examples_that_count(), *lists])
+        told = sorted(
+            [*self._told.in_order(), *self._examples_that_count(), *lists],
+            key=lambda candidate: candidate.order,
+        )
         model = self.model()
         warnings: List[str] = []
         feature_lists = [c for c in told if c.rank == FEATURE_LIST_RANK]
@@ -133,12 +137,12 @@ class Candidates:
         unsigned = {
             _folder(member) for _, member, _ in self._untold if member.split("/")[-1] == "MLmodel"
         }
-        return [c for c in self._examples if _folder(c.member) in unsigned]
+        return [c for c in self._examples.in_order() if _folder(c.member) in unsigned]
 
     def _training(self, names: Candidate) -> Tuple[Tuple[str, Tuple[object, ...]], ...]:
         training = dict(names.told.training)
         if names.told.source == "mlflow":
-            for example in sorted(self._examples, reverse=True):
+            for example in reversed(self._examples.in_order()):
                 if _folder(example.member) == _folder(names.member):
                     training.update(example.told.training)
         return tuple(training.items())
@@ -146,9 +150,9 @@ class Candidates:
     def _disagreements(self, names: Candidate, model: Optional[Candidate]) -> List[str]:
         """Return a warning for the first other model that tells other names."""
         if names.rank == FEATURE_LIST_RANK or names.told.transformer:
-            others = [c for c in sorted(self._told) if c.rank == names.rank]
+            others = [c for c in self._told.in_order() if c.rank == names.rank]
         else:
-            others = [c for c in sorted(self._told) if c.rank < FEATURE_LIST_RANK]
+            others = [c for c in self._told.in_order() if c.rank < FEATURE_LIST_RANK]
         for other in others:
             if other.told.made_up or names.told.made_up:
                 continue
@@ -167,6 +171,34 @@ class Candidates:
                     "the other is the model that is served."
                 ]
         return []
+
+
+class _Kept:
+    """Candidates, of which the last in order go where all of them together take too much room."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._weights: Dict[_Order, int] = {}
+        self._by_order: Dict[_Order, Candidate] = {}
+
+    def add(self, candidate: Candidate) -> None:
+        self._by_order[candidate.order] = candidate
+        self._weights[candidate.order] = _weight(candidate)
+        self._total += self._weights[candidate.order]
+        while self._total > TOLD_BYTES and len(self._by_order) > 1:
+            last = max(self._by_order)
+            del self._by_order[last]
+            self._total -= self._weights.pop(last)
+
+    def in_order(self) -> List[Candidate]:
+        return [self._by_order[order] for order in sorted(self._by_order)]
+
+
+def _weight(candidate: Candidate) -> int:
+    """Return about how many bytes of memory a candidate takes."""
+    texts = sum(len(field.name) for field in candidate.told.fields) + 5 * len(candidate.member)
+    values = sum(map(len, candidate.told.training.values()))
+    return 2 * texts + 200 * len(candidate.told.fields) + 100 * values
 
 
 def feature_list(member: str, modified: int, source: str, fields: Tuple[Field, ...]) -> Candidate:

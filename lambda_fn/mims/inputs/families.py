@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Dict, Optional, Set
 
 from mims.inputs.candidates import Candidate
@@ -29,7 +30,7 @@ class Families:
 
     def __init__(self) -> None:
         self._seen: Set[str] = set()
-        self._autogluon: Dict[str, Set[str]] = {}
+        self._autogluon: Dict[bytes, Set[str]] = {}
 
     def look_at(self, member: str) -> None:
         """Take note of a file's name."""
@@ -39,7 +40,8 @@ class Families:
         if name.lower().endswith(_PYTORCH_ENDINGS) or name == _PYTORCH_NAME:
             self._seen.add("pytorch")
         if name in _AUTOGLUON_FILES:
-            self._autogluon.setdefault(folder, set()).add(name)
+            digest = hashlib.blake2b(folder.encode("utf-8", "surrogateescape"), digest_size=16)
+            self._autogluon.setdefault(digest.digest(), set()).add(name)
 
     def add(self, family: str) -> None:
         """Take note of a family that a file's content showed."""

@@ -30,7 +30,9 @@ from mims.inputs.model_files import ModelFile
 from mims.inputs.model_inputs import HYPERPARAMETERS, SETTINGS, Consult, ModelInputs
 from mims.inputs.nothing_told import no_fields_named, nothing_told, too_large
 from mims.inputs.sources import sources_for
-from mims.limits import HELD_BYTES, READ_ON_BYTES, SHOWN_NAMES, Limits
+from mims.limits import HELD_BYTES, READ_ON_BYTES, SHOWN_CHARACTERS, SHOWN_NAMES, Limits
+
+_NAME_CHARACTERS = 2 * SHOWN_CHARACTERS  # more than a message shows; a name may have a megabyte
 
 
 class _Nested(NamedTuple):
@@ -68,7 +70,7 @@ class Findings:
     def look_at(self, file: ModelFile) -> bool:
         """Look into a file; say whether nothing more need be read."""
         if len(self._names) < SHOWN_NAMES:
-            self._names.append(file.name)
+            self._names.append(file.name[:_NAME_CHARACTERS])
         name = file.name.rsplit("/", 1)[-1]
         if ".." in file.name.split("/"):
             return False  # a path out of the model
