@@ -289,6 +289,7 @@ def _read_fields_from(entry: Any) -> FieldsFrom:
 
 def _read_file(entry: Any) -> DescribedFile:
     path, media_type, parameters = entry["path"], entry["content_type"], entry["parameters"]
+    require(len(parameters) <= 1, f"{METADATA} lists a file with several parameters")
     written = "; ".join([media_type, *(f"{name}={value}" for name, value in parameters.items())])
     try:
         (content_type, *more) = parse_content_types(written, METADATA)
