@@ -13,6 +13,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
+from mims.version import VERSION
 
 from tests.pages import PAGES, ROOT, Block, anchors, blocks, links, text_of
 
@@ -135,3 +136,14 @@ def test_each_python_block_runs_and_makes_requests_that_the_sdk_takes(
         # The last line may be the only one of a script that shows how far it has got.
         assert printed.endswith(output)
         assert output
+
+
+def test_the_files_that_contributing_names_are_there() -> None:
+    named = re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.\w+)`", text_of("CONTRIBUTING.md"))
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_newest_version_stands_in_the_changelog() -> None:
+    versions = re.findall(r"^## (\S+)", text_of("CHANGELOG.md"), re.MULTILINE)
+    assert versions[0] == VERSION
