@@ -1,5 +1,8 @@
 """Model archives to measure on: made once, from a seed, and kept in a cache folder.
 
+`hyperparameters.json` lies first, in the middle or last in them; or they have none (`NONE`), and
+the model's own file tells the fields, or a list behind many small files.
+
 An archive is one gzip member, as `tar` and Python's `tarfile` make it with zlib at level 6, put
 together from parts that end on a full flush. So the same compressed weights serve the archives with
 `hyperparameters.json` first, in the middle and last, and large weights are blocks of 64 MiB said
@@ -19,13 +22,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import model_files
+
 MIB = 1024 * 1024
 BLOCK = 64 * MIB
 LEVEL = 6
 FIRST, MIDDLE, LAST = PLACES = ("first", "middle", "last")
+NONE = "none"
 FLOAT, JSON, FILES, JSON_FILES, ZEROS = KINDS = ("float", "json", "files", "json-files", "zeros")
 # What changes an archive's bytes changes this, and with it the cache folder's name.
-_EDITION = 1
+_EDITION = 2
 _FILES_IN_FOLDER = 500
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _END_OF_TAR = bytes(1024)
@@ -62,8 +68,10 @@ def make_archives(cache: Path, size: Size) -> Path:
     making = folder.with_name(f"{folder.name}.{os.getpid()}")
     making.mkdir(parents=True)
     with ProcessPoolExecutor(2) as pool:
-        for _ in pool.map(_make_kind, KINDS, [size] * len(KINDS), [making] * len(KINDS)):
-            pass
+        made = [pool.submit(_make_kind, kind, size, making) for kind in KINDS]
+        made += [pool.submit(_make_without, kind, size, making) for kind in model_files.KINDS]
+        for one in made:
+            one.result()
     making.rename(folder)
     return folder
 
@@ -75,10 +83,26 @@ def _make_kind(kind: str, size: Size, folder: Path) -> None:
         for member, content in members.items():
             if member == "small" or place == LAST:
                 header = _header("hyperparameters.json", len(content))
-                wanted = [compress(header + content + bytes(-len(content) % 512))]
+                wanted = [compress(header + _padded(content))]
                 parts = list(halves)
                 parts.insert(PLACES.index(place), wanted)
                 _write_archive(folder / archive_name(kind, place, member), parts)
+    if kind == FILES:
+        listed = json.dumps([f"feature_{number:02}" for number in range(12)]).encode()
+        file = compress(_header("feature_names.json", len(listed)) + _padded(listed))
+        _write_archive(folder / archive_name(kind, NONE), [*halves, [file]])
+
+
+def _make_without(kind: str, size: Size, folder: Path) -> None:
+    """The archive of a model file alone, which tells the fields."""
+    bulk_size = size.weights_mib * MIB
+    file = model_files.model_file(kind, bulk_size)
+    bulk = compress(_whole_trees() if file.is_of_trees else _normal_floats())
+    length = len(file.before) + bulk_size + len(file.behind)
+    before = compress(_header(file.name, length) + file.before)
+    behind = compress(file.behind + bytes(-length % 512))
+    parts = [before, *[bulk] * (bulk_size // BLOCK), behind]
+    _write_archive(folder / archive_name(kind, NONE), [parts])
 
 
 def _write_archive(path: Path, parts: Iterable[Iterable[Part]]) -> None:
@@ -105,6 +129,10 @@ def _header(name: str, size: int) -> bytes:
     member.size = size
     member.mtime = 1_767_225_600
     return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+def _padded(content: bytes) -> bytes:
+    return content + bytes(-len(content) % 512)
 
 
 def _weights(size: Size, name: str, block: Callable[[], bytes]) -> tuple[list[Part], list[Part]]:
@@ -175,6 +203,13 @@ def _trees() -> bytes:
         text += tree.encode() + b","
         number += 1
     return (bytes(text) * 5)[:BLOCK]
+
+
+def _whole_trees() -> bytes:
+    """The same, with blanks in the place of the tree that would be cut at the block's end."""
+    trees = _trees()
+    end = trees.rindex(b"}},") + len(b"}},")
+    return trees[:end] + b" " * (len(trees) - end)
 
 
 def _tree(chance: random.Random, number: int) -> dict[str, object]:

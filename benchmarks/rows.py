@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from benchmarks import model_files
 from benchmarks.archives import (
     FILES,
     FIRST,
@@ -15,9 +16,11 @@ from benchmarks.archives import (
     JSON_FILES,
     KINDS,
     LAST,
+    NONE,
     ZEROS,
     archive_name,
 )
+from benchmarks.chart import draw, panel
 from benchmarks.measure import WITHOUT_ISAL, Bench
 from benchmarks.server import PACED
 
@@ -28,6 +31,11 @@ _WORDS = {
     FILES: "many files",
     JSON_FILES: "many JSON files",
     ZEROS: "zeros",
+    model_files.XGBOOST: "XGBoost JSON",
+    model_files.XGBOOST_UNNAMED: "XGBoost JSON without names",
+    model_files.JOBLIB: "scikit-learn joblib",
+    model_files.SAVED_MODEL: "SavedModel",
+    model_files.ONNX: "ONNX",
 }
 # Kind → times as fast as `tarfile`'s stream, and as download and unpack, with isal; without.
 _FASTER = {FLOAT: (1.8, 2.0, 1.15), JSON: (2.8, 3.5, 1.15), FILES: (2.3, 8.0, 1.5)}
@@ -60,6 +68,7 @@ def measure_rows(bench: Bench) -> Iterator[Row]:
     for kind in _FASTER:
         yield from _member_last(bench, kind)
     yield from _many_json_files(bench)
+    yield from _without_hyperparameters(bench)
     yield from _paced(bench)
     yield _zeros(bench)
     yield _memory(bench)
@@ -76,6 +85,17 @@ def seconds_table(bench: Bench) -> str:
         seconds = (f"{measured.wall:.2f} (CPU {measured.cpu:.2f})" for measured in taken)
         lines.append(f"| {' | '.join((words, *seconds))} |")
     return "\n".join(lines)
+
+
+def seconds_chart(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Return the same as a chart, from the trials that a run has stored."""
+    ways = {way: words.replace("`", "").replace("… ", "") for way, words in _WAYS.items()}
+    ways[WITHOUT_ISAL] = "the function without isal"
+    panels = [
+        panel(f"{_WORDS[kind]}, hyperparameters.json last", archive_name(kind, LAST), ways, trials)
+        for kind in _FASTER
+    ]
+    return draw(panels, ways["isal"])
 
 
 def _member_first(bench: Bench) -> Iterator[Row]:
@@ -106,6 +126,19 @@ def _many_json_files(bench: Bench) -> Iterator[Row]:
     bench.take(("isal", "ours", "tarfile"), key)
     yield _to_limit(bench, f"{what}: wall", key, None)
     yield _faster(bench, f"{what}: than `tarfile` as a stream", key, "tarfile", None)
+
+
+def _without_hyperparameters(bench: Bench) -> Iterator[Row]:
+    for kind in (*model_files.KINDS, FILES):
+        key = archive_name(kind, NONE)
+        taken = bench.take(("walk", "search"), key)
+        ratio = bench.ratio("search", "walk", key)
+        yield Row(
+            f"no hyperparameters.json, {_WORDS[kind]}: search for the fields, to the walk alone",
+            "1.03 ×",
+            f"{ratio:.3f} × ({taken['search'].wall:.2f} s)",
+            ratio <= 1.03,
+        )
 
 
 def _paced(bench: Bench) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.archives import FULL, QUICK, make_archives
 from benchmarks.costs import cost_table, measure_costs
 from benchmarks.measure import ROOT, Bench
-from benchmarks.rows import Row, measure_rows, seconds_table
+from benchmarks.rows import Row, measure_rows, seconds_chart, seconds_table
 from benchmarks.server import make_certificate, serving
 
 _MARKS = {True: "✓", False: "✗", None: ""}
@@ -23,7 +23,7 @@ _PACKAGES = ("boto3", "isal", "aws-lambda-powertools", "smart_open", "urllib3")
 
 
 def main() -> None:
-    """Make the archives, measure everything in turns, and print a Markdown table."""
+    """Make the archives, measure everything in turns; print a Markdown table, draw a chart."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="128 MiB and 6,000 files, not 1 GiB and 100,000"
@@ -33,7 +33,16 @@ def main() -> None:
         "--cache", type=Path, default=ROOT / ".cache" / "bench", help="where the archives are kept"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench.json")
+    parser.add_argument(
+        "--chart", type=Path, default=ROOT / "out" / "speed.svg", help="where the chart goes"
+    )
+    parser.add_argument(
+        "--draw", action="store_true", help="only draw the chart of the trials that --out holds"
+    )
     options = parser.parse_args()
+    if options.draw:
+        options.chart.write_text(seconds_chart(json.loads(options.out.read_text())["trials"]))
+        return
     cache: Path = options.cache.resolve()
     started = time.monotonic()
     folder = make_archives(cache, QUICK if options.quick else FULL)
@@ -66,6 +75,7 @@ def main() -> None:
             indent=1,
         )
     )
+    options.chart.write_text(seconds_chart(bench.trials))
 
 
 def table(rows: Sequence[Row]) -> str:

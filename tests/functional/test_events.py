@@ -79,16 +79,6 @@ def test_a_family_recognises_its_examples_and_no_other_family_comes_first(family
         assert next(each for each in FAMILIES if each.recognises(event(name))) is family
 
 
-def test_the_readme_s_table_is_the_list_of_families() -> None:
-    rows = [
-        f"| {family.what} | "
-        + ", ".join(f"[`{name}.json`](events/{name}.json)" for name in family.examples)
-        + " |"
-        for family in FAMILIES
-    ]
-    assert "\n".join(rows) in (FOLDER.parent / "README.md").read_text()
-
-
 @pytest.mark.parametrize(("name", "status"), SINGLE.items())
 def test_an_event_of_one_model_is_answered_with_one_result(
     name: str, status: str, function: Function, calls: Calls

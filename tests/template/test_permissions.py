@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 
+from tests.pages import section, table, text_of
 from tests.template.stack import (
     ACCOUNT,
     LARGEST,
@@ -430,3 +431,13 @@ def test_no_statement_names_what_the_translation_adds() -> None:
         "BackfillRole",
     }
     assert "arn:aws:iam::aws:policy" not in json.dumps(resolved(**LARGEST)["Resources"])
+
+
+def test_the_page_of_the_function_lists_the_actions_of_its_role() -> None:
+    allowed = set()
+    for parameters in STACKS.values():
+        for statement in statements(resolved(**parameters), "FunctionRole").values():
+            actions = statement["Action"]
+            allowed |= {actions} if isinstance(actions, str) else {*actions}
+    rows = table(section(text_of("docs/function.md"), "Permissions"))
+    assert {action for row in rows for action in re.findall("`([^`]+)`", row["action"])} == allowed

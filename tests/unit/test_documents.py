@@ -1,10 +1,11 @@
-"""The pages say what is: each test that they name exists, each file that they link to as well."""
+"""The pages say what is: links lead somewhere, snippets run, threats are tested."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+import subprocess
+import sys
 from typing import Any, Dict, List
 from unittest import mock
 
@@ -12,15 +13,28 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
+from mims.version import VERSION
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-THREATS = (ROOT / "docs/security.md").read_text().split("## Threats")[1]
+from tests.pages import PAGES, ROOT, Block, anchors, blocks, links, text_of
+
+SNIPPETS = [
+    (page, block) for page in PAGES for block in blocks(page.read_text("utf-8")) if block.language
+]
+
+
+def snippets(language: str) -> List[Any]:
+    """Return the pages' blocks of a language as parameters of a test."""
+    return [
+        pytest.param(block, id=f"{page.name}:{block.line}")
+        for page, block in SNIPPETS
+        if block.language == language
+    ]
 
 
 def test_each_threat_names_the_tests_that_prove_its_guard() -> None:
+    threats = text_of("docs/security.md").split("## Threats")[1]
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    rows = [line for line in THREATS.splitlines() if line.startswith("| ")][1:]
+    rows = [line for line in threats.splitlines() if line.startswith("| ")][1:]
     assert len(rows) >= 20
     for row in rows:
         proof = row.split("|")[-2]
@@ -31,30 +45,68 @@ def test_each_threat_names_the_tests_that_prove_its_guard() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_each_file_that_a_page_links_to_is_there(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_each_link_leads_to_a_file_and_a_heading_that_are_there(page: Any) -> None:
+    text = page.read_text("utf-8")
+    for target in links(text):
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.read_text("utf-8")), target
 
 
-def blocks(language: str) -> List[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_page_can_be_reached_from_the_readme(page: Any) -> None:
+    if page.name != "README.md":
+        assert str(page.relative_to(ROOT)) in links(text_of("README.md"))
 
 
-@pytest.mark.parametrize("block", blocks("json"))
-def test_each_json_block_is_json(block: str) -> None:
-    json.loads(block)
+@pytest.mark.parametrize("block", snippets("json"))
+def test_each_json_block_is_json(block: Block) -> None:
+    json.loads(block.text)
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_each_python_block_makes_requests_that_the_sdk_takes(block: str) -> None:
-    result = {
-        "payload_s3_uri": "s3://models/churn/payload/payload.tar.gz",
-        "payload_s3_bucket": "models",
-        "payload_s3_key": "churn/payload/payload.tar.gz",
-        "model_s3_uri": "s3://models/churn/model.tar.gz",
-        "content_types": ["text/csv"],
-        "status": "created",
-    }
+@pytest.mark.parametrize("block", snippets("bash"))
+def test_each_bash_block_is_valid_bash(block: Block) -> None:
+    subprocess.run(["bash", "-n"], input=block.text.encode(), check=True)
+
+
+def test_no_bash_block_has_a_prompt_that_would_be_pasted() -> None:
+    for page, block in SNIPPETS:
+        if block.language == "bash":
+            assert not re.search(r"^[$>] ", block.text, re.MULTILINE), (page.name, block.line)
+
+
+# What the function answered, for the blocks that go on from there.
+RESULT = {
+    "payload_s3_uri": "s3://models/churn/payload/payload.tar.gz",
+    "payload_s3_bucket": "models",
+    "payload_s3_key": "churn/payload/payload.tar.gz",
+    "model_s3_uri": "s3://models/churn/model.tar.gz",
+    "content_types": ["text/csv"],
+    "status": "created",
+}
+
+
+def python_blocks() -> List[Any]:
+    """Return each Python block and, of one that prints, the block of its output."""
+    parameters = []
+    for (page, block), (_, after) in zip(SNIPPETS, [*SNIPPETS[1:], SNIPPETS[0]]):
+        if block.language == "python":
+            has_output = after.language == "text" and not after.before.strip()
+            output = after.text if has_output else ""
+            parameters.append(pytest.param(block, output, id=f"{page.name}:{block.line}"))
+    return parameters
+
+
+@pytest.mark.parametrize(("block", "output"), python_blocks())
+def test_each_python_block_runs_and_makes_requests_that_the_sdk_takes(
+    block: Block,
+    output: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
     reports: Dict[str, str] = {}
 
@@ -70,8 +122,28 @@ def test_each_python_block_makes_requests_that_the_sdk_takes(block: str) -> None
 
             return call
 
+    for name in ("tests", "lambda_fn"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     with mock.patch.object(boto3, "client", return_value=Client()):
-        exec(compile(block, "README.md", "exec"), {"result": result})
+        exec(compile(block.text, "page", "exec"), {"result": dict(RESULT)})
     assert set(reports.values()) <= {""}
-    if "boto3" in block:
+    if "boto3" in block.text:
         assert reports
+    printed = capsys.readouterr().out
+    if "print(" in block.text:
+        # The last line may be the only one of a script that shows how far it has got.
+        assert printed.endswith(output)
+        assert output
+
+
+def test_the_files_that_contributing_names_are_there() -> None:
+    named = re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.\w+)`", text_of("CONTRIBUTING.md"))
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_newest_version_stands_in_the_changelog() -> None:
+    versions = re.findall(r"^## (\S+)", text_of("CHANGELOG.md"), re.MULTILINE)
+    assert versions[0] == VERSION
