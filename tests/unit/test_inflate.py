@@ -54,7 +54,6 @@ def after_file(tar: bytes) -> int:
 
 
 @pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("size", [1, 7, 65536, 10**7])
 @pytest.mark.parametrize(
     "archive",
     {
@@ -77,8 +76,9 @@ def after_file(tar: bytes) -> int:
     }.items(),
     ids=lambda item: item[0],
 )
-def test_what_gzip_data_may_consist_of(archive: tuple[str, bytes], size: int) -> None:
-    assert found(archive[1], size).content == GOOD
+def test_what_gzip_data_may_consist_of(archive: tuple[str, bytes]) -> None:
+    for size in (1, 7, 65536, 10**7):
+        assert found(archive[1], size).content == GOOD
 
 
 @pytest.mark.usefixtures("engine")

@@ -13,14 +13,21 @@ from mims.inputs import feature_lists
 from mims.inputs.member import Told, UnreadableError
 from mims.inputs.sources import DESCRIPTION_NAMES, FEATURE_LIST_NAMES
 
-from tests.unit.inputs.text_files import CHUNK_SIZES, MIB, is_let_through, outcome, peak, read
+from tests.unit.inputs.readings import (
+    CHUNK_SIZES,
+    MIB,
+    is_wanted,
+    outcome,
+    peak_of,
+    read,
+)
 
 NO_LIST = Told("feature_list", why="is not a list of names")
 AB = (Field("a", "numeric"), Field("b c", "numeric"))
 
 
 def told(path: str, content: bytes | str) -> Tuple[Field, ...]:
-    answers = [read(feature_lists, path, content, size) for size in CHUNK_SIZES]
+    answers = [read(feature_lists, content, size, path=path) for size in CHUNK_SIZES]
     assert answers[0] == answers[1] == answers[2]
     answer = answers[0]
     assert answer is not None
@@ -33,7 +40,7 @@ def told(path: str, content: bytes | str) -> Tuple[Field, ...]:
 def test_a_list_by_its_name_in_any_case(name: str, ending: str) -> None:
     content = b'["a", "b c"]' if ending == ".json" else b"a\nb c\n"
     for path in (name + ending, f"model/{name.title()}{ending.upper()}"):
-        assert is_let_through(feature_lists, path, content)
+        assert is_wanted(feature_lists, path, content)
         assert told(path, content) == AB
 
 
@@ -42,7 +49,7 @@ def test_a_list_by_its_name_in_any_case(name: str, ending: str) -> None:
 def test_a_list_under_a_usual_key_of_a_file_that_describes_the_model(name: str, key: str) -> None:
     content = json.dumps({"label": "y", "layers": [1], key: ["a", "b c"], "z": {"columns": [1]}})
     path = f"code/{name}.json"
-    assert is_let_through(feature_lists, path, content.encode())
+    assert is_wanted(feature_lists, path, content.encode())
     assert told(path, content) == AB
 
 
@@ -115,9 +122,9 @@ def test_the_forms_of_json(content: Any, fields: List[Tuple[Any, ...]]) -> None:
     ],
 )
 def test_what_is_not_a_list_of_names(content: Any) -> None:
-    assert read(feature_lists, "features.json", json.dumps(content)) == NO_LIST
+    assert read(feature_lists, json.dumps(content), path="features.json") == NO_LIST
     for name in DESCRIPTION_NAMES:
-        assert read(feature_lists, f"{name}.json", json.dumps(content)) is None
+        assert read(feature_lists, json.dumps(content), path=f"{name}.json") is None
 
 
 TEXT_FORMS = [
@@ -157,7 +164,7 @@ def test_the_forms_of_text(content: str, names: str) -> None:
     ],
 )
 def test_a_text_that_is_not_a_list_of_names(content: str) -> None:
-    assert read(feature_lists, "features.txt", content) == NO_LIST
+    assert read(feature_lists, content, path="features.txt") == NO_LIST
 
 
 @pytest.mark.parametrize(
@@ -178,30 +185,32 @@ def test_a_text_that_is_not_a_list_of_names(content: str) -> None:
 )
 def test_what_cannot_be_read_is_said(path: str, content: bytes, why: str) -> None:
     with pytest.raises(UnreadableError, match=why) as caught:
-        read(feature_lists, path, content)
+        read(feature_lists, content, path=path)
     assert caught.value.source == "feature_list"
 
 
 def test_a_description_that_cannot_be_read_is_something_else() -> None:
-    assert read(feature_lists, "config.json", b'{"features": ["a"') is None
+    assert read(feature_lists, b'{"features": ["a"', path="config.json") is None
 
 
 def test_a_list_cut_short_is_none() -> None:
     for form, _ in JSON_FORMS:
         content = json.dumps(form).encode()
         for end in range(len(content)):
-            assert not getattr(outcome(feature_lists, "features.json", content[:end]), "fields", ())
+            assert not getattr(
+                outcome(feature_lists, content[:end], path="features.json"), "fields", ()
+            )
 
 
 @pytest.mark.parametrize("path", ["features.json", "features.txt", "metadata.json"])
 @pytest.mark.parametrize("unit", [b"\0", b"\n", b"a\n", b'"a",', b'{"a":', b"1,a\n", b"#\n", b"["])
 def test_a_gigabyte_of_anything_is_bounded(path: str, unit: bytes) -> None:
     chunk = unit * (65_536 // len(unit))
-    assert peak(feature_lists, path, (chunk for _ in range(16_384))) < 32 * MIB
+    assert peak_of(feature_lists, (chunk for _ in range(16_384)), path=path)[1] < 32 * MIB
 
 
 @given(st.binary(max_size=100) | st.text("{}[]\"',:1 \n\r#nametype\ud800", max_size=100))
 def test_any_bytes_give_an_answer_or_the_error(content: Any) -> None:
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     for path in ("features.json", "columns.txt", "schema.json"):
-        assert outcome(feature_lists, path, raw) == outcome(feature_lists, path, raw, 1)
+        assert outcome(feature_lists, raw, path=path) == outcome(feature_lists, raw, 1, path=path)

@@ -12,40 +12,14 @@ from mims.fields import Field
 from mims.inputs import huggingface
 from mims.inputs.member import Told, UnreadableError
 
-from tests.unit.inputs.text_files import (
-    CHUNK_SIZES,
+from tests.unit.inputs.readings import (
     MIB,
-    MODELS,
-    expected_fields,
-    folders,
-    is_let_through,
     outcome,
-    peak,
+    peak_of,
     read,
 )
 
 PATH = "config.json"
-
-
-@pytest.mark.parametrize("folder", folders("huggingface"))
-@pytest.mark.parametrize("size", CHUNK_SIZES)
-def test_what_the_task_of_an_architecture_takes(folder: str, size: int) -> None:
-    content = (MODELS / "huggingface" / folder / PATH).read_bytes()
-    assert is_let_through(huggingface, PATH, content)
-    told = read(huggingface, PATH, content, size)
-    assert told is not None
-    assert told == Told(
-        "huggingface", expected_fields(MODELS / "huggingface" / folder), why=told.why
-    )
-    assert bool(told.why) != bool(told.fields)
-
-
-@pytest.mark.parametrize("folder", folders("huggingface"))
-def test_a_configuration_cut_short_tells_nothing(folder: str) -> None:
-    content = (MODELS / "huggingface" / folder / PATH).read_bytes().rstrip()
-    for end in range(0, len(content), 5):
-        told = outcome(huggingface, PATH, content[:end])
-        assert told is None or isinstance(told, str)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +34,7 @@ def test_a_configuration_cut_short_tells_nothing(folder: str) -> None:
     ],
 )
 def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -> None:
-    told = read(huggingface, PATH, json.dumps(config))
+    told = read(huggingface, json.dumps(config))
     assert told is not None
     assert told.fields == ()
     assert why in told.why
@@ -68,7 +42,7 @@ def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -
 
 def test_the_first_architecture_counts() -> None:
     config = {"architectures": ["BertForQuestionAnswering", "BertForMaskedLM"]}
-    told = read(huggingface, PATH, "\ufeff" + json.dumps(config))
+    told = read(huggingface, "\ufeff" + json.dumps(config))
     assert told == Told("huggingface", (Field("question", "text"), Field("context", "text")))
 
 
@@ -88,12 +62,12 @@ def test_the_first_architecture_counts() -> None:
     ],
 )
 def test_another_configuration_is_something_else(content: str) -> None:
-    assert read(huggingface, PATH, content) is None
+    assert read(huggingface, content) is None
 
 
 def test_damage_behind_the_architecture_is_told() -> None:
     with pytest.raises(UnreadableError, match="is not valid JSON") as caught:
-        read(huggingface, PATH, '{"architectures": ["BertForMaskedLM"], "a" 1}')
+        read(huggingface, '{"architectures": ["BertForMaskedLM"], "a" 1}')
     assert caught.value.source == "huggingface"
 
 
@@ -108,7 +82,7 @@ def test_other_files_are_not_wanted(path: str, head: bytes) -> None:
 @pytest.mark.parametrize("unit", [b"\0", b" ", b'{"a":', b'{"architectures":['])
 def test_a_gigabyte_of_anything_is_bounded(unit: bytes) -> None:
     chunk = unit * (65_536 // len(unit))
-    assert peak(huggingface, PATH, (chunk for _ in range(16_384))) < 32 * MIB
+    assert peak_of(huggingface, (chunk for _ in range(16_384)))[1] < 32 * MIB
 
 
 @given(st.binary(max_size=100) | st.text('{}[]":,1architectures\ud800', max_size=100))
@@ -116,4 +90,4 @@ def test_any_bytes_give_an_answer_or_the_error(content: Any) -> None:
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     for before in (b"", b'{"architectures": ["BertModel"]'):
         whole = before + raw
-        assert outcome(huggingface, PATH, whole) == outcome(huggingface, PATH, whole, 1)
+        assert outcome(huggingface, whole) == outcome(huggingface, whole, 1)

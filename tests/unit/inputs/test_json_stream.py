@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import MemberBytes, UnreadableError
 
-from tests.unit.inputs.boosted_models import MIB, chunked
+from tests.archives import chunked
+from tests.unit.inputs.readings import (
+    MIB,
+)
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(

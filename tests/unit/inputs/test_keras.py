@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import random
 import struct
 import zipfile
 from typing import Any, Dict, Iterator, List
@@ -17,19 +15,14 @@ from mims.fields import Field
 from mims.inputs import hdf5, keras, member, zip_entries
 from mims.inputs.member import MemberBytes, Told
 
-from tests.unit.inputs.graph_models import (
-    CHUNK_SIZES,
+from tests.unit.inputs.readings import (
     MIB,
-    Model,
-    let_through,
-    models,
+    is_wanted,
     outcome,
     peak_of,
     read,
 )
 
-MODELS = models("keras")
-HDF5_MODELS = [each for each in MODELS if each.values[0].content.startswith(hdf5.HEAD)]
 UNTOLD = Told("tensorflow", why="has a configuration that does not say what its inputs are")
 FOREIGN = "has a configuration that is not a Keras model's"
 
@@ -59,37 +52,6 @@ def names(content: bytes) -> List[str]:
     told = read(keras, content)
     assert told is not None
     return [each.name for each in told.fields]
-
-
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("size", CHUNK_SIZES)
-def test_the_inputs_are_those_that_keras_takes(model: Model, size: int) -> None:
-    assert outcome(keras, model.content, size) == model.told
-    assert keras.wants(model.path, model.content[:512])
-    assert let_through("keras", model.path, model.content)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_model_cut_short_tells_all_or_nothing(model: Model) -> None:
-    stream = MemberBytes("model", iter([model.content]))
-    with contextlib.suppress(member.UnreadableError):
-        keras.read(stream)
-    answered = stream.offset
-    sizes = {*range(8, 600), *range(600, answered, 37), *range(answered - 100, answered)}
-    for size in [size for size in sizes if size < answered]:
-        assert outcome(keras, model.content[:size]) == "is cut short"
-    assert outcome(keras, model.content[:answered]) == model.told
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_flipped_bytes_raise_nothing_else(model: Model) -> None:
-    chosen = random.Random(7)
-    for at in [*range(300), *chosen.sample(range(300, min(5000, len(model.content))), 300)]:
-        for flip in (0x01, 0x80, 0xFF):
-            damaged = bytearray(model.content)
-            damaged[at] ^= flip
-            told = outcome(keras, bytes(damaged))
-            assert told is None or isinstance(told, (Told, str))
 
 
 @given(st.binary(max_size=300), st.integers(1, 9))
@@ -124,9 +86,8 @@ def test_any_configuration_tells_something_or_nothing(config: Any, layers: Any) 
 
 @pytest.mark.parametrize("path", ["model.keras", "1/Churn.Keras", "model.h5", "a/b.hdf5"])
 def test_a_model_is_known_by_its_name_and_head(path: str) -> None:
-    assert keras.wants(path, hdf5.HEAD + b"\0")
+    assert is_wanted(keras, path, hdf5.HEAD + b"\0")
     assert keras.wants(path, zip_entries.HEAD) == path.lower().endswith(".keras")
-    assert let_through("keras", path, hdf5.HEAD)
     assert not keras.wants(path, b"")
     assert not keras.wants(path, b"PK\x05\x06")
 

@@ -6,20 +6,18 @@ import itertools
 from typing import Iterator
 
 import pytest
-from mims.inputs import lightgbm
+from mims.inputs import lightgbm, member
 from mims.inputs.member import HEAD, Told
 
-from tests.unit.inputs.boosted_models import (
-    CHUNK_SIZES,
+from tests.archives import chunked
+from tests.unit.inputs.readings import (
     MIB,
-    chunked,
-    damaged,
     folders,
+    is_wanted,
     model,
     outcome,
-    passes_the_prefilter,
     peak_of,
-    tell,
+    read,
 )
 
 FOLDERS = folders("lightgbm")
@@ -27,52 +25,22 @@ HEADER = b"tree\nversion=v4\nnum_class=1\nmax_feature_idx=1\n"
 
 
 def told_of(text: bytes) -> Told:
-    told = tell(lightgbm, [text])
+    told = read(lightgbm, [text])
     assert told is not None
     return told
-
-
-@pytest.mark.parametrize("size", CHUNK_SIZES)
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_every_model_tells_what_lightgbm_says_of_it(folder: str, size: int) -> None:
-    expected = model("lightgbm", folder)
-    told = tell(lightgbm, chunked(expected.content, size))
-    assert told is not None
-    assert told.fields == expected.fields
-    assert told.made_up == expected.made_up
-    assert told.source == "lightgbm"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_model_is_wanted(folder: str) -> None:
     head = model("lightgbm", folder).content[:HEAD]
     for content in (head, head.replace(b"\n", b"\r\n")):
-        assert lightgbm.wants("model/any name", content)
-        assert passes_the_prefilter(lightgbm, "model/any name", content)
+        assert is_wanted(lightgbm, "model/any name", content)
 
 
 @pytest.mark.parametrize("head", [b"tree", b"tree\n", b"trees\nversion=v4", b"\x80\x04tree\n", b""])
 def test_other_files_are_not_wanted(head: bytes) -> None:
     assert not lightgbm.wants("model.txt", head)
-    assert tell(lightgbm, [head]) is None
-
-
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_model_cut_short_names_all_or_nothing(folder: str) -> None:
-    expected = model("lightgbm", folder)
-    names = [field.name for field in expected.fields]
-    for end in range(len(expected.content)):
-        cut = outcome(lightgbm, [expected.content[:end]])
-        if isinstance(cut, Told):
-            assert [field.name for field in cut.fields] == names
-        else:
-            assert cut in (None, "is cut short")
-
-
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_damaged_model_raises_no_other_error(folder: str) -> None:
-    for content in damaged(model("lightgbm", folder).content[:900], 500):
-        outcome(lightgbm, chunked(content, 100))
+    assert read(lightgbm, [head]) is None
 
 
 def test_lines_may_end_in_a_carriage_return() -> None:
@@ -104,7 +72,7 @@ def test_a_constant_category_is_known_by_the_parameters(written: bytes) -> None:
     text = HEADER + b"feature_names=a b\nfeature_infos=none none\n\nTree=0\n" + b"leaf=1\n" * 5000
     text += b"\nparameters:\n[categorical_feature: " + written + b"]\n"
     for size in (1000, 1001, 1013):
-        told = tell(lightgbm, chunked(text, size))
+        told = read(lightgbm, chunked(text, size))
         assert told is not None
         assert [field.type for field in told.fields] == ["numeric", "categorical"]
         assert told.fields[1].categories == (0,)
@@ -119,7 +87,7 @@ def test_nothing_behind_the_header_is_asked_for_where_it_tells_all() -> None:
         raise AssertionError("more was asked for")
 
     assert content.index(b"Tree=0") < 4096
-    told = tell(lightgbm, itertools.islice(chunks(), 1))
+    told = read(lightgbm, itertools.islice(chunks(), 1))
     assert told is not None
 
 
@@ -150,11 +118,16 @@ def test_without_descriptions_all_are_numeric() -> None:
         (b"max_feature_idx=999999\n\n", "tells of 1,000,000 inputs"),
         (b"feature_names=" + b"a " * 300_000 + b"\n", "tells of 300,001 inputs"),
         (b"feature_names=" + b"a" * 5 * MIB + b"\n", "bytes of it to be held"),
-        (b"x=1\n" * 2_000_001, "needs more than 2,000,000 steps"),
     ],
 )
 def test_what_cannot_be_is_refused(lines: bytes, why: str) -> None:
     assert why in outcome(lightgbm, chunked(HEADER + lines, 65_536))
+
+
+def test_lines_without_end_are_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member, "READER_STEPS", 50_000)
+    told = outcome(lightgbm, itertools.chain([HEADER], itertools.repeat(b"x=1\n" * 1000)))
+    assert told == "needs more than 50,000 steps to be read"
 
 
 @pytest.mark.parametrize("filling", [b"\0", b"a ", b"\n", b"=", b"0:1 "])

@@ -11,20 +11,16 @@ from mims.fields import Field
 from mims.inputs import member, onnx
 from mims.inputs.member import MemberBytes, Told
 
-from tests.unit.inputs.graph_models import (
-    CHUNK_SIZES,
+from tests.unit.inputs.readings import (
     GIB,
     MIB,
-    Model,
-    let_through,
-    models,
+    is_wanted,
     outcome,
     peak_of,
     read,
 )
 from tests.unit.inputs.wire import field, opened
 
-MODELS = models("onnx")
 FLOAT, INT64, COMPLEX64 = 1, 7, 14
 
 
@@ -57,36 +53,6 @@ A = value("a", tensor_type(FLOAT, None, 3))
 B = value("b", tensor_type(INT64, "batch"))
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("size", CHUNK_SIZES)
-def test_the_inputs_are_those_that_the_runtime_takes(model: Model, size: int) -> None:
-    assert read(onnx, model.content, size) == model.told
-    assert onnx.wants(model.path, model.content[:512])
-    assert let_through("onnx", model.path, model.content)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_model_cut_short_tells_all_or_nothing(model: Model) -> None:
-    told = [outcome(onnx, model.content[:size]) for size in range(len(model.content))]
-    nothing = ("is cut short", Told("onnx", why="has no graph"))
-    assert all(each in (*nothing, model.told) for each in told)
-    whole = told.index(model.told)
-    assert len(model.content) - whole < 40, "what follows the graph is the operator sets alone"
-    assert all(each == model.told for each in told[whole:])
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_flipped_bytes_raise_nothing_else(model: Model) -> None:
-    for at in range(len(model.content)):
-        for flip in (0x01, 0x80, 0xFF):
-            damaged = bytearray(model.content)
-            damaged[at] ^= flip
-            told = outcome(onnx, bytes(damaged))
-            assert isinstance(told, (Told, str))
-            if isinstance(told, Told):
-                assert all(given.name for given in told.fields)
-
-
 @given(st.binary(max_size=300), st.integers(1, 9))
 @example(b"version https://git-lfs.github.com/spec/v1\n", 7)
 @example(b"PK\x03\x04", 1)
@@ -99,7 +65,7 @@ def test_any_bytes_tell_something_or_nothing(content: bytes, size: int) -> None:
 def test_a_model_is_known_by_its_name(path: str) -> None:
     assert onnx.wants(path, b"\x08")
     assert not onnx.wants(path, b"")
-    assert let_through("onnx", path, b"\x08")
+    assert is_wanted(onnx, path, b"\x08")
     for other in (f"{path}.data", f"{path}_data", "model.ort", "model.pt", "onnx", "model.pth"):
         assert not onnx.wants(other, b"\x08\x08")
 
@@ -244,10 +210,10 @@ def numbered(count: int, make: Callable[[int], bytes]) -> Iterator[bytes]:
 def test_what_is_held_of_a_graph_is_bounded(
     make: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(member, "HELD_BYTES", 256 * 1024)
+    monkeypatch.setattr(member, "HELD_BYTES", 64 * 1024)
     told, peak = peak_of(onnx, numbered(100_000, make))
-    assert told == "needs more than 262,144 bytes of it to be held"
-    assert peak < 3 * MIB
+    assert told == "needs more than 65,536 bytes of it to be held"
+    assert peak < MIB
 
 
 def test_names_of_initializers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

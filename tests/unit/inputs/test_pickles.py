@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, List
 
 import pytest
+from mims.inputs import member, room
 from mims.inputs.arrays import array_shape, listed, scalar
 from mims.inputs.member import MemberBytes, UnreadableError
 from mims.inputs.nodes import LOST, Blob, Global, Instance
 from mims.inputs.pickles import Reading, read_pickle
+from mims.limits import READER_STEPS
 
 MIB = 1024 * 1024
 PLAIN = [
@@ -235,7 +237,7 @@ def test_nothing_is_read_once_enough_is_known() -> None:
 
 
 def test_bulk_is_passed_over_and_names_behind_it_are_found() -> None:
-    value = {"bulk": b"x" * (40 * MIB), "array": list(range(400_000)), "names": ["a", "b"]}
+    value = {"bulk": b"x" * (40 * MIB), "array": list(range(200_000)), "names": ["a", "b"]}
     pickled = pickle.dumps(value, 4)
     chunks = (pickled[at : at + 65536] for at in range(0, len(pickled), 65536))
     tracemalloc.start()
@@ -247,7 +249,7 @@ def test_bulk_is_passed_over_and_names_behind_it_are_found() -> None:
     assert peak < 32 * MIB
 
 
-MANY = 400_000
+MANY = 50_000
 HOSTILE = {
     "marks": b"(" * MANY,
     "lists": b"]" * MANY,
@@ -257,24 +259,30 @@ HOSTILE = {
     "large integers": (b"J\1\2\3\4") * MANY,
     "longs": (b"\x8a\x10" + b"\1" * 16) * MANY,
     "texts": (b"\x8c\x05" + "é€".encode()) * MANY,
-    "wide texts": (b"\x8c\xfc" + "a𝄞𝄞".encode() * 28) * 30_000,
+    "wide texts": (b"\x8c\xfc" + "a𝄞𝄞".encode() * 28) * 4_000,
     "short bytes": b"C\x01b" * MANY,
-    "classes": b"cmodule\nname\n" * 200_000,
+    "classes": b"cmodule\nname\n" * 25_000,
     "nested tuples": b")" + b"\x85" * MANY,
     "nested lists": b"]" + b"]a" * 5,
     "memo": b"N" + b"\x94" * MANY,
-    "entries": b"}" + (b"\x8c\x04abcdNs") * 130_000,
-    "objects": b"cm\nn\n\x94)\x81" + b"h\0)\x81" * 200_000,
+    "entries": b"}" + (b"\x8c\x04abcdNs") * 16_000,
+    "objects": b"cm\nn\n\x94)\x81" + b"h\0)\x81" * 25_000,
     "a long text": b"\x8d" + (1 << 40).to_bytes(8, "little"),
     "long bytes": b"\x8e" + (1 << 40).to_bytes(8, "little"),
     "a long integer": b"\x8b" + (1 << 30).to_bytes(4, "little"),
-    "a long line": b"V" + b"a" * (20 * MIB),
+    "a long line": b"V" + b"a" * (3 * MIB),
     "a gap in the memo": b"Nr\xff\xff\xff\x7f",
 }
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_hostile_pickles_end_in_an_error_within_the_memory(what: str) -> None:
+def test_hostile_pickles_end_in_an_error_within_the_memory(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An eighth of the room and of the steps suffices to see that both are kept."""
+    for name in ("_MEMORY", "_NEAR_MEMORY", "_TEXTS", "_NEAR_TEXTS", "_BYTES"):
+        monkeypatch.setattr(room, name, getattr(room, name) // 8)
+    monkeypatch.setattr(member, "READER_STEPS", READER_STEPS // 8)
     pickled = HOSTILE[what]
     chunks = (pickled[at : at + 65536] for at in range(0, len(pickled), 65536))
     tracemalloc.start()
@@ -282,9 +290,13 @@ def test_hostile_pickles_end_in_an_error_within_the_memory(what: str) -> None:
         read_pickle(MemberBytes("m", chunks))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # The room is used up by then. Every further step, of 2,000,000, may add the eight bytes of a
-    # place in a list, so that 32 MiB are never reached.
-    assert peak < 18 * MIB, peak
+    # The room is used up by then. Every further step may add the eight bytes of a place in a
+    # list, so that with the whole room and all steps 32 MiB are never reached.
+    assert peak < 18 * MIB // 8, peak
+
+
+def test_the_whole_room_and_all_steps_stay_within_32_mib() -> None:
+    assert room._MEMORY + room._NEAR_MEMORY + 8 * READER_STEPS <= 32 * MIB
 
 
 def test_more_steps_than_a_reader_may_take_are_an_error() -> None:

@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mims.inputs import protobuf
 from mims.inputs.member import MemberBytes, UnreadableError
+from mims.limits import READER_STEPS
 
-from tests.unit.inputs.graph_models import CHUNK_SIZES, chunked
+from tests.archives import chunked
+from tests.unit.inputs.readings import (
+    CHUNK_SIZES,
+)
 from tests.unit.inputs.wire import field, opened, varint
 
 
@@ -111,8 +115,10 @@ def test_every_field_is_a_step() -> None:
         while True:
             yield field(1, 0) * 10_000
 
+    member = MemberBytes("model", chunks())
+    member.step(READER_STEPS - 50_000)
     with pytest.raises(UnreadableError, match="2,000,000 steps"):
-        for _ in protobuf.fields(MemberBytes("model", chunks())):
+        for _ in protobuf.fields(member):
             pass
 
 

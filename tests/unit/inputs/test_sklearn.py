@@ -60,12 +60,12 @@ def summary(told: Optional[Told]) -> Dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", READABLE)
-@pytest.mark.parametrize("size", [1, 7, 65536])
-def test_real_models_tell_what_the_library_says(name: str, size: int) -> None:
+def test_real_models_tell_what_the_library_says(name: str) -> None:
     path, content, expected = model_of(name)
     assert sklearn.wants(path, content[:HEAD])
     assert content.startswith(SKLEARN.heads)
-    assert summary(told_by(content, path, size)) == expected
+    for size in (1, 7, 65536):
+        assert summary(told_by(content, path, size)) == expected
 
 
 @pytest.mark.parametrize("name", READABLE)

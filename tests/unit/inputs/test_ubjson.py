@@ -12,8 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mims.inputs.member import MemberBytes, UnreadableError
 from mims.inputs.ubjson import UbjsonReader
+from mims.limits import READER_STEPS
 
-from tests.unit.inputs.boosted_models import MIB, chunked
+from tests.archives import chunked
+from tests.unit.inputs.readings import (
+    MIB,
+)
 
 INTEGERS = ((b"i", ">b"), (b"U", ">B"), (b"I", ">h"), (b"l", ">i"), (b"L", ">q"))
 SCALARS = (
@@ -173,8 +177,10 @@ def test_depth_has_an_end(opening: bytes) -> None:
 def test_steps_have_an_end(beginning: bytes) -> None:
     filling = b"]" if b"$[" in beginning else b"i\0"
     chunks = itertools.chain([beginning], itertools.repeat(filling * 20_000))
+    member = MemberBytes("m", chunks)
+    member.step(READER_STEPS - 50_000)
     with pytest.raises(UnreadableError, match="needs more than 2,000,000 steps"):
-        UbjsonReader(MemberBytes("m", chunks)).skip()
+        UbjsonReader(member).skip()
 
 
 def test_numbers_of_known_size_are_passed_at_once() -> None:

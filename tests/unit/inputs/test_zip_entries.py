@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from mims.inputs import member, zip_entries
 from mims.inputs.member import MemberBytes, UnreadableError
 
-from tests.unit.inputs.graph_models import CHUNK_SIZES, GIB, MIB, chunked
+from tests.archives import chunked
+from tests.unit.inputs.readings import (
+    CHUNK_SIZES,
+    GIB,
+    MIB,
+)
 
 CONTENT = b'{"layers": [1, 2, 3]}' * 40
 BULK = b"PK\x07\x08PK\x03\x04PK\x01\x02" + bytes(range(256)) * 300
