@@ -1,12 +1,14 @@
-"""Model archives byte by byte, for what no tool writes; and ways to read them."""
+"""Archives, packed by Python's tarfile or, for what no tool writes, byte by byte; and readings."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import random
 import struct
+import tarfile
 from dataclasses import replace
-from typing import Iterable, Iterator, List, Optional
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 from unittest import mock
 
 from mims import Payload, find_inputs_in_files, generate_from
@@ -100,6 +102,24 @@ def noise(size: int) -> bytes:
 
 def chunked(content: bytes, size: int) -> List[bytes]:
     return [content[at : at + size] for at in range(0, len(content), size)] or [b""]
+
+
+def packed(*members: Tuple[str, bytes]) -> bytes:
+    """Return a gzip'd tar of files, as Python's tarfile writes it, the same ones each time."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return gz(tar.getvalue(), 1)
+
+
+def unpacked(archive: bytes) -> Dict[str, bytes]:
+    """Return the regular files of a tar, gzip'd or not, by their names."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = {info.name: tar.extractfile(info) for info in tar}
+        return {name: file.read() for name, file in files.items() if file is not None}
 
 
 def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = None) -> Member:

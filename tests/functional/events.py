@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from pathlib import Path
 from typing import Any, Dict
+
+from tests.archives import packed
 
 FOLDER = Path(__file__).parents[2] / "events"
 # A space and a plus: they tell a key that is URL-encoded from one that is not.
@@ -53,13 +53,7 @@ def sns_event(*messages: Any) -> Dict[str, Any]:
 
 def model_archive(*members: Any) -> bytes:
     """Return a gzip'd tar of (name, content) members; without any, of the hyperparameters alone."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
-        for name, content in members or [("hyperparameters.json", hyperparameters())]:
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return packed(*(members or [("hyperparameters.json", hyperparameters())]))
 
 
 def hyperparameters(**more: Any) -> bytes:

@@ -13,7 +13,6 @@ import json
 import math
 import random
 import re
-import tarfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -29,6 +28,7 @@ from mims_pipeline.backfill import BackfillError, Place, job_request, key_filter
 from mims_pipeline.backfill_cost import estimate
 from mims_pipeline.backfill_report import summarize
 from mims_pipeline.platform_limits import faults
+from tests.archives import packed, unpacked
 
 PLACE = Place(
     function_arn="arn:aws:lambda:eu-west-1:123456789012:function:payloads:live",
@@ -461,12 +461,7 @@ def _s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def archive(number: int) -> bytes:
     content = json.dumps({**HYPERPARAMETERS, "pipeline_name": f"p{number}"}).encode()
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as tar:
-        member = tarfile.TarInfo("hyperparameters.json")
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
-    return file.getvalue()
+    return packed(("hyperparameters.json", content))
 
 
 def manifest(client: Any, request: Dict[str, Any]) -> List[str]:
@@ -530,10 +525,8 @@ def test_hundreds_of_models_are_done_once_and_found_up_to_date_the_next_time(s3:
         folder = key[: -len("model.tar.gz")]
         payload = f"{folder}payload/payload.tar.gz"
         assert told == {"status": "created", "payload": f"s3://{BUCKET}/{payload}"}
-        with tarfile.open(
-            fileobj=io.BytesIO(s3.get_object(Bucket=BUCKET, Key=payload)["Body"].read())
-        ) as tar:
-            metadata = json.load(tar.extractfile("metadata.json"))  # type: ignore[arg-type]
+        made = unpacked(s3.get_object(Bucket=BUCKET, Key=payload)["Body"].read())
+        metadata = json.loads(made["metadata.json"])
         assert metadata["pipeline_name"] == f"p{models.index(key)}"
     assert all(first[key][1].startswith("skipped: ") for key in others)
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Optional
@@ -29,7 +28,7 @@ from mims.errors import (
 )
 from mims.settings import read_settings
 
-from tests.archives import END, EPOCH_OF_TESTS, GOOD, NAME, gz, member, noise
+from tests.archives import END, EPOCH_OF_TESTS, GOOD, NAME, gz, member, noise, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = b'{"tab_field_list": ["other"]}'
@@ -79,10 +78,8 @@ def make(model: Path, output: Path, **environment: str) -> str:
 
 
 def first_field(payload: str) -> str:
-    with tarfile.open(payload) as tar:
-        metadata = tar.extractfile("metadata.json")
-        assert metadata is not None
-        return str(json.load(metadata)["fields"][0]["name"])
+    metadata = json.loads(unpacked(Path(payload).read_bytes())["metadata.json"])
+    return str(metadata["fields"][0]["name"])
 
 
 def test_it_runs_from_a_copy_of_its_folder_with_no_package_installed(

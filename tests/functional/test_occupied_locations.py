@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from typing import TYPE_CHECKING, Any, Dict
 
 import pytest
@@ -13,6 +11,7 @@ from mims.aws import payloads
 from mims.errors import PayloadOccupiedError, StorageError
 from mims.settings import read_settings
 
+from tests.archives import packed
 from tests.functional.conftest import Calls, Function, Refuse
 from tests.functional.events import BUCKET, KEY, PAYLOAD_KEY, URI, event, model_archive
 
@@ -37,19 +36,10 @@ def there(s3: S3Client) -> bytes:
     return s3.get_object(Bucket=BUCKET, Key=PAYLOAD_KEY)["Body"].read()
 
 
-def foreign_archive() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        member = tarfile.TarInfo("notes.txt")
-        member.size = 5
-        tar.addfile(member, io.BytesIO(b"notes"))
-    return buffer.getvalue()
-
-
 FOREIGN: Dict[str, Any] = {
     "a text": (b"by hand", {}),
     "nothing": (b"", {}),
-    "another archive": (foreign_archive(), {}),
+    "another archive": (packed(("notes.txt", b"notes")), {}),
     "a model": (model_archive(), {}),
     "a damaged payload": (PAYLOAD[:-20], {}),
     "metadata of somebody else": (b"by hand", {"field-count": "many", "model-etag": '"x"'}),

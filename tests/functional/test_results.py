@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import random
-import tarfile
 from typing import TYPE_CHECKING, Any, Dict
 
 import pytest
 from mims import generate
 
+from tests.archives import unpacked
 from tests.functional.conftest import Calls, Function
 from tests.functional.events import (
     BUCKET,
@@ -278,10 +277,7 @@ def test_settings_come_from_environment_and_request(
     result = function({**REQUEST, "settings": {"field_values": {"age": 7}, "sample_count": 2}})
     assert result["content_types"] == ["application/json", "text/csv"]
     assert result["sample_count"] == 2
-    with tarfile.open(fileobj=io.BytesIO(body(s3))) as tar:
-        file = tar.extractfile("application_json/sample_payload.json")
-        assert file is not None
-        (first, _) = json.load(file)["instances"]
+    (first, _) = json.loads(unpacked(body(s3))["application_json/sample_payload.json"])["instances"]
     assert first == {"age": 7.0, "income": 0.0, "region": "north"}
 
 

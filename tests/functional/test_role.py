@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator
 
 import app
@@ -16,6 +14,7 @@ from mims.errors import AccessDeniedError
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
+from tests.archives import packed
 from tests.template.stack import SMALLEST, resolved, statements
 
 if TYPE_CHECKING:
@@ -26,12 +25,7 @@ PREFIXED = {"ModelPrefix": "training/", "PayloadBucketName": "payloads", "Payloa
 
 def archive() -> bytes:
     content = json.dumps({"tab_field_list": ["age"], "cat_field_list": []}).encode()
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        member = tarfile.TarInfo("hyperparameters.json")
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return packed(("hyperparameters.json", content))
 
 
 def client_in_role(**parameters: str) -> S3Client:

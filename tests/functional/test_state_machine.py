@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
 import time
 import uuid
 from collections import deque
@@ -26,6 +25,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
 from mims_pipeline.platform_limits import faults
+from tests.archives import packed, unpacked
 from tests.template.stack import FILLED_IN, FUNCTION_ALIAS, definition
 
 if TYPE_CHECKING:
@@ -45,12 +45,7 @@ REGISTRATION = {"ModelPackageGroupName": "churn", "InferenceSpecification": SPEC
 def archive(name: str = "hyperparameters.json", content: Optional[bytes] = None) -> bytes:
     fields = {"tab_field_list": ["age", "income"], "cat_field_list": ["region"]}
     content = json.dumps(fields).encode() if content is None else content
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        member = tarfile.TarInfo(name)
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return packed((name, content))
 
 
 class Lambda:
@@ -204,12 +199,7 @@ def test_an_event_may_be_the_request(machine: Machine) -> None:
 
 def files(machine: Machine, key: str = LOAD_TEST_KEY) -> Dict[str, bytes]:
     body = machine.s3.get_object(Bucket="models", Key=key)["Body"].read()
-    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-        return {
-            member.name: tar.extractfile(member).read()  # type: ignore[union-attr]
-            for member in tar.getmembers()
-            if member.isfile()
-        }
+    return unpacked(body)
 
 
 def test_the_model_is_registered_with_a_payload_that_a_load_test_can_send(

@@ -29,6 +29,7 @@ from local.faults import (
 )
 from local.lambda_function import Answer, LocalFunction
 from local.s3_server import S3Server
+from tests.archives import packed
 from tests.integration.conftest import BUCKET
 from tests.integration.model_archives import (
     KIB,
@@ -36,7 +37,6 @@ from tests.integration.model_archives import (
     fields_of,
     hyperparameters,
     large_model,
-    model_archive,
     weights,
 )
 
@@ -131,7 +131,7 @@ def test_without_a_fault_a_member_that_comes_first_takes_four_requests(
     upload(
         s3,
         key,
-        model_archive(("hyperparameters.json", hyperparameters("x")), ("model.bin", weights(SIZE))),
+        packed(("hyperparameters.json", hyperparameters("x")), ("model.bin", weights(SIZE))),
     )
 
     answer = send(function, key)
@@ -150,7 +150,7 @@ def test_without_a_fault_the_connection_is_dropped_when_the_member_is_whole(
         ("hyperparameters.json", hyperparameters("x")),
         ("more.bin", weights(63 * MIB)),
     ]
-    upload(s3, key, model_archive(*members))
+    upload(s3, key, packed(*members))
 
     answer = send(function, key)
     proxy.wait_until_idle()

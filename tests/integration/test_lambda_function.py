@@ -16,16 +16,9 @@ from local import lambda_function
 from local.events import notification, object_created
 from local.lambda_function import LocalFunction
 from local.s3_server import S3Server, running_moto
+from tests.archives import packed, unpacked
 from tests.integration.conftest import BUCKET
-from tests.integration.model_archives import (
-    MIB,
-    fields_of,
-    hyperparameters,
-    large_model,
-    model_archive,
-    payload_files,
-    weights,
-)
+from tests.integration.model_archives import MIB, fields_of, hyperparameters, large_model, weights
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -74,7 +67,7 @@ def test_an_upload_gives_the_payload_that_a_processing_job_gives(
         answer.result["payload_s3_uri"] == f"s3://{BUCKET}/{folder}/output/payload/payload.tar.gz"
     )
     payload = read(s3, answer.result)
-    assert set(payload_files(payload)) == {
+    assert set(unpacked(payload)) == {
         "application_json/sample_payload.json",
         "text_csv/sample_payload.csv",
         "metadata.json",
@@ -87,7 +80,7 @@ def test_a_notification_with_two_records_makes_both_payloads(
 ) -> None:
     keys = [f"{folder}/a b+c/model.tar.gz", f"{folder}/ü%2F/model.tar.gz"]
     for number, key in enumerate(keys):
-        archive = model_archive(("hyperparameters.json", hyperparameters(f"field_{number}")))
+        archive = packed(("hyperparameters.json", hyperparameters(f"field_{number}")))
         s3.put_object(Bucket=BUCKET, Key=key, Body=archive)
 
     answer = function.invoke(notification(BUCKET, *keys))
@@ -147,7 +140,7 @@ def test_a_request_by_name_is_answered_with_its_settings(
 
     assert answer.error is None
     assert answer.result["content_types"] == ["text/csv"]
-    files = payload_files(s3.get_object(Bucket=BUCKET, Key=f"{folder}/mine.tar.gz")["Body"].read())
+    files = unpacked(s3.get_object(Bucket=BUCKET, Key=f"{folder}/mine.tar.gz")["Body"].read())
     assert files["text_csv_header_absent/sample_payload.csv"] == b"0.0,7.0\n0.0,7.0"
 
 
@@ -158,17 +151,13 @@ def test_a_request_by_name_is_answered_with_its_settings(
         pytest.param(weights(1000), "CorruptArchiveError", id="noise"),
         pytest.param(b"PK\x03\x04" + bytes(100), "CorruptArchiveError", id="zip"),
         pytest.param(large_model("x")[: 2 * MIB], "CorruptArchiveError", id="truncated"),
+        pytest.param(packed(("model.bin", b"1")), "HyperparametersNotFoundError", id="not there"),
         pytest.param(
-            model_archive(("model.bin", b"1")), "HyperparametersNotFoundError", id="not there"
-        ),
-        pytest.param(
-            model_archive(("hyperparameters.json", b"{")),
+            packed(("hyperparameters.json", b"{")),
             "InvalidHyperparametersError",
             id="malformed",
         ),
-        pytest.param(
-            model_archive(("hyperparameters.json", b"{}")), "NoInputFieldsError", id="no fields"
-        ),
+        pytest.param(packed(("hyperparameters.json", b"{}")), "NoInputFieldsError", id="no fields"),
     ],
 )
 def test_a_bad_model_is_reported_by_the_name_of_its_error(
@@ -211,7 +200,7 @@ def test_one_line_is_logged_for_a_model_and_no_value_of_its(
     secret = "do-not-log-me"
     parameters = {"tab_field_list": ["x"], "cat_field_list": ["y"], "model_objective": secret}
     key = f"{folder}/model.tar.gz"
-    body = model_archive(("hyperparameters.json", json.dumps(parameters).encode()))
+    body = packed(("hyperparameters.json", json.dumps(parameters).encode()))
     s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     answer = function.invoke(object_created(BUCKET, key, len(body), ""))
@@ -221,7 +210,7 @@ def test_one_line_is_logged_for_a_model_and_no_value_of_its(
     assert [line["status"] for line in about_models] == ["created"]
     assert about_models[0]["field_count"] == 2
     assert secret not in answer.log
-    assert secret.encode() in payload_files(read(s3, answer.result))["metadata.json"]
+    assert secret.encode() in unpacked(read(s3, answer.result))["metadata.json"]
 
 
 def test_no_variable_of_powertools_makes_the_event_be_logged(s3_server: S3Server) -> None:

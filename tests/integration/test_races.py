@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from local.events import object_created
 from local.lambda_function import Answer, LocalFunction
 from local.s3_server import S3Server
+from tests.archives import packed
 from tests.integration.conftest import BUCKET
-from tests.integration.model_archives import fields_of, hyperparameters, model_archive, weights
+from tests.integration.model_archives import fields_of, hyperparameters, weights
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -85,7 +86,7 @@ def test_runs_that_race_leave_the_payload_of_the_newest_model(
     key, payload_key = f"{folder}/model.tar.gz", f"{folder}/payload/payload.tar.gz"
     event = object_created(BUCKET, key, 0, "")
     models = {
-        name: model_archive(
+        name: packed(
             ("weights", weights(400_000, seed)), ("hyperparameters.json", hyperparameters(field))
         )
         # The payloads of the first two are equal in bytes.

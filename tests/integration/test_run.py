@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.model_archives import hyperparameters, model_archive, weights
+from tests.archives import packed
+from tests.integration.model_archives import hyperparameters, weights
 from tests.integration.test_local_parts import needs_seaweedfs, traces_of_servers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def test_without_arguments_it_shows_what_the_server_of_the_real_model_reads(
 
 def test_a_model_and_settings_of_ones_own(tmp_path: Path) -> None:
     model = tmp_path / "churn.tgz"
-    model.write_bytes(model_archive(("hyperparameters.json", hyperparameters("age", "income"))))
+    model.write_bytes(packed(("hyperparameters.json", hyperparameters("age", "income"))))
 
     done = run(
         str(model),
@@ -105,7 +106,7 @@ def test_a_folder_of_a_models_files_is_packed_and_no_link_in_it_followed(tmp_pat
 
 def test_a_long_payload_file_is_cut_and_says_so(tmp_path: Path) -> None:
     model = tmp_path / "model.tar.gz"
-    model.write_bytes(model_archive(("hyperparameters.json", b'{"full_field_list": ["note"]}')))
+    model.write_bytes(packed(("hyperparameters.json", b'{"full_field_list": ["note"]}')))
 
     done = run(str(model), "--set", "DEFAULT_TEXT_VALUE=" + "x" * 3000, folder=tmp_path)
 

@@ -28,8 +28,9 @@ from local.fault_proxy import Exchange, Fault, FaultProxy, Request, pass_on
 from local.faults import cut_body, lose_answer, refuse, reset, short_body
 from local.lambda_function import LocalFunction
 from local.s3_server import S3Server
+from tests.archives import packed
 from tests.integration.conftest import BUCKET
-from tests.integration.model_archives import hyperparameters, model_archive, weights
+from tests.integration.model_archives import hyperparameters, weights
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -177,9 +178,7 @@ def faults(chance: random.Random, function: LocalFunction) -> Callable[[Request]
 def make_models() -> list[bytes]:
     """Return models that share fields, so that payloads are equal in bytes, and of both sizes."""
     return [
-        model_archive(
-            ("weights", weights(size, seed)), ("hyperparameters.json", hyperparameters(field))
-        )
+        packed(("weights", weights(size, seed)), ("hyperparameters.json", hyperparameters(field)))
         for seed, (size, field) in enumerate(
             [(1_000, "x"), (2_000, "x"), (600_000, "x"), (3_000, "y"), (500_000, "z")]
         )

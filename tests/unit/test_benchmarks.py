@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from typing import Any, Dict, List
 from xml.etree import ElementTree
 
@@ -13,6 +11,7 @@ from mims import generate
 
 from benchmarks.chart import draw, panel
 from benchmarks.model_files import KINDS, model_file
+from tests.archives import packed
 
 SOURCES = {
     "xgboost-json": "xgboost",
@@ -30,12 +29,7 @@ def test_a_model_file_without_hyperparameters_tells_its_fields(kind: str) -> Non
     content = file.before + (bulk if file.is_of_trees else bytes(len(bulk))) + file.behind
     if file.is_of_trees:
         json.loads(content)
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        member = tarfile.TarInfo(file.name)
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
-    payload = generate([archive.getvalue()])
+    payload = generate([packed((file.name, content))])
     assert (payload.fields_from.source, payload.field_count) == (SOURCES[kind], 12)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from typing import Any, Dict
 
 import pytest
@@ -13,7 +11,7 @@ from mims.formats.registry import parse_content_types, read_body
 from mims.payload.check import check_payload_archive
 from mims.settings import read_settings
 
-from tests.archives import payload_of
+from tests.archives import payload_of, unpacked
 
 FIELDS: Dict[str, Any] = {
     "n": "int64",
@@ -33,11 +31,8 @@ def body(content_type: str, fields: Any = None, **settings: Any) -> str:
     given = read_settings({}, {"content_types": content_type, **settings})
     archive = payload_of(content, given).archive
     check_payload_archive(archive)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        (name,) = (name for name in tar.getnames() if name != "metadata.json")
-        extracted = tar.extractfile(name)
-        assert extracted is not None
-        return extracted.read().decode()
+    (content,) = (file for name, file in unpacked(archive).items() if name != "metadata.json")
+    return content.decode()
 
 
 NAMED = json.dumps(dict(zip(FIELDS, json.loads(ROW))))

@@ -23,7 +23,7 @@ from mims.errors import (
 from mims.limits import SERVERLESS_BYTES
 from mims.settings import read_settings
 
-from tests.archives import GOOD, NAME, gz, member, payload_of
+from tests.archives import GOOD, NAME, gz, member, payload_of, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 HYPERPARAMETERS: Dict[str, Any] = {
@@ -53,13 +53,12 @@ def made(hyperparameters: Any = HYPERPARAMETERS, **environment: str) -> bytes:
     return payload_of(content, settings).archive
 
 
-def files(archive: bytes) -> Dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+def metadata_of(archive: bytes) -> Any:
+    return json.loads(unpacked(archive)["metadata.json"])
 
 
 def test_the_files_of_the_contract_layout() -> None:
-    contents = files(made())
+    contents = unpacked(made())
     assert list(contents) == [
         "application_json/sample_payload.json",
         "metadata.json",
@@ -74,7 +73,7 @@ def test_the_files_of_the_contract_layout() -> None:
 
 
 def test_the_metadata() -> None:
-    contents = files(made())
+    contents = unpacked(made())
     metadata = json.loads(contents["metadata.json"])
     assert metadata.pop("generator").keys() == {"name", "version"}
     left_out, unmatched = metadata.pop("warnings")
@@ -126,7 +125,9 @@ def test_the_metadata() -> None:
 def test_metadata_keeps_what_names_the_model_where_it_is_a_text_or_number(
     value: Any, kept: bool
 ) -> None:
-    metadata = json.loads(files(made({**HYPERPARAMETERS, "model_class": value}))["metadata.json"])
+    metadata = json.loads(
+        unpacked(made({**HYPERPARAMETERS, "model_class": value}))["metadata.json"]
+    )
     assert ("model_class" in metadata) == kept
     assert metadata.get("model_class", value) == value
 
@@ -135,7 +136,9 @@ def test_metadata_of_no_unicode_is_refused_and_of_no_number_left_out() -> None:
     with pytest.raises(InvalidHyperparametersError, match="model_class") as caught:
         made({**HYPERPARAMETERS, "model_class": "hidden\ud800"})
     assert "hidden" not in str(caught.value)
-    nan = json.loads(files(made({**HYPERPARAMETERS, "model_class": float("nan")}))["metadata.json"])
+    nan = json.loads(
+        unpacked(made({**HYPERPARAMETERS, "model_class": float("nan")}))["metadata.json"]
+    )
     assert "model_class" not in nan
 
 
@@ -193,14 +196,14 @@ def test_the_location_of_the_file_is_in_no_payload() -> None:
 
 
 def test_the_flat_layout_holds_nothing_but_the_samples() -> None:
-    contents = files(made(PAYLOAD_LAYOUT="flat", SAMPLE_COUNT="3", CONTENT_TYPES="text/csv"))
+    contents = unpacked(made(PAYLOAD_LAYOUT="flat", SAMPLE_COUNT="3", CONTENT_TYPES="text/csv"))
     assert list(contents) == [f"sample_payload_000{number}.csv" for number in (1, 2, 3)]
 
 
 def test_a_nested_file_and_a_large_payload_leave_a_warning() -> None:
     payload = generate([gz(member(f"code/{NAME}"))], read_settings({}))
     assert f"'code/{NAME}'" in payload.warnings[0]
-    assert list(payload.warnings) == json.loads(files(payload.archive)["metadata.json"])["warnings"]
+    assert list(payload.warnings) == metadata_of(payload.archive)["warnings"]
     long = {"DEFAULT_TEXT_VALUE": "x" * SERVERLESS_BYTES}
     settings = read_settings({**long, "CONTENT_TYPES": "text/csv; header=absent"})
     content = b'{"cat_field_list": ["a"]}'
