@@ -1,21 +1,22 @@
-"""The walk to an archive's end, and the search for a model's fields on the way there."""
+"""The walk to an archive's end, and the search for a model's fields on the way there.
+
+Only the process of a trial has the function's code on its path, so that is imported when it is run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from mims import find_inputs
-from mims.archive.inflate import TarStream
-from mims.archive.members import Walk
-from mims.deadline import nothing
-from mims.limits import Limits
-from mims.settings import GivenSettings
 
 _NO_MEMBERS_ENDING = (b"/\0",)
 
 
 def walk(pieces: Iterable[bytes]) -> None:
     """Pass over every member, and look into none."""
+    from mims.archive.inflate import TarStream
+    from mims.archive.members import Walk
+    from mims.deadline import nothing
+    from mims.limits import Limits
+
     members = Walk(TarStream(pieces, nothing), Limits(), nothing)
     for _ in members.entries(_NO_MEMBERS_ENDING):
         raise AssertionError("a member was looked at")
@@ -23,6 +24,9 @@ def walk(pieces: Iterable[bytes]) -> None:
 
 def search(pieces: Iterable[bytes]) -> None:
     """Find the fields that the model's own files tell."""
+    from mims import find_inputs
+    from mims.settings import GivenSettings
+
     inputs = find_inputs(pieces, GivenSettings())
     if not inputs.fields:
         raise AssertionError("no field was found")
