@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import struct
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Dict, List
@@ -157,6 +158,8 @@ def test_every_body_reads_as_its_samples_by_the_fields_own_readers(
         assert not body.endswith(b"\n") or body == b"\n"
         text = body.decode("utf-8")
         if content_type.media_type == "text/csv":
+            if "\0" in text and sys.version_info < (3, 11):
+                continue  # the csv module of Python 3.10 reads no NUL
             read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
             cells = [[c if isinstance(c, str) else repr(c) for c in row] for row in rows]
             assert read == ([] if content_type.parameters else [samples.names]) + cells
