@@ -26,6 +26,12 @@ class Limits:
     members: int = 1_000_000
 
 
+# What of a larger hyperparameters.json fits into memory, where that limit is raised: its bytes, the
+# bytes of one that is not all ASCII, and its lists, objects and commas.
+RAISED_BYTES = 64 * MIB
+RAISED_WIDE_BYTES = 16 * MIB
+RAISED_PARTS = 2 * 1024**2
+
 # The extension headers of one member (long names, pax records, a sparse map), in bytes.
 EXTENSION_BYTES = MIB
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mims.errors import InvalidHyperparametersError
+from mims.errors import ArchiveLimitError, InvalidHyperparametersError
 from mims.inputs.hyperparameters import (
     Hyperparameters,
     Member,
@@ -129,3 +129,14 @@ def test_an_encoded_value_is_decoded_and_an_absent_one_is_none(value: Any, decod
 )
 def test_a_scalar_is_decoded_only_where_that_gives_a_text(value: Any, text: Any) -> None:
     assert Hyperparameters({"a": value}).scalar("a") == text
+
+
+@pytest.mark.parametrize(
+    ("piece", "size"), [("[{}],", 5), ('"a":0,', 14), ("\u20ac", 17), ("x", 65)]
+)
+def test_what_a_raised_limit_lets_in_must_still_fit_into_memory(piece: str, size: int) -> None:
+    length = size * 1024**2
+    filled = piece * (length // len(piece.encode()))
+    content = ('{"x": "%s"}' % filled if len(piece) == 1 else filled).encode()
+    with pytest.raises(ArchiveLimitError, match="fit into memory"):
+        parse_hyperparameters(Member("hyperparameters.json", content, 0))

@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, NoReturn, Optional, Tuple, Union
 
-from mims.errors import InvalidHyperparametersError, shown
+from mims.errors import ArchiveLimitError, InvalidHyperparametersError, shown
 from mims.inputs.python_literals import NotALiteral, literal_as_json
+from mims.limits import RAISED_BYTES, RAISED_PARTS, RAISED_WIDE_BYTES, Limits
 
 FILE_NAME = "hyperparameters.json"
 
@@ -106,6 +107,7 @@ def parse_hyperparameters(member: Member) -> Hyperparameters:
         It is empty, no UTF-8, no JSON, too deep, or no object at its top. The message names the
         member, and line and column where there are any, but no content.
     """
+    _check_memory(member)
     content = member.content[3:] if member.content.startswith(b"\xef\xbb\xbf") else member.content
     try:
         text = content.decode("utf-8")
@@ -123,6 +125,19 @@ def parse_hyperparameters(member: Member) -> Hyperparameters:
     if not isinstance(parsed, dict):
         _invalid(member, "must hold a JSON object at its top level", "")
     return Hyperparameters(parsed)
+
+
+def _check_memory(member: Member) -> None:
+    """Refuse what would not fit into memory once it is parsed, though a raised limit allows it."""
+    content = member.content
+    if len(content) <= Limits().hyperparameters_bytes:
+        return
+    most = RAISED_BYTES if content.isascii() else RAISED_WIDE_BYTES
+    if len(content) > most or sum(map(content.count, (b"[", b"{", b","))) > RAISED_PARTS:
+        raise ArchiveLimitError(
+            f"'{shown(member.name)}' has {len(content):,} bytes, more values than fit into memory, "
+            "though MAX_HYPERPARAMETERS_BYTES allows them. Keep bulk data elsewhere."
+        )
 
 
 def decode(value: Any) -> Any:
