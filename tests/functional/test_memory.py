@@ -109,6 +109,11 @@ CASES = {
         "ArchiveLimitError",
         {"MAX_HYPERPARAMETERS_BYTES": str(10**9)},
     ),
+    "one text, not all of it ASCII, the limit raised": Case(
+        lambda: hyperparameters('{"x":"😀'.encode() + b"a" * (60 * 1024**2) + b'"}'),
+        "ArchiveLimitError",
+        {"MAX_HYPERPARAMETERS_BYTES": str(10**9)},
+    ),
     "half a million names": Case(
         lambda: hyperparameters(
             as_json({"tab_field_list": [f"{index:x}" for index in range(400_000)]})

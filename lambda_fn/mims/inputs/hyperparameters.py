@@ -124,13 +124,13 @@ def parse_hyperparameters(member: Member, check: Check = nothing) -> Hyperparame
         It is empty, no UTF-8, no JSON, too deep, of too many values, or no object at its top. The
         message names the member, and line and column where there are any, but no content.
     """
+    _check_memory(member)
     content = member.content[3:] if member.content.startswith(b"\xef\xbb\xbf") else member.content
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         utf16 = " (it looks like UTF-16)" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
         _invalid(member, f"is not UTF-8{utf16}", content[: error.start].decode("utf-8"))
-    _check_memory(member, text)
     if not text or text.isspace():
         _invalid(member, "is empty", "")
     try:
@@ -152,13 +152,13 @@ def beyond_memory(name: str, size: int) -> ArchiveLimitError:
     )
 
 
-def _check_memory(member: Member, text: str) -> None:
+def _check_memory(member: Member) -> None:
     """Refuse what would not fit into memory once it is parsed, though a raised limit allows it."""
     size = len(member.content)
     if size <= Limits().hyperparameters_bytes:
         return
-    most = RAISED_BYTES if text.isascii() else RAISED_WIDE_BYTES
-    if size > most or most_bytes(text) > RAISED_VALUES:
+    most = RAISED_BYTES if member.content.isascii() else RAISED_WIDE_BYTES
+    if size > most or most_bytes(member.content.decode("latin-1")) > RAISED_VALUES:
         raise beyond_memory(member.name, size)
 
 
