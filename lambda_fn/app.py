@@ -85,5 +85,5 @@ def _perform(request: Request, deadline: float) -> Result:
 def _result(session: s3.S3Session, request: Request) -> Result:
     if request.skip_reason:
         return skipped(session, request, request.skip_reason)
-    settings = read_settings(os.environ, request.settings)
+    settings = read_settings(os.environ, request.settings, check=session.check_deadline)
     return reconcile(session, request, settings, read_destination(os.environ))

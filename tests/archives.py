@@ -12,6 +12,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 from unittest import mock
 
 from mims import Payload, find_inputs_in_files, generate_from
+from mims.deadline import Check
 from mims.inputs import findings, search
 from mims.inputs.hyperparameters import Hyperparameters, Member
 from mims.inputs.model_files import ModelFile
@@ -126,7 +127,7 @@ def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = 
     """Return the member `hyperparameters.json` that is taken from an archive, whatever it holds."""
     taken: List[Member] = []
 
-    def parse(member: Member) -> Hyperparameters:
+    def parse(member: Member, _check: Check) -> Hyperparameters:
         taken.append(member)
         return Hyperparameters({"tab_field_list": ["age"]})
 

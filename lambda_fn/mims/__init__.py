@@ -25,7 +25,7 @@ from mims.recipes import AUTO, recipe_of
 from mims.sampling import make_samples
 from mims.setting_table import CONTRACT
 from mims.settings import PAYLOAD_SETTINGS, GivenSettings, Settings, read_payload_settings
-from mims.told import bounded
+from mims.told import bounded, of_kind
 
 
 @dataclass(frozen=True)
@@ -80,21 +80,21 @@ def find_inputs(
     chunks: Iterable[bytes], given: GivenSettings, check: Check = nothing
 ) -> ModelInputs:
     """Return the inputs of the model whose archive's bytes are `chunks`; raises as `generate`."""
-    return search_archive(chunks, given.limits, _consultation(given), check)
+    return search_archive(chunks, given.limits, _consultation(given, check), check)
 
 
 def find_inputs_in_files(
     files: Iterable[ModelFile], given: GivenSettings, check: Check = nothing
 ) -> ModelInputs:
     """Return the inputs of a model whose files lie in a folder; raises as `generate`."""
-    return search_files(files, given.limits, _consultation(given), check)
+    return search_files(files, given.limits, _consultation(given, check), check)
 
 
-def _consultation(given: GivenSettings) -> Consult:
+def _consultation(given: GivenSettings, check: Check) -> Consult:
     """Return what tells the search the settings, those among the hyperparameters included."""
 
     def consult(hyperparameters: Hyperparameters) -> Wishes:
-        payload_settings = read_payload_settings(hyperparameters.value(PAYLOAD_SETTINGS))
+        payload_settings = read_payload_settings(hyperparameters.value(PAYLOAD_SETTINGS), check)
         recipe = given.recipe_name(payload_settings)
         return Wishes(given.fields(payload_settings), family=recipe == AUTO)
 
@@ -108,7 +108,7 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = noth
             f"The model has {len(inputs.fields):,} input fields; a payload has at most "
             f"{CHECKED_FIELDS:,}. Check that what names them names the model's inputs."
         )
-    payload_settings = read_payload_settings(inputs.hyperparameters.value(PAYLOAD_SETTINGS))
+    payload_settings = read_payload_settings(inputs.hyperparameters.value(PAYLOAD_SETTINGS), check)
     is_auto = given.recipe_name(payload_settings) == AUTO
     family = inputs.shown_family if is_auto else inputs.family
     settings = given.resolve(payload_settings, family, inputs.form, len(inputs.fields))
@@ -132,7 +132,10 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = noth
         files = list(files)
         told = bounded(warnings + _size_warnings(sizes))
         metadata = write_metadata(
-            describe(files, samples, inputs.hyperparameters, fields_from, family, recipe, told)
+            describe(
+                files, samples, inputs.hyperparameters, fields_from, family, recipe, told, check
+            ),
+            check,
         )
         if len(metadata) > METADATA_BYTES:
             raise PayloadTooLargeError(
@@ -179,10 +182,13 @@ def _measured(files: Iterable[PayloadFile], sizes: Dict[Format, int]) -> Iterato
 
 
 def _size_warnings(sizes: Dict[Format, int]) -> List[str]:
-    return [
-        f"The payload file of {content_type} has {size:,} bytes, more than the "
-        f"{SERVERLESS_BYTES:,} that a serverless endpoint takes. For one, lower SAMPLE_COUNT "
-        "(sample_count)."
+    large = [
+        f"{content_type} has {size:,} bytes"
         for content_type, size in sizes.items()
         if size > SERVERLESS_BYTES
     ]
+    return of_kind(
+        f"The payload file of {{names}}, more than the {SERVERLESS_BYTES:,} that a serverless "
+        "endpoint takes. For one, lower SAMPLE_COUNT (sample_count).",
+        large,
+    )

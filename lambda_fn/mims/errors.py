@@ -6,6 +6,8 @@ metrics. Each class says whether it is permanent (trying again cannot help) or t
 
 from __future__ import annotations
 
+from typing import Iterator
+
 from mims.limits import SHOWN_CHARACTERS
 
 
@@ -112,8 +114,41 @@ def internal_error(error: BaseException) -> InternalError:
 def shown(value: object) -> str:
     """Return a name or value fit for a message: what is not printable escaped, cut at 200."""
     try:
-        text = str(value)
+        text = value if isinstance(value, str) else _beginning(value)
     except (RecursionError, ValueError):  # nested, or an integer, beyond what str() takes
         return "…"
     escaped = repr(text[: SHOWN_CHARACTERS + 1])[1:-1]
     return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def _beginning(value: object) -> str:
+    """Return `str` of a value that is no text, or a little more of it than is shown."""
+    written, length = [], 0
+    for piece in _pieces(value):
+        written.append(piece)
+        length += len(piece)
+        if length > SHOWN_CHARACTERS:
+            break
+    return "".join(written)
+
+
+def _pieces(value: object) -> Iterator[str]:
+    """Yield what `str` writes of a list or object piece by piece: it may have a million items."""
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        yield "[" if isinstance(value, list) else "("
+        for index, item in enumerate(value):
+            yield ", " * (index > 0)
+            yield from _pieces(item)
+        yield "]" if isinstance(value, list) else ",)" if len(value) == 1 else ")"
+    elif isinstance(value, dict):
+        yield "{"
+        for index, (key, item) in enumerate(value.items()):
+            yield ", " * (index > 0)
+            yield from _pieces(key)
+            yield ": "
+            yield from _pieces(item)
+        yield "}"
+    elif isinstance(value, str):
+        yield repr(value if len(value) <= SHOWN_CHARACTERS else value[: SHOWN_CHARACTERS + 1])
+    else:
+        yield str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 NUMERIC, INTEGER, BOOLEAN = "numeric", "integer", "boolean"
 CATEGORICAL, TEXT, DATETIME = "categorical", "text", "datetime"
@@ -68,12 +68,17 @@ class Field(NamedTuple):
 
     @property
     def list_count(self) -> int:
-        """How many lists a sample's value is nested in."""
-        count, lists = 0, 1
-        for length in self.shape:
-            count += lists
-            lists *= length
-        return count
+        """How many lists a sample's value consists of."""
+        return list_count(self.shape)
+
+
+def list_count(shape: Sequence[int]) -> int:
+    """Return of how many lists within each other a value of that shape consists."""
+    count, lists = 0, 1
+    for length in shape:
+        count += lists
+        lists *= length
+    return count
 
 
 # The fields that somebody named, and what to know of them.

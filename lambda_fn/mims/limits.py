@@ -27,10 +27,12 @@ class Limits:
 
 
 # What of a larger hyperparameters.json fits into memory, where that limit is raised: its bytes, the
-# bytes of one that is not all ASCII, and its lists, objects and commas.
+# bytes of one that is not all ASCII, and what its values take.
 RAISED_BYTES = 64 * MIB
 RAISED_WIDE_BYTES = 16 * MIB
-RAISED_PARTS = 2 * 1024**2
+RAISED_VALUES = 192 * MIB
+# What the values of another JSON text may take of memory, as far as that can be told from the text.
+BUILT_BYTES = 256 * MIB
 
 # The extension headers of one member (long names, pax records, a sparse map), in bytes.
 EXTENSION_BYTES = MIB
@@ -59,6 +61,10 @@ SERVERLESS_BYTES = 4 * MIB
 ASYNCHRONOUS_BYTES = GIB
 # The values of all samples in a body, missing ones counted: a value takes two bytes at the least.
 CELLS = REQUEST_BYTES // 2
+# The values of one sample: a body has four bytes a value at the least, `0.0,` (or two, but few
+# models take that many). And the lists within each other that all samples together consist of.
+SAMPLE_VALUES = REQUEST_BYTES // 4
+LISTS = 1_000_000
 # A template of a body or a record.
 TEMPLATE_CHARACTERS = 64 * KIB
 # All payload files of an archive together, before compression.

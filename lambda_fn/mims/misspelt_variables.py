@@ -6,22 +6,29 @@ from typing import List, Mapping, Tuple
 
 from mims.errors import shown
 from mims.setting_table import SETTINGS, SPECIAL_FIELD
+from mims.told import of_kind, shown_short
 
 _SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little to be one's beginning
 
 
 def misspelt_variables(environment: Mapping[str, str]) -> Tuple[str, ...]:
-    """Return a warning for each variable that looks like a setting's name and is none."""
+    """Return a warning where variables look like a setting's name and are none."""
     known = [setting.variable for setting in SETTINGS if setting.variable]
-    warnings = []
+    found: List[Tuple[str, str]] = []
     for name in sorted(environment):
         meant = _looks_like(name, known)
         if meant:
-            warnings.append(
-                f"The variable {shown(name)} is not a setting and was ignored; perhaps {meant} is "
-                "meant."
-            )
-    return tuple(warnings)
+            found.append((name, meant))
+    if len(found) == 1:
+        ((name, meant),) = found
+        return (
+            f"The variable {shown(name)} is not a setting and was ignored; perhaps {meant} is "
+            "meant.",
+        )
+    words = "These variables are not settings and were ignored: {names}."
+    return tuple(
+        of_kind(words, [f"{shown_short(name)} (perhaps {meant})" for name, meant in found])
+    )
 
 
 def _looks_like(name: str, known: List[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Sequence, Tuple
 
 from mims.fields import Field
 
@@ -36,7 +36,7 @@ class Samples:
 
     def rows(self) -> Iterator[List[Value]]:
         """Yield each sample's values in the order of the fields."""
-        return map(list, islice(zip(*map(cycle, self.values)), self.count))
+        return rows(self.values, self.count)
 
     def column(self, index: int) -> Iterator[Value]:
         """Yield the values of the field of that index, sample by sample."""
@@ -51,6 +51,10 @@ class Samples:
         """Return how many values all samples have together, those within shapes counted."""
         return self.count * sum(field.size for field in self.fields)
 
+    def list_count(self) -> int:
+        """Return of how many lists within each other all samples together consist."""
+        return self.count * sum(field.list_count for field in self.fields)
+
     def fewest_bytes(self) -> int:
         """Return how many bytes the values of all samples take at the least, in any text."""
         total = 0
@@ -59,6 +63,19 @@ class Samples:
             sizes = [_fewest_bytes(value, field) for value in values]
             total += rounds * sum(sizes) + sum(sizes[:rest])
         return total
+
+
+def rows(values: Sequence[Sequence[Value]], count: int) -> Iterator[List[Value]]:
+    """Yield `count` rows over columns each of which goes through its values in turn.
+
+    Most columns have one value: a hundred thousand of them cost a copy of the row.
+    """
+    row = [column[0] for column in values]
+    changing = [(place, cycle(column)) for place, column in enumerate(values) if len(column) > 1]
+    for _ in range(count):
+        for place, column in changing:
+            row[place] = next(column)
+        yield row.copy()
 
 
 def _fewest_bytes(value: Value, field: Field) -> int:

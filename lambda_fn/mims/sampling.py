@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from datetime import datetime, timedelta
-from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from functools import partial
+from itertools import islice
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, checked, nothing
 from mims.errors import (
     InvalidHyperparametersError,
     InvalidSettingsError,
@@ -16,7 +30,7 @@ from mims.errors import (
 )
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, Field
 from mims.inputs.hyperparameters import Hyperparameters, decode
-from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLES
+from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES, SAMPLES
 from mims.samples import (
     DEFAULT,
     FIELD_DEFAULT,
@@ -27,12 +41,10 @@ from mims.samples import (
     Value,
 )
 from mims.settings import PAYLOAD_SETTINGS, FieldValues, Settings
-from mims.told import of_names
+from mims.told import of_kind, of_names, shown_short
 from mims.values import is_unicode, number, text, whole_number
 
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
-# A body has four bytes a value at the least, `0.0,`; or two, but few models take that many.
-_MOST_VALUES = REQUEST_BYTES // 4
 
 
 class _Given(NamedTuple):
@@ -67,12 +79,12 @@ def make_samples(
     PayloadTooLargeError
         One sample has more values than a request can carry.
     """
-    if sum(field.size + field.list_count for field in fields) > _MOST_VALUES:
+    if sum(field.size + field.list_count for field in checked(fields, check)) > SAMPLE_VALUES:
         raise PayloadTooLargeError(
-            f"One sample of the {len(fields):,} fields has more than {_MOST_VALUES:,} values and "
+            f"One sample of the {len(fields):,} fields has more than {SAMPLE_VALUES:,} values and "
             f"lists, more than a request of {REQUEST_BYTES:,} bytes can carry. Check their shapes."
         )
-    for field in fields:
+    for field in checked(fields, check):
         if len(field.shape) > DIMENSIONS:
             raise PayloadTooLargeError(
                 f"The field '{shown(field.name)}' has a shape of {len(field.shape):,} dimensions; "
@@ -89,8 +101,7 @@ def make_samples(
     values: List[Tuple[Value, ...]] = []
     sources: List[str] = []
     not_numbers: List[str] = []
-    for field in fields:
-        check()
+    for field in checked(fields, check):
         given = _given(field, special, settings, recorded)
         if given is None:
             listed: Any = _default(field, settings, time)
@@ -98,11 +109,12 @@ def make_samples(
             sources.append(DEFAULT)
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
-            given = given._replace(value=_stamped(given.value, time.isoformat(" ", "seconds")))
-        checked = _checked(field, given)
-        if settings.numbers_alone and not all(map(_is_numeric, checked)):
+            stamp = time.isoformat(" ", "seconds")
+            given = given._replace(value=_stamped(given.value, stamp, check))
+        typed = _typed(field, given, settings.sample_count, check)
+        if settings.numbers_alone and not all(map(_is_numeric, typed)):
             not_numbers.append(field.name)
-        values.append(checked)
+        values.append(typed)
         sources.append(given.source)
     warnings += of_names(
         "The recipe's server takes only numbers, but these fields are given other values, which "
@@ -167,6 +179,7 @@ def _matched(
     matched = {name: value for name, value in layer.values.items() if name in names}
     claims: Dict[str, List[str]] = {}
     unmatched: List[str] = []
+    ambiguous: List[str] = []
     for variable in sorted(layer.values):  # the environment has no order
         if variable in names:
             continue
@@ -174,25 +187,28 @@ def _matched(
         if not candidates:
             unmatched.append(f"SPECIAL_FIELD_{variable}")
         elif len(candidates) > 1:
-            listed = ", ".join(f"'{shown(name)}'" for name in sorted(candidates)[:5])
-            warnings.append(
-                f"SPECIAL_FIELD_{shown(variable)} was not applied: it matches several fields "
-                f"({listed}). Name each in FIELD_DEFAULTS."
-            )
+            listed = ", ".join(f"'{shown_short(name)}'" for name in sorted(candidates)[:3])
+            ambiguous.append(f"SPECIAL_FIELD_{shown_short(variable)} ({listed})")
         else:
             claims.setdefault(candidates[0], []).append(variable)
     warnings += of_names(
         "What these variables name is not an input field of this model: {names}.", unmatched
     )
+    warnings += of_kind(
+        "What matches several fields was not applied: {names}. Name each in FIELD_DEFAULTS.",
+        ambiguous,
+    )
+    contested: List[str] = []
     for name, variables in claims.items():
         if len(variables) == 1 and name not in matched:
             matched[name] = layer.values[variables[0]]
             continue
-        listed = ", ".join(f"SPECIAL_FIELD_{shown(variable)}" for variable in sorted(variables))
-        warnings.append(
-            f"{listed} not applied: the field '{shown(name)}' is matched by several variables. "
-            "Keep one of them."
-        )
+        listed = ", ".join(f"SPECIAL_FIELD_{shown_short(v)}" for v in sorted(variables)[:3])
+        contested.append(f"'{shown_short(name)}' ({listed})")
+    warnings += of_kind(
+        "Variables that match the same field were not applied: {names}. Keep one of them.",
+        contested,
+    )
     return matched
 
 
@@ -212,14 +228,15 @@ def _training_values(
     imputed = hyperparameters.object("imputation_dict") or {}
     risk_tables = hyperparameters.object("risk_tables") or {}
     recorded: Dict[str, Sequence[Any]] = {}
-    for field in fields:
-        check()
+    for field in checked(fields, check):
         values: Sequence[Any] = training.get(field.name, ())
         if field.type in (NUMERIC, INTEGER) and number(imputed.get(field.name)) is not None:
             values = [imputed[field.name]]
         elif field.type == CATEGORICAL:
             values = (
-                _categories(field, decode(risk_tables.get(field.name)), settings.numbers_alone)
+                _categories(
+                    field, decode(risk_tables.get(field.name), check), settings.numbers_alone
+                )
                 or values
             )
         if field.type == INTEGER:
@@ -262,7 +279,7 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
         return time.date().isoformat() if field.date_only else time.isoformat("T", "seconds")
     if field.type == CATEGORICAL:
         if settings.default_categorical_value is not None:
-            return _as_category(field, settings.default_categorical_value)
+            return _Categories(field).given(settings.default_categorical_value)
         if field.categories:
             return field.categories[0]
     return settings.default_text_value
@@ -275,45 +292,50 @@ def _time(modified: int) -> datetime:
         return datetime(1970, 1, 1)
 
 
-def _stamped(given: Any, timestamp: str) -> Any:
+def _stamped(given: Any, timestamp: str, check: Check) -> Any:
     if isinstance(given, list):
-        return [_stamped(item, timestamp) for item in given]
+        return [_stamped(item, timestamp, check) for item in checked(given, check)]
     return given.replace("{timestamp}", timestamp) if isinstance(given, str) else given
 
 
-def _checked(field: Field, given: _Given) -> Tuple[Value, ...]:
-    """Return the values, which the samples go through in turn, as the field's type has them."""
+def _typed(field: Field, given: _Given, count: int, check: Check) -> Tuple[Value, ...]:
+    """Return the values, which `count` samples go through in turn, as the field's type has them."""
     value = given.value
     if isinstance(value, str) and field.shape:
-        value = decode(value)  # a variable holds a text: a list in it is JSON
+        value = decode(value, check)  # a variable holds a text: a list in it is JSON
+    as_typed = partial(_element, field, given, _Categories(field))
     if not isinstance(value, list):
-        return (_filled(field.shape, _element(field, value, given)),)
+        return (_filled(field.shape, as_typed(value)),)
     if not value:
         _misfit(field, given, value, "an empty list")
     if not field.shape:
-        return tuple(_element(field, item, given) for item in value)
-    if _has_shape(value, field.shape):
-        return (_elements(field, value, given),)
-    if all(_has_shape(item, field.shape) for item in value):
-        return tuple(_elements(field, item, given) for item in value)
+        # Every value is judged, and no more are held than samples show.
+        typed = map(as_typed, checked(value, check))
+        shown_ones = tuple(islice(typed, count))
+        deque(typed, maxlen=0)
+        return shown_ones
+    if _has_shape(value, field.shape, check):
+        return (_nested(value, as_typed, check),)
+    if all(_has_shape(item, field.shape, check) for item in value):
+        return tuple(_nested(item, as_typed, check) for item in value)
     wanted = " × ".join(map(str, field.shape))
     return _misfit(field, given, value, f"not of the field's shape ({wanted})")
 
 
-def _has_shape(value: Any, shape: Sequence[int]) -> bool:
+def _has_shape(value: Any, shape: Sequence[int], check: Check) -> bool:
     if not shape:
         return not isinstance(value, list)
     return (
         isinstance(value, list)
         and len(value) == shape[0]
-        and all(_has_shape(item, shape[1:]) for item in value)
+        and all(_has_shape(item, shape[1:], check) for item in checked(value, check))
     )
 
 
-def _elements(field: Field, value: Any, given: _Given) -> Value:
+def _nested(value: Any, as_typed: Callable[[Any], Value], check: Check) -> Value:
     if isinstance(value, list):
-        return [_elements(field, item, given) for item in value]
-    return _element(field, value, given)
+        return [_nested(item, as_typed, check) for item in checked(value, check)]
+    return as_typed(value)
 
 
 def _filled(shape: Sequence[int], value: Value) -> Value:
@@ -323,7 +345,24 @@ def _filled(shape: Sequence[int], value: Value) -> Value:
     return value
 
 
-def _element(field: Field, item: Any, given: _Given) -> Value:
+class _Categories:
+    """The categories of a field, looked up by text: they may be half a million."""
+
+    def __init__(self, field: Field) -> None:
+        self._texts = {category for category in field.categories if isinstance(category, str)}
+        self._spelled: Dict[Optional[str], Value] = {}
+        for category in field.categories[:SAMPLES]:
+            if not isinstance(category, str):
+                self._spelled.setdefault(text(category), category)
+
+    def given(self, item: Any) -> Value:
+        """Return a category as given; a text that spells one of the field's is that one."""
+        if not isinstance(item, str) or item in self._texts:
+            return item
+        return self._spelled.get(item, item)
+
+
+def _element(field: Field, given: _Given, categories: _Categories, item: Any) -> Value:
     """Return one value as the field's type has it."""
     if item is None:
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO):
@@ -338,7 +377,7 @@ def _element(field: Field, item: Any, given: _Given) -> Value:
     elif field.type == BOOLEAN:
         value, wanted = _truth(item), "true, false, 1 or 0"
     elif field.type == CATEGORICAL:
-        value = _as_category(field, item) if text(item) is not None else None
+        value = categories.given(item) if text(item) is not None else None
     else:
         value = text(item)
     if value is None:
@@ -352,16 +391,6 @@ def _truth(item: Any) -> Optional[bool]:
     if isinstance(item, str):
         return _TRUTHS.get(item.strip().lower())
     return bool(item) if item in (0, 1) else None
-
-
-def _as_category(field: Field, item: Any) -> Value:
-    """Return a category as given; a text that spells one of the field's categories is that one."""
-    if not isinstance(item, str) or not field.categories or item in field.categories:
-        return item
-    for category in field.categories[:SAMPLES]:
-        if not isinstance(category, str) and text(category) == item:
-            return category
-    return item
 
 
 def _misfit(field: Field, given: _Given, item: Any, what: str) -> NoReturn:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from mims.deadline import Check, nothing
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import NamedFields
 from mims.formats.format import Format
@@ -221,10 +222,12 @@ def read_settings(
     environment: Mapping[str, str],
     request: Any = None,
     variables: Optional[Mapping[str, str]] = None,
+    check: Check = nothing,
 ) -> GivenSettings:
     """Return what the environment's variables and a request's `settings` say.
 
     `variables` are settings by their variables' names that rank with the request, and win over it.
+    `check` is called meanwhile; what it raises passes through.
 
     Raises
     ------
@@ -232,11 +235,11 @@ def read_settings(
         A value is invalid, or a request's key is unknown; the message names setting and value.
     """
     variables = variables or {}
-    requested = _read_request(request)
-    by_variable = _read_variables(variables)
+    requested = _read_request(request, check)
+    by_variable = _read_variables(variables, check)
     given = GivenSettings(
         request={**requested, **by_variable},
-        environment=_read_variables(environment),
+        environment=_read_variables(environment, check),
         request_values=_filled(
             FieldValues(requested.get("field_values", {}), "field_values"),
             _special_fields(variables),
@@ -249,7 +252,7 @@ def read_settings(
     return given
 
 
-def read_payload_settings(value: Any) -> Mapping[str, Any]:
+def read_payload_settings(value: Any, check: Check = nothing) -> Mapping[str, Any]:
     """Return the `payload_settings` of the hyperparameters: request key → value.
 
     Raises
@@ -276,7 +279,7 @@ def read_payload_settings(value: Any) -> Mapping[str, Any]:
         if given is None:
             continue
         try:
-            read[key] = setting.read(given, name)
+            read[key] = setting.read(given, name, check)
         except (MisfitError, InvalidSettingsError):
             raise InvalidHyperparametersError(
                 f"The hyperparameter {name} is invalid; it must be {setting.wanted}. Have the "
@@ -285,7 +288,7 @@ def read_payload_settings(value: Any) -> Mapping[str, Any]:
     return read
 
 
-def _read_request(request: Any) -> Dict[str, Any]:
+def _read_request(request: Any, check: Check) -> Dict[str, Any]:
     if request is None:
         return {}
     if not isinstance(request, dict):
@@ -299,21 +302,21 @@ def _read_request(request: Any) -> Dict[str, Any]:
                 f"Known keys: {', '.join(_request_keys())}."
             )
         if value is not None:
-            read[key] = _read(setting, value, key)
+            read[key] = _read(setting, value, key, check)
     return read
 
 
-def _read_variables(variables: Mapping[str, str]) -> Dict[str, Any]:
+def _read_variables(variables: Mapping[str, str], check: Check) -> Dict[str, Any]:
     return {
-        setting.attribute: _read(setting, variables[setting.variable], setting.variable)
+        setting.attribute: _read(setting, variables[setting.variable], setting.variable, check)
         for setting in SETTINGS
         if setting.variable and not setting.limit and variables.get(setting.variable)
     }
 
 
-def _read(setting: Setting, value: Any, name: str) -> Any:
+def _read(setting: Setting, value: Any, name: str, check: Check = nothing) -> Any:
     try:
-        return setting.read(value, name)
+        return setting.read(value, name, check)
     except MisfitError as misfit:
         raise InvalidSettingsError(
             f"{name}{misfit.where} is '{shown(misfit.value)}'; it must be "

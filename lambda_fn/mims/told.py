@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import List, Sequence
+from typing import Iterable, List, Sequence
 
 from mims.errors import shown
 from mims.limits import WARNING_CHARACTERS, WARNINGS
 
 _NAMED = 5  # names that a warning gives of many
+_NAME_CHARACTERS = 40  # of each of them
 _MORE = re.compile(r"… and ([0-9,]{1,15}) more warnings?\Z")
 
 
@@ -44,14 +45,27 @@ def cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
-def of_names(words: str, names: Sequence[str]) -> List[str]:
+def of_names(words: str, names: Iterable[str]) -> List[str]:
     """Return one warning for all of the names, with the first few of them for `{names}`, or none.
 
     >>> of_names("not inputs: {names}.", ["a", "b"])
     ["not inputs: 'a', 'b'."]
     """
-    if not names:
+    return of_kind(words, [f"'{shown_short(name)}'" for name in names])
+
+
+def of_kind(words: str, cases: Sequence[str]) -> List[str]:
+    """Return one warning for all cases of a kind, with the first few for `{names}`, or none.
+
+    >>> of_kind("Too large: {names}.", [f"{number} bytes" for number in range(9)])
+    ['Too large: 0 bytes, 1 bytes, 2 bytes, 3 bytes, 4 bytes and 4 more.']
+    """
+    if not cases:
         return []
-    listed = ", ".join(f"'{shown(name)}'" for name in names[:_NAMED])
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return [words.replace("{names}", listed + more)]
+    more = f" and {len(cases) - _NAMED:,} more" if len(cases) > _NAMED else ""
+    return [words.replace("{names}", ", ".join(cases[:_NAMED]) + more)]
+
+
+def shown_short(name: object) -> str:
+    """Return a name fit for a warning that names several."""
+    return cut(shown(name), _NAME_CHARACTERS)

@@ -486,9 +486,9 @@ def test_more_bytes_than_any_payload_has_are_refused_unread() -> None:
         check_payload_archive(bytes(256 * 1024**2 + 1))
 
 
-def test_more_fields_than_are_checked_are_refused() -> None:
-    with pytest.raises(ArchiveLimitError, match="250,001 values a sample"):
-        check_payload_archive(written({"sample_payload_0001.csv": b"," * 250_000}))
+def test_more_values_than_a_request_carries_are_refused() -> None:
+    with pytest.raises(ArchiveLimitError, match="1,572,865 values a sample"):
+        check_payload_archive(written({"sample_payload_0001.csv": b"," * 1_572_864}))
 
 
 def test_headers_longer_than_needed_are_refused() -> None:

@@ -19,6 +19,7 @@ WAY = (
     "errors",
     "told",
     "values",
+    "json_parsing",
     "fields",
     "samples",
     "archive",

@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict, Iterator, Optional, Sequence
 
 import pytest
+from mims.deadline import Check
 from mims.fields import Field
 from mims.formats import registry
 from mims.formats.format import Body, Format
@@ -71,7 +72,7 @@ def _write(table: Table) -> Iterator[bytes]:
     return joined(b"", rows, b"\n", b"")
 
 
-def _read(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+def _read(body: bytes, _fields: Optional[Sequence[Field]], _check: Check) -> Body:
     return Body(None, [line.split("\t") for line in body.decode().split("\n")])
 
 

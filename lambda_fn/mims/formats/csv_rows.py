@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
+from mims.deadline import Check
 from mims.fields import BOOLEAN, Field
 from mims.formats.format import Body, Format
 from mims.formats.json_text import joined
@@ -18,6 +19,7 @@ from mims.samples import Value
 # What, beside a comma, needs quotes in a cell (RFC 4180, section 2). The csv module is not used: it
 # leaves a carriage return bare on Python 3.8, and its reader refuses NUL there and cells over
 # 131,072 characters.
+_CELLS_A_CHECK = 1024
 _NEEDS_QUOTES = re.compile('["\r\n]')
 _PLAIN_CELL = re.compile('([^",\r\n]*)(,|\n|\\Z)')
 
@@ -60,24 +62,25 @@ def _row(cells: List[str]) -> bytes:
     return row.encode("utf-8")
 
 
-def _read_with_names(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
-    rows = _read(body)
+def _read_with_names(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
+    rows = _read(body, check)
     return Body(rows.pop(0), rows)
 
 
-def _read_rows(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
-    return Body(None, _read(body))
+def _read_rows(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
+    return Body(None, _read(body, check))
 
 
-def _read(body: bytes) -> List[List[Any]]:
+def _read(body: bytes, check: Check) -> List[List[Any]]:
     text = body.decode("utf-8")
     rows: List[List[Any]] = []
     at = 0
     while at <= len(text):
+        check()
         end = text.find("\n", at)
         line = text[at:] if end < 0 else text[at:end]
         if _NEEDS_QUOTES.search(line):
-            row, end = _read_quoted_row(text, at)
+            row, end = _read_quoted_row(text, at, check)
         else:
             row, end = line.split(","), at + len(line)
         rows.append(row)
@@ -87,12 +90,14 @@ def _read(body: bytes) -> List[List[Any]]:
     return rows
 
 
-def _read_quoted_row(text: str, at: int) -> Tuple[List[str], int]:
+def _read_quoted_row(text: str, at: int, check: Check) -> Tuple[List[str], int]:
     """Return the cells of the row that begins there, and where it ends."""
     row: List[str] = []
     while True:
+        if len(row) % _CELLS_A_CHECK == 0:
+            check()
         if text.startswith('"', at):
-            end = _closing_quote(text, at + 1)
+            end = _closing_quote(text, at + 1, check)
             row.append(text[at + 1 : end].replace('""', '"'))
             at = end + 1
             separator = text[at : at + 1]
@@ -110,9 +115,13 @@ def _read_quoted_row(text: str, at: int) -> Tuple[List[str], int]:
         at += 1
 
 
-def _closing_quote(text: str, at: int) -> int:
+def _closing_quote(text: str, at: int, check: Check) -> int:
     """Return where the quote stands that closes a cell; two in a row are one of its characters."""
+    pairs = 0
     while True:
+        pairs += 1
+        if pairs % _CELLS_A_CHECK == 0:
+            check()
         at = text.find('"', at)
         if at < 0:
             raise ValueError("a quote is not closed")

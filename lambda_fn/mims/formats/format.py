@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from mims.deadline import Check
 from mims.fields import Field
 from mims.formats.table import Table, as_it_is
 from mims.samples import Value
@@ -28,9 +29,10 @@ class Body(NamedTuple):
 
 # Yields the body in pieces, none much larger than a sample.
 Write = Callable[[Table], Iterator[bytes]]
-# Reads a body back. The fields are those that it should hold, where they are known: some bodies
-# do not tell a vector from a list of values without them. Raises ValueError, or one of READ_ERRORS.
-Read = Callable[[bytes, Optional[Sequence[Field]]], Body]
+# Reads a body back, and looks at the deadline meanwhile. The fields are those that it should hold,
+# where they are known: some bodies do not tell a vector from a list of values without them. Raises
+# ValueError, or one of READ_ERRORS.
+Read = Callable[[bytes, Optional[Sequence[Field]], Check], Body]
 
 
 @dataclass(frozen=True)

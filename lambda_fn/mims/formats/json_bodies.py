@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
+from mims.deadline import Check, checked
 from mims.errors import shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
 from mims.formats.json_text import dumps, joined, loads
 from mims.formats.table import Table
+from mims.limits import SAMPLES
 
 _Fields = Optional[Sequence[Field]]
 
@@ -17,7 +19,7 @@ class _Shape(NamedTuple):
     """How records stand in a JSON document: what writes it, and what reads it once parsed."""
 
     write: Callable[[Table], Iterator[bytes]]
-    read: Callable[[Any, _Fields], Body]
+    read: Callable[[Any, _Fields, Check], Body]
     holds_names: bool = True
     one_sample: bool = False
     one_field: bool = False
@@ -39,16 +41,22 @@ def _is_one_shaped(fields: _Fields) -> bool:
     return fields is not None and len(fields) == 1 and bool(fields[0].shape)
 
 
-def read_records(records: Any) -> Body:
+def read_records(records: Any, check: Check) -> Body:
     """Return the body whose records are flat objects with the same names in the same order."""
     names = list(records[0].keys())
-    if not isinstance(records, list) or any(list(record.keys()) != names for record in records):
-        raise ValueError("its records have different names")
-    return Body(names, [list(record.values()) for record in records])
+    if not isinstance(records, list) or len(records) > SAMPLES:
+        raise ValueError(f"it is not a list of at most {SAMPLES:,} records")
+    rows: List[List[Any]] = []
+    for record in records:
+        check()
+        if list(record.keys()) != names:
+            raise ValueError("its records have different names")
+        rows.append(list(record.values()))
+    return Body(names, rows)
 
 
-def _read_lists(rows: Any, fields: _Fields) -> Body:
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+def _read_lists(rows: Any, fields: _Fields, check: Check) -> Body:
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in checked(rows, check)):
         raise ValueError("its samples are not lists of values")
     if _is_one_shaped(fields):
         return Body(None, [[value] for value in rows])
@@ -71,8 +79,9 @@ def _write_features(table: Table) -> Iterator[bytes]:
     return _under("instances", (dumps({"features": row}) for row in table.rows()))
 
 
-def _read_features(parsed: Any, _fields: _Fields) -> Body:
-    return Body(None, [_only(vector, "features") for vector in _only(parsed, "instances")])
+def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
+    vectors = checked(_only(parsed, "instances"), check)
+    return Body(None, [_only(vector, "features") for vector in vectors])
 
 
 def _write_split(table: Table) -> Iterator[bytes]:
@@ -80,7 +89,7 @@ def _write_split(table: Table) -> Iterator[bytes]:
     return joined(head, map(dumps, table.rows()), b", ", b"]}")
 
 
-def _read_split(parsed: Any, _fields: _Fields) -> Body:
+def _read_split(parsed: Any, _fields: _Fields, _check: Check) -> Body:
     if set(parsed) != {"columns", "data"}:
         raise ValueError("the body is not an object of columns and data")
     return Body(parsed["columns"], parsed["data"])
@@ -101,23 +110,29 @@ def _write_columns(table: Table) -> Iterator[bytes]:
     yield b"}}"
 
 
-def _read_columns(parsed: Any, _fields: _Fields) -> Body:
+def _read_columns(parsed: Any, _fields: _Fields, check: Check) -> Body:
     columns = _only(parsed, "inputs")
     values = list(columns.values())
     if any(not isinstance(column, list) or len(column) != len(values[0]) for column in values):
         raise ValueError("its columns are not equally long")
-    return Body(list(columns), [list(row) for row in zip(*values)])
+    if values and len(values[0]) > SAMPLES:
+        raise ValueError(f"it has more than {SAMPLES:,} samples")
+    rows = []
+    for row in zip(*values):
+        check()
+        rows.append(list(row))
+    return Body(list(columns), rows)
 
 
 def _write_tensor(table: Table) -> Iterator[bytes]:
     return _under("inputs", map(dumps, table.column(0)))
 
 
-def _read_tensor(parsed: Any, _fields: _Fields) -> Body:
+def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
     values = _only(parsed, "inputs")
     if not isinstance(values, list) or not values:
         raise ValueError("its inputs are not a list")
-    return Body(None, [[value] for value in values])
+    return Body(None, [[value] for value in checked(values, check)])
 
 
 def _write_task(table: Table) -> Iterator[bytes]:
@@ -127,16 +142,16 @@ def _write_task(table: Table) -> Iterator[bytes]:
     return _under("inputs", samples)
 
 
-def _read_task(parsed: Any, fields: _Fields) -> Body:
+def _read_task(parsed: Any, fields: _Fields, check: Check) -> Body:
     inputs = _only(parsed, "inputs")
     if isinstance(inputs, dict):
-        return read_records([inputs])
+        return read_records([inputs], check)
     if fields is None:  # a file of one sample
         return Body(None, [[inputs]])
     if len(fields) > 1:
-        return read_records(inputs)
+        return read_records(inputs, check)
     if isinstance(inputs, list) and _depth(inputs) > len(fields[0].shape):
-        return Body(None, [[value] for value in inputs])
+        return Body(None, [[value] for value in checked(inputs, check)])
     return Body(None, [[inputs]])
 
 
@@ -153,11 +168,11 @@ _SHAPES: Dict[str, _Shape] = {
     "features": _Shape(_write_features, _read_features, holds_names=False),
     "instances": _Shape(
         lambda table: _under("instances", _records(table)),
-        lambda parsed, _: read_records(_only(parsed, "instances")),
+        lambda parsed, _, check: read_records(_only(parsed, "instances"), check),
     ),
     "rows": _Shape(
         lambda table: _under("instances", _lists(table)),
-        lambda parsed, fields: _read_lists(_only(parsed, "instances"), fields),
+        lambda parsed, fields, check: _read_lists(_only(parsed, "instances"), fields, check),
         holds_names=False,
     ),
     "inputs": _Shape(_write_columns, _read_columns),
@@ -165,31 +180,33 @@ _SHAPES: Dict[str, _Shape] = {
     "task": _Shape(_write_task, _read_task),
     "dataframe_records": _Shape(
         lambda table: _under("dataframe_records", _records(table)),
-        lambda parsed, _: read_records(_only(parsed, "dataframe_records")),
+        lambda parsed, _, check: read_records(_only(parsed, "dataframe_records"), check),
     ),
     "dataframe_split": _Shape(
         _write_dataframe_split,
-        lambda parsed, fields: _read_split(_only(parsed, "dataframe_split"), fields),
+        lambda parsed, fields, check: _read_split(_only(parsed, "dataframe_split"), fields, check),
     ),
     "split": _Shape(_write_split, _read_split),
     "records": _Shape(
         lambda table: joined(b"[", _records(table), b", ", b"]"),
-        lambda parsed, _: read_records(parsed),
+        lambda parsed, _, check: read_records(parsed, check),
     ),
     "lists": _Shape(
         lambda table: joined(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
     ),
     "record": _Shape(
         lambda table: joined(b"", _records(table), b"", b""),
-        lambda parsed, _: read_records([parsed]),
+        lambda parsed, _, check: read_records([parsed], check),
         one_sample=True,
     ),
 }
 
 
 def _format(name: str, shape: _Shape) -> Format:
-    def read(body: bytes, fields: _Fields) -> Body:
-        return shape.read(loads(body), fields)
+    def read(body: bytes, fields: _Fields, check: Check) -> Body:
+        parsed = loads(body)
+        check()
+        return shape.read(parsed, fields, check)
 
     return Format(
         "application/json",

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
+from mims.deadline import Check
 from mims.fields import Field
 from mims.formats.format import Body, Format
 from mims.formats.json_bodies import read_records
 from mims.formats.json_text import dumps, joined, loads
 from mims.formats.table import Table
 from mims.formats.template import read_lines_of_a_template, write_lines
+from mims.json_parsing import check_memory
 from mims.limits import SAMPLES
 
 
@@ -21,25 +23,30 @@ def _write(table: Table) -> Iterator[bytes]:
     return joined(b"", (dumps(dict(zip(names, row))) for row in table.rows()), b"\n", b"")
 
 
-def _read(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
-    return read_records(_lines(body))
+def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
+    return read_records(_lines(body, check), check)
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
     return joined(b"", (dumps({"features": row}) for row in table.rows()), b"\n", b"")
 
 
-def _read_features(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
-    lines = _lines(body)
+def _read_features(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
+    lines = _lines(body, check)
     if any(list(line) != ["features"] for line in lines):
         raise ValueError("a line is not an object of features alone")
     return Body(None, [line["features"] for line in lines])
 
 
-def _lines(body: bytes) -> List[Any]:
+def _lines(body: bytes, check: Check) -> List[Any]:
     if body.count(b"\n") >= SAMPLES:
         raise ValueError(f"it has more than {SAMPLES:,} lines")
-    return [loads(line) for line in body.split(b"\n")]
+    check_memory(body.decode("utf-8"))  # each is parsed by itself, and all are held
+    lines = []
+    for line in body.split(b"\n"):
+        check()
+        lines.append(loads(line))
+    return lines
 
 
 def _formats(media_type: str) -> Tuple[Format, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Iterator
 
+from mims.json_parsing import parse_json
+
 
 def dumps(value: Any) -> bytes:
     """Return a value as JSON."""
@@ -13,7 +15,7 @@ def dumps(value: Any) -> bytes:
 
 def loads(body: bytes) -> Any:
     """Return the value that a JSON text holds; `ValueError` for what strict JSON does not have."""
-    return json.loads(body.decode("utf-8"), parse_constant=_not_json)
+    return parse_json(body.decode("utf-8"), parse_constant=_not_json)
 
 
 def _not_json(constant: str) -> None:

@@ -12,12 +12,14 @@ from array import array
 from ast import literal_eval
 from typing import Any, Iterator, List, Optional, Sequence
 
+from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.carrying import as_number
 from mims.formats.format import Body, Format
 from mims.formats.json_text import joined
 from mims.formats.table import Table
+from mims.limits import SAMPLES
 from mims.samples import Value
 
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -56,7 +58,7 @@ def _float32s(row: List[Any]) -> bytes:
     return floats.tobytes()
 
 
-def _read(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
     if not body.startswith(_MAGIC):
         raise ValueError("it does not begin as an npy file of version 1.0")
     start = len(_MAGIC) + 2
@@ -68,10 +70,14 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
     floats = array("f", body[end:])
     if sys.byteorder == "big":
         floats.byteswap()
-    if width < 1 or len(floats) != count * width:
-        raise ValueError("its numbers do not fill its shape")
-    rows = (floats[row * width : (row + 1) * width].tolist() for row in range(count))
-    return Body(None, [[None if math.isnan(value) else value for value in row] for row in rows])
+    if width < 1 or not 1 <= count <= SAMPLES or len(floats) != count * width:
+        raise ValueError(f"its numbers do not fill its shape, of at most {SAMPLES:,} rows")
+    rows: List[List[Optional[float]]] = []
+    for row in range(count):
+        check()
+        values = floats[row * width : (row + 1) * width]
+        rows.append([None if math.isnan(value) else value for value in values])
+    return Body(None, rows)
 
 
 FORMATS = (

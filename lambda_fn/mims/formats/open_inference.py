@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List, Optional, Sequence
 
+from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field, list_count
 from mims.formats.carrying import as_number, missing_value
 from mims.formats.format import Body, Format
 from mims.formats.json_text import dumps, joined, loads
 from mims.formats.table import Table, elements
+from mims.limits import LISTS, SAMPLES
 from mims.samples import Value
 from mims.values import text
 
@@ -64,7 +66,7 @@ def _write(table: Table) -> Iterator[bytes]:
             _datatype(field).encode(),
         )
         values = (
-            b", ".join(map(dumps, elements(value))) if field.shape else dumps(value)
+            dumps(list(elements(value)))[1:-1] if field.shape else dumps(value)
             for value in table.column(index)
         )
         yield from joined(b"[", values, b", ", b"]}")
@@ -72,23 +74,32 @@ def _write(table: Table) -> Iterator[bytes]:
     yield b"]}"
 
 
-def _read(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
     parsed = loads(body)
     if list(parsed) != ["inputs"] or not isinstance(parsed["inputs"], list):
         raise ValueError("the body is not an object of inputs alone")
     names: List[str] = []
     columns: List[List[Any]] = []
+    lists = 0
     for tensor in parsed["inputs"]:
+        check()
         if set(tensor) != {"name", "shape", "datatype", "data"}:
             raise ValueError("an input has not name, shape, datatype and data")
         count, *shape = tensor["shape"]
         if not all(type(length) is int and length > 0 for length in (count, *shape)):
             raise ValueError("a shape is not a list of whole numbers")
+        lists += list_count([count, *shape])
+        if count > SAMPLES or lists > LISTS:
+            raise ValueError(f"it has more than {SAMPLES:,} samples, or {LISTS:,} nested lists")
         names.append(tensor["name"])
         columns.append(_folded(tensor["data"], [count, *shape]))
     if len({len(column) for column in columns}) > 1:
         raise ValueError("its inputs have different numbers of samples")
-    return Body(names, [list(row) for row in zip(*columns)])
+    rows = []
+    for row in zip(*columns):
+        check()
+        rows.append(list(row))
+    return Body(names, rows)
 
 
 def _folded(values: List[Any], shape: Sequence[int]) -> List[Any]:

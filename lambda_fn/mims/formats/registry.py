@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Dict, Iterable, List, NoReturn, Optional, Sequence, Tuple
 
+from mims.deadline import Check, nothing
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats import (
@@ -47,7 +48,8 @@ def parse_content_types(text: str, setting: str) -> Tuple[Format, ...]:
     InvalidSettingsError
         One is not supported, or there is none; `setting` is the name that the message gives.
     """
-    found = {_parse(item, setting): None for item in text.split(",") if item.strip()}
+    items = dict.fromkeys(item for item in text.split(",") if item.strip())
+    found = {_parse(item, setting): None for item in items}
     if not found:
         raise InvalidSettingsError(
             f"{setting} names no content type. Supported types: {', '.join(supported_types())}."
@@ -55,13 +57,18 @@ def parse_content_types(text: str, setting: str) -> Tuple[Format, ...]:
     return tuple(found)
 
 
-def read_body(body: bytes, content_type: Format, fields: Optional[Sequence[Field]] = None) -> Body:
+def read_body(
+    body: bytes,
+    content_type: Format,
+    fields: Optional[Sequence[Field]] = None,
+    check: Check = nothing,
+) -> Body:
     """Read a body back; `ValueError` where it is not of that content type.
 
     `fields` are those that it should hold, where they are known.
     """
     try:
-        return content_type.read(body, fields)
+        return content_type.read(body, fields, check)
     except _READ_ERRORS:
         raise ValueError(f"it is not a body of {content_type}") from None
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import cycle, islice
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from itertools import chain, cycle, islice
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, checked, nothing
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
-from mims.samples import Samples, Value
+from mims.samples import Samples, Value, rows
 
 # Field, value, and the content type's name for an error → what a body holds of the value.
 Carry = Callable[[Field, Value, str], Any]
@@ -37,16 +37,9 @@ class Table:
         InvalidSettingsError
             An element of a field with a shape would have a name that is taken already.
         """
-        if not self._is_spread:
-            return [field.name for field in self.fields]
-        self._check_names()
-        names: List[str] = []
-        for field in self.fields:
-            if field.shape:
-                names.extend(f"{field.name}_{index}" for index in range(field.size))
-            else:
-                names.append(field.name)
-        return names
+        if self._is_spread:
+            self._check_names()
+        return column_names(self.fields, self.flat)
 
     def _check_names(self) -> None:
         """Refuse a field whose name is that of an element of another."""
@@ -63,8 +56,8 @@ class Table:
 
     def rows(self) -> Iterator[List[Any]]:
         """Yield each sample's values, column by column."""
-        rows = map(list, islice(zip(*map(cycle, self.values)), self.count))
-        return map(self._spread, rows) if self._is_spread else rows
+        each = rows(self.values, self.count)
+        return map(self._spread, each) if self._is_spread else each
 
     def column(self, index: int) -> Iterator[Any]:
         """Yield the values of the field of that index, sample by sample."""
@@ -82,6 +75,17 @@ class Table:
             else:
                 spread.append(value)
         return spread
+
+
+def column_names(fields: Sequence[Field], flat: bool) -> List[str]:
+    """Return the names of a body's columns; of a flat one those of a shaped field's elements."""
+    names: List[str] = []
+    for field in fields:
+        if flat and field.shape:
+            names.extend(f"{field.name}_{index}" for index in range(field.size))
+        else:
+            names.append(field.name)
+    return names
 
 
 def as_it_is(_field: Field, value: Value, _content_type: str) -> Value:
@@ -102,9 +106,9 @@ def tabulate(
     if carry is as_it_is and not flat:
         return Table(samples.fields, samples.values, samples.count, flat)
     table: List[Tuple[Any, ...]] = []
-    for field, values in zip(samples.fields, samples.values):
-        check()
-        table.append(tuple(carried(field, value, carry, content_type, flat) for value in values))
+    for field, values in checked(zip(samples.fields, samples.values), check):
+        each = checked(values, check) if len(values) > 1 else values
+        table.append(tuple(carried(field, value, carry, content_type, flat) for value in each))
     return Table(samples.fields, tuple(table), samples.count, flat)
 
 
@@ -132,9 +136,10 @@ def _nested(field: Field, value: Value, carry: Carry, content_type: str) -> Any:
 
 
 def elements(value: Value) -> Iterator[Any]:
-    """Yield the elements of nested lists, row by row."""
-    if isinstance(value, list):
-        for item in value:
-            yield from elements(item)
-    else:
+    """Yield the elements of nested lists of one depth, row by row."""
+    if not isinstance(value, list):
         yield value
+        return
+    while value and isinstance(value[0], list):
+        value = list(chain.from_iterable(value))
+    yield from value

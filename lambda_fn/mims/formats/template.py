@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from mims.deadline import Check, checked
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
-from mims.formats.json_text import joined, loads
+from mims.formats.json_text import loads
 from mims.formats.table import Table
-from mims.limits import REQUEST_BYTES
 
 CONTENT_TEMPLATE, RECORD_TEMPLATE = "content_template", "record_template"
 _RECORDS, _RECORD = "records", "record"
@@ -129,21 +129,32 @@ def write_document(templates: Templates, table: Table) -> Iterator[bytes]:
             continue
         records = (render(row) for row in table.rows())
         if piece.text == _RECORDS:
-            written = joined(b"[", (record.encode("utf-8") for record in records), b", ", b"]")
+            written = _joined("[", records, ", ", "]")
         else:
-            written = (record.encode("utf-8") for record in records)
+            written = _joined("", records, "", "")
         for part in written:
-            yield _escaped(part.decode("utf-8")).encode("utf-8") if piece.quoted else part
+            yield (_escaped(part) if piece.quoted else part).encode("utf-8")
 
 
 def write_lines(templates: Templates, table: Table) -> Iterator[bytes]:
     """Yield the record template's record, a line each."""
     render = _renderer(templates.record, table.fields)
-    return joined(b"", (render(row).encode("utf-8") for row in table.rows()), b"\n", b"")
+    records = (render(row) for row in table.rows())
+    return (part.encode("utf-8") for part in _joined("", records, "\n", ""))
 
 
-def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any]], str]:
-    """Return what turns a sample's values into the template's record."""
+def _joined(
+    head: str, records: Iterable[Iterator[str]], separator: str, tail: str
+) -> Iterator[str]:
+    for record in records:
+        yield head
+        yield from record
+        head = separator
+    yield tail
+
+
+def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any]], Iterator[str]]:
+    """Return what turns a sample's values into the template's record, in pieces."""
     names = [field.name for field in fields]
     index_of = {name: index for index, name in enumerate(names)}
     for name in template.names():
@@ -159,24 +170,15 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
             return row[index_of[piece.text]]
         return row if piece.text == _FEATURES else dict(zip(names, row))
 
-    def render(row: List[Any]) -> str:
-        written: List[str] = []
-        size = 0
-        whole: Dict[str, str] = {}  # what may be large is written once a record
+    # Piece by piece: a record that holds all fields a thousand times is never held.
+    def render(row: List[Any]) -> Iterator[str]:
         for piece in template.pieces:
-            if size > REQUEST_BYTES:
-                break  # whoever takes the record refuses it for its size
-            if written:
-                size += len(written[-1])
             if not piece.placeholder:
-                written.append(piece.text)
+                yield piece.text
                 continue
             given = value(piece, row)
-            if not piece.quoted and not isinstance(given, (list, dict)):
-                written.append(_dumps(given))
-            elif not piece.quoted:
-                written.append(whole.setdefault(piece.text, "") or _dumps(given))
-                whole[piece.text] = written[-1]
+            if not piece.quoted:
+                yield _dumps(given)
             elif given is None:
                 raise InvalidSettingsError(
                     f"{template.setting} has the field '{shown(piece.text)}' within quotes, where "
@@ -184,8 +186,7 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                     "or give the field a value."
                 )
             else:
-                written.append(_escaped(given if isinstance(given, str) else _dumps(given)))
-        return "".join(written)
+                yield _escaped(given if isinstance(given, str) else _dumps(given))
 
     return render
 
@@ -198,16 +199,16 @@ def _escaped(text: str) -> str:
     return _dumps(text)[1:-1]
 
 
-def _read_document(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+def _read_document(body: bytes, _fields: Optional[Sequence[Field]], _check: Check) -> Body:
     if b"\n" in body:
         raise ValueError("it is more than one line")
     loads(body)
     return Body(None, None)
 
 
-def read_lines_of_a_template(body: bytes, _fields: Optional[Sequence[Field]]) -> Body:
+def read_lines_of_a_template(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
     """Read lines of which only that they are JSON can be checked."""
-    for line in body.split(b"\n"):
+    for line in checked(body.split(b"\n"), check):
         loads(line)
     return Body(None, None)
 

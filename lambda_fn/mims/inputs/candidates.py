@@ -5,38 +5,19 @@ Nothing here depends on the order of the files in their archive.
 
 from __future__ import annotations
 
-import hashlib
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from mims.errors import shown
 from mims.fields import Field
+from mims.inputs.kept import Candidate, Kept, Order
 from mims.inputs.member import Told
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
 from mims.limits import TOLD_BYTES
+from mims.told import of_kind, shown_short
 
 _XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
 _EXAMPLE = "example"
 _REASONS = 10  # members that an error says why they told nothing
-
-_Order = Tuple[int, bool, bool, int, bool, int, bytes]
-
-
-class Candidate(NamedTuple):
-    """A file that told something, and where it stands among the others: the lowest is taken."""
-
-    order: _Order
-    member: str
-    modified: int
-    told: Told
-
-    @property
-    def rank(self) -> int:
-        return self.order[0]
-
-    @property
-    def number(self) -> int:
-        """How many inputs it tells; a field with a shape counts its elements."""
-        return sum(field.size for field in self.told.fields)
 
 
 class Chosen(NamedTuple):
@@ -52,10 +33,11 @@ class Candidates:
     """The files of a model that were looked into, and what each told."""
 
     def __init__(self) -> None:
-        self._told = _Kept()
-        self._examples = _Kept()
-        self._untold: List[Tuple[_Order, str, str]] = []
-        self._paths: Set[bytes] = set()  # digests: a path may have a megabyte
+        self._models = Kept(TOLD_BYTES // 2)
+        self._lists = Kept(TOLD_BYTES // 4)
+        self._examples = Kept(TOLD_BYTES // 4)
+        self._untold: List[Tuple[Order, str, str]] = []
+        self._paths: Set[int] = set()  # their hashes: there may be a million, each a megabyte long
 
     def add(self, member: str, modified: int, told: Told) -> None:
         """Take what a file told; of one path twice, the first counts."""
@@ -68,8 +50,10 @@ class Candidates:
         candidate = Candidate(order, member, modified, told)
         if told.form == _EXAMPLE:
             self._examples.add(candidate)
+        elif candidate.rank < FEATURE_LIST_RANK:
+            self._models.add(candidate)
         else:
-            self._told.add(candidate)
+            self._lists.add(candidate)
 
     def note(self, member: str, source: str, why: str) -> None:
         """Note that a file of that source told nothing, and why."""
@@ -77,12 +61,12 @@ class Candidates:
             self._note(_order(member, source, False), member, why)
 
     def _is_new(self, member: str) -> bool:
-        digest = hashlib.blake2b(member.encode("utf-8", "surrogateescape"), digest_size=16).digest()
-        is_new = digest not in self._paths
-        self._paths.add(digest)
-        return is_new
+        """Say whether a path comes for the first time."""
+        count = len(self._paths)
+        self._paths.add(hash(member))
+        return len(self._paths) > count
 
-    def _note(self, order: _Order, member: str, why: str) -> None:
+    def _note(self, order: Order, member: str, why: str) -> None:
         if why:
             self._untold.append((order, member, why))
             self._untold = sorted(self._untold)[: 2 * _REASONS]
@@ -94,7 +78,7 @@ class Candidates:
 
     def model(self) -> Optional[Candidate]:
         """Return the model itself: the best of those that are no mere list of names."""
-        models = [c for c in self._told.in_order() if c.rank < FEATURE_LIST_RANK]
+        models = list(self._models)
         if models and models[0].told.source == "xgboost":
             for candidate in models:
                 if candidate.member == _XGBOOST_CONTAINERS_FILE:
@@ -106,10 +90,7 @@ class Candidates:
 
         `lists` are the feature lists among the hyperparameters.
         """
-        told = sorted(
-            [*self._told.in_order(), *self._examples_that_count(), *lists],
-            key=lambda candidate: candidate.order,
-        )
+        told = sorted([*self._models, *self._lists, *self._examples_that_count(), *lists])
         model = self.model()
         warnings: List[str] = []
         feature_lists = [c for c in told if c.rank == FEATURE_LIST_RANK]
@@ -124,12 +105,12 @@ class Candidates:
         if names is None:
             return None
         warnings += self._disagreements(names, model)
-        warnings += [
-            f"'{shown(member)}' would have told the fields, but it {why}; '{shown(names.member)}' "
-            "told them."
+        better = [
+            f"'{shown_short(member)}' would have told the fields, but it {why}"
             for order, member, why in self._untold
             if order < names.order and not _completes(names, member)
         ]
+        warnings += of_kind(f"{{names}}; '{shown_short(names.member)}' told them.", better)
         return Chosen(names, model, self._training(names), tuple(warnings))
 
     def _examples_that_count(self) -> List[Candidate]:
@@ -137,12 +118,12 @@ class Candidates:
         unsigned = {
             _folder(member) for _, member, _ in self._untold if member.split("/")[-1] == "MLmodel"
         }
-        return [c for c in self._examples.in_order() if _folder(c.member) in unsigned]
+        return [c for c in self._examples if _folder(c.member) in unsigned]
 
     def _training(self, names: Candidate) -> Tuple[Tuple[str, Tuple[object, ...]], ...]:
         training = dict(names.told.training)
         if names.told.source == "mlflow":
-            for example in reversed(self._examples.in_order()):
+            for example in sorted(self._examples, reverse=True):
                 if _folder(example.member) == _folder(names.member):
                     training.update(example.told.training)
         return tuple(training.items())
@@ -150,9 +131,10 @@ class Candidates:
     def _disagreements(self, names: Candidate, model: Optional[Candidate]) -> List[str]:
         """Return a warning for the first other model that tells other names."""
         if names.rank == FEATURE_LIST_RANK or names.told.transformer:
-            others = [c for c in self._told.in_order() if c.rank == names.rank]
+            told = sorted([*self._models, *self._lists])
+            others = [c for c in told if c.rank == names.rank]
         else:
-            others = [c for c in self._told.in_order() if c.rank < FEATURE_LIST_RANK]
+            others = list(self._models)
         for other in others:
             if other.told.made_up or names.told.made_up:
                 continue
@@ -164,7 +146,7 @@ class Candidates:
                 and other.number != model.number
             ):
                 continue
-            if _digest(other) != _digest(names):
+            if not _tell_alike(other, names):
                 return [
                     f"'{shown(names.member)}' and '{shown(other.member)}' tell different inputs; "
                     f"those of '{shown(names.member)}' were taken. Name the fields (FIELDS) if "
@@ -173,41 +155,13 @@ class Candidates:
         return []
 
 
-class _Kept:
-    """Candidates, of which the last in order go where all of them together take too much room."""
-
-    def __init__(self) -> None:
-        self._total = 0
-        self._weights: Dict[_Order, int] = {}
-        self._by_order: Dict[_Order, Candidate] = {}
-
-    def add(self, candidate: Candidate) -> None:
-        self._by_order[candidate.order] = candidate
-        self._weights[candidate.order] = _weight(candidate)
-        self._total += self._weights[candidate.order]
-        while self._total > TOLD_BYTES and len(self._by_order) > 1:
-            last = max(self._by_order)
-            del self._by_order[last]
-            self._total -= self._weights.pop(last)
-
-    def in_order(self) -> List[Candidate]:
-        return [self._by_order[order] for order in sorted(self._by_order)]
-
-
-def _weight(candidate: Candidate) -> int:
-    """Return about how many bytes of memory a candidate takes."""
-    texts = sum(len(field.name) for field in candidate.told.fields) + 5 * len(candidate.member)
-    values = sum(map(len, candidate.told.training.values()))
-    return 2 * texts + 200 * len(candidate.told.fields) + 100 * values
-
-
 def feature_list(member: str, modified: int, source: str, fields: Tuple[Field, ...]) -> Candidate:
     """Return a candidate that ranks as a feature list, whatever its source."""
     order = _order(member, source, False)
     return Candidate((FEATURE_LIST_RANK, *order[1:]), member, modified, Told(source, fields))
 
 
-def _order(member: str, source: str, transformer: bool) -> _Order:
+def _order(member: str, source: str, transformer: bool) -> Order:
     """Return where a file stands: the source's rank, a predictor before a transformer, …"""
     parts = member.split("/")
     version = parts[-2] if source == "tensorflow" and len(parts) > 1 else ""
@@ -256,6 +210,13 @@ def _outdated(model: Candidate, lists: Sequence[Candidate]) -> List[str]:
     ]
 
 
-def _digest(candidate: Candidate) -> bytes:
-    names = "\0".join(field.name for field in candidate.told.fields)
-    return hashlib.sha256(names.encode("utf-8", "surrogatepass")).digest()
+def _tell_alike(one: Candidate, other: Candidate) -> bool:
+    """Say whether both tell the same names."""
+    fields, others = one.told.fields, other.told.fields
+    return fields is others or (
+        len(fields) == len(others) and all(map(_have_one_name, fields, others))
+    )
+
+
+def _have_one_name(field: Field, other: Field) -> bool:
+    return field.name == other.name

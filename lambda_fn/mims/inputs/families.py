@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Dict, Optional, Set
 
-from mims.inputs.candidates import Candidate
+from mims.inputs.kept import Candidate
 
 _BY_NAME = {
     "MLmodel": "mlflow",
@@ -14,7 +13,7 @@ _BY_NAME = {
 }
 _PYTORCH_ENDINGS = (".pt", ".pth")
 _PYTORCH_NAME = "pytorch_model.bin"
-_AUTOGLUON_FILES = {"predictor.pkl", "learner.pkl"}
+_AUTOGLUON_FILES = ("predictor.pkl", "learner.pkl")
 
 # In this order they are told apart: by what a server needs, then by the model's own content.
 _FIRST = ("mlflow", "triton", "tensorflow", "huggingface", "autogluon")
@@ -30,7 +29,8 @@ class Families:
 
     def __init__(self) -> None:
         self._seen: Set[str] = set()
-        self._autogluon: Dict[bytes, Set[str]] = {}
+        # The hashes of folders, which may be a million of a megabyte each, by the file seen there.
+        self._autogluon: Dict[str, Set[int]] = {name: set() for name in _AUTOGLUON_FILES}
 
     def look_at(self, member: str) -> None:
         """Take note of a file's name."""
@@ -40,8 +40,7 @@ class Families:
         if name.lower().endswith(_PYTORCH_ENDINGS) or name == _PYTORCH_NAME:
             self._seen.add("pytorch")
         if name in _AUTOGLUON_FILES:
-            digest = hashlib.blake2b(folder.encode("utf-8", "surrogateescape"), digest_size=16)
-            self._autogluon.setdefault(digest.digest(), set()).add(name)
+            self._autogluon[name].add(hash(folder))
 
     def add(self, family: str) -> None:
         """Take note of a family that a file's content showed."""
@@ -52,7 +51,7 @@ class Families:
 
         `model` is the one that is taken among those recognised by their content.
         """
-        if any(names == _AUTOGLUON_FILES for names in self._autogluon.values()):
+        if set.intersection(*self._autogluon.values()):
             self._seen.add("autogluon")
         by_content = [model.told.source] if model is not None else []
         for family in (*_FIRST, *by_content, *_BY_CONTENT, "pytorch"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
-from mims.errors import shown
+from mims.deadline import Check, checked, nothing
 from mims.fields import TEXT, Field, WrittenType, parse_type
 from mims.inputs.hyperparameters import as_name, decode, is_absent
-from mims.limits import SHOWN_NAMES
+from mims.told import of_names
 
 
 class InvalidFormError(Exception):
@@ -26,7 +26,7 @@ class Described(NamedTuple):
     warnings: Tuple[str, ...] = ()
 
 
-def read_field_info(field_info: Any) -> Described:
+def read_field_info(field_info: Any, check: Check = nothing) -> Described:
     """Return the fields that a decoded `field_info` describes, a name that comes twice once.
 
     It is an object name → type, an object name → `{"type", "default"?, "example"?, "categories"?,
@@ -39,23 +39,24 @@ def read_field_info(field_info: Any) -> Described:
     """
     fields: Dict[str, Field] = {}
     unknown: List[str] = []
-    for index, (name, entry) in enumerate(_entries(field_info)):
+    for index, (name, entry) in enumerate(checked(_entries(field_info, check), check)):
         field = _read_entry(name, entry, f"[{index}]", unknown)
         fields.setdefault(field.name, field)
-    return Described(tuple(fields.values()), _unknown_types(unknown))
+    warnings = of_names("No known type is given for {names}: they count as text.", unknown)
+    return Described(tuple(fields.values()), tuple(warnings))
 
 
-def _entries(field_info: Any) -> Iterator[Tuple[Any, Mapping[str, Any]]]:
+def _entries(field_info: Any, check: Check) -> Iterator[Tuple[Any, Mapping[str, Any]]]:
     """Yield each field's name and what is said of it."""
     if isinstance(field_info, dict):
         for name, described in field_info.items():
             # A plain word is a type; to try it as JSON takes time where there are many.
             is_word = isinstance(described, str) and described.isalnum()
-            entry = described if is_word else decode(described)
+            entry = described if is_word else decode(described, check)
             yield name, entry if isinstance(entry, dict) else {"type": entry}
     elif isinstance(field_info, list):
         for index, encoded in enumerate(field_info):
-            entry = decode(encoded)
+            entry = decode(encoded, check)
             if not isinstance(entry, dict):
                 raise InvalidFormError(f"[{index}]", "must be an object with a name and a type")
             yield entry.get("name"), entry
@@ -111,11 +112,3 @@ def read_shape(written: Any, where: str) -> Tuple[int, ...]:
 
 def _as_list(value: Any) -> List[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _unknown_types(names: List[str]) -> Tuple[str, ...]:
-    if not names:
-        return ()
-    listed = ", ".join(f"'{shown(name)}'" for name in names[:SHOWN_NAMES])
-    more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
-    return (f"No known type is given for {listed}{more}: they count as text.",)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
+from mims.deadline import Check, checked, nothing
 from mims.errors import (
     InvalidHyperparametersError,
     InvalidSettingsError,
@@ -57,7 +59,7 @@ class Listed(NamedTuple):
     hint: str = ""
 
 
-def listed_fields(hyperparameters: Hyperparameters) -> Listed:
+def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> Listed:
     """Return the input fields that the hyperparameters name.
 
     They are taken from the first of `field_info`; `tab_field_list` and `cat_field_list`, with the
@@ -72,13 +74,13 @@ def listed_fields(hyperparameters: Hyperparameters) -> Listed:
         One of the forms is present, and no field is left.
     """
     misspelt = misspelt_keys(hyperparameters)
-    form = _first_form(hyperparameters)
+    form = _first_form(hyperparameters, check)
     if form is None:
-        return Listed(warnings=misspelt, hint=_hint(hyperparameters, misspelt))
+        return Listed(warnings=misspelt, hint=_hint(hyperparameters, misspelt, check))
     excluded, by_default = _exclusions(hyperparameters)
     fields: Dict[str, Field] = {}
     left_out: Set[str] = set()
-    for field in form.fields:
+    for field in checked(form.fields, check):
         if field.name in excluded:
             left_out.add(field.name)
         else:
@@ -87,9 +89,10 @@ def listed_fields(hyperparameters: Hyperparameters) -> Listed:
         raise NoInputFieldsError(
             "The hyperparameters name no input field. Have the training job write field_info, "
             "tab_field_list and cat_field_list, or full_field_list, with other names than "
-            f"label_name, id_name and task_label_names. {_hint(hyperparameters, misspelt)}".strip()
+            f"label_name, id_name and task_label_names. "
+            f"{_hint(hyperparameters, misspelt, check)}".strip()
         )
-    for name in fields:
+    for name in checked(fields, check):
         if not is_unicode(name):
             raise InvalidHyperparametersError(
                 f"The field name '{shown(name)}' must be valid Unicode; it holds half of a "
@@ -103,7 +106,9 @@ def listed_fields(hyperparameters: Hyperparameters) -> Listed:
     return Listed(tuple(fields.values()), warnings, form.is_feature_list)
 
 
-def parse_fields(value: Any, setting: str) -> Tuple[Tuple[Field, ...], Tuple[str, ...]]:
+def parse_fields(
+    value: Any, setting: str, check: Check = nothing
+) -> Tuple[Tuple[Field, ...], Tuple[str, ...]]:
     """Return the fields that the setting `FIELDS` names, and warnings; nothing is left out of them.
 
     Parameters
@@ -120,7 +125,7 @@ def parse_fields(value: Any, setting: str) -> Tuple[Tuple[Field, ...], Tuple[str
         It is none of these; the message names setting and value.
     """
     try:
-        described = decode(value)
+        described = decode(value, check)
         if isinstance(described, int) and not isinstance(described, bool):
             if not 1 <= described <= FIELDS:
                 raise InvalidFormError("", f"must be a whole number from 1 to {FIELDS:,}")
@@ -128,14 +133,14 @@ def parse_fields(value: Any, setting: str) -> Tuple[Tuple[Field, ...], Tuple[str
         if isinstance(described, str) and described.lstrip()[:1] not in ("[", "{"):
             described = [name.strip() for name in described.split(",") if name.strip()]
         warnings: Tuple[str, ...] = ()
-        if isinstance(described, list) and all(as_name(name) for name in described):
+        if isinstance(described, list) and all(as_name(name) for name in checked(described, check)):
             names = dict.fromkeys(map(str, described))
-            fields = tuple(Field(name, NUMERIC) for name in names)
+            fields = tuple(Field(name, NUMERIC) for name in checked(names, check))
         else:
-            fields, warnings = read_field_info(described)
+            fields, warnings = read_field_info(described, check)
         if not fields:
             raise InvalidFormError("", "must name a field")
-        for field in fields:
+        for field in checked(fields, check):
             if not is_unicode(field.name):
                 raise InvalidFormError("", "must hold names of valid Unicode")
     except InvalidFormError as error:
@@ -153,11 +158,11 @@ class _Form(NamedTuple):
     is_feature_list: bool = False
 
 
-def _first_form(hyperparameters: Hyperparameters) -> Optional[_Form]:
+def _first_form(hyperparameters: Hyperparameters, check: Check) -> Optional[_Form]:
     field_info = hyperparameters.value("field_info")
     if field_info is not None:
         try:
-            return _Form(*read_field_info(field_info))
+            return _Form(*read_field_info(field_info, check))
         except InvalidFormError as error:
             invalid_hyperparameter(f"field_info{error.where}", error.must)
     numeric = hyperparameters.names("tab_field_list")
@@ -172,7 +177,7 @@ def _first_form(hyperparameters: Hyperparameters) -> Optional[_Form]:
         )
         return _Form((Field(name, TEXT) for name in names), (warning,) * bool(names), True)
     for key in _USUAL_KEYS:
-        names = _usual_names(hyperparameters.value(key))
+        names = _usual_names(hyperparameters.value(key), check)
         if names:
             warning = (
                 f"The fields are those that the hyperparameter {key} lists, without their types: "
@@ -198,13 +203,13 @@ def _by_type(
             yield Field(name, TEXT)
 
 
-def _usual_names(value: Any) -> Optional[Tuple[str, ...]]:
+def _usual_names(value: Any, check: Check) -> Optional[Tuple[str, ...]]:
     """Return the names under one of the usual keys; `None` where it holds another setting.
 
     Integers are names only as pandas gives them to the columns of a table without a header; other
     numbers are the sizes of a network's layers, or the like.
     """
-    if not isinstance(value, list) or not all(as_name(name) for name in value):
+    if not isinstance(value, list) or not all(as_name(name) for name in checked(value, check)):
         return None
     if all(isinstance(name, int) for name in value) and value != list(range(len(value))):
         return None
@@ -232,9 +237,12 @@ def _left_out_by_default(left_out: Set[str], by_default: Mapping[str, str]) -> T
     return (f"Left out, as no inputs by their names: {listed}.",)
 
 
-def _hint(hyperparameters: Hyperparameters, misspelt: Tuple[str, ...]) -> str:
+def _hint(hyperparameters: Hyperparameters, misspelt: Tuple[str, ...], check: Check) -> str:
     """Return sentences on what in the hyperparameters may have been meant to name fields."""
-    keys = [key for key in hyperparameters if _holds_texts(hyperparameters.value(key))]
+    of_names = (
+        key for key in checked(hyperparameters, check) if _holds_texts(hyperparameters.value(key))
+    )
+    keys = list(islice(of_names, SHOWN_NAMES + 1))  # to decode all of a million takes long
     sentences: List[str] = list(misspelt)
     if keys:
         listed = ", ".join(f"'{shown(key)}'" for key in keys[:SHOWN_NAMES])

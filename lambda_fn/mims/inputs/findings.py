@@ -6,6 +6,7 @@ the two ways in only open bytes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from mims.deadline import Check
@@ -17,7 +18,7 @@ from mims.errors import (
 )
 from mims.fields import Field
 from mims.inputs import families
-from mims.inputs.candidates import Candidate, Candidates, Chosen, feature_list
+from mims.inputs.candidates import Candidates, Chosen, feature_list
 from mims.inputs.field_lists import Listed, listed_fields
 from mims.inputs.hyperparameters import (
     FILE_NAME,
@@ -25,12 +26,20 @@ from mims.inputs.hyperparameters import (
     Member,
     parse_hyperparameters,
 )
+from mims.inputs.kept import Candidate
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.model_files import ModelFile
 from mims.inputs.model_inputs import HYPERPARAMETERS, SETTINGS, Consult, ModelInputs
 from mims.inputs.nothing_told import no_fields_named, nothing_told, too_large
 from mims.inputs.sources import sources_for
-from mims.limits import HELD_BYTES, READ_ON_BYTES, SHOWN_CHARACTERS, SHOWN_NAMES, Limits
+from mims.limits import (
+    HELD_BYTES,
+    RAISED_BYTES,
+    READ_ON_BYTES,
+    SHOWN_CHARACTERS,
+    SHOWN_NAMES,
+    Limits,
+)
 
 _NAME_CHARACTERS = 2 * SHOWN_CHARACTERS  # more than a message shows; a name may have a megabyte
 
@@ -101,6 +110,11 @@ class Findings:
             self._warnings.append(f"{error} The fields are those of the settings.")
 
     @property
+    def _most_bytes(self) -> int:
+        """How large a `hyperparameters.json` may be."""
+        return min(self._limits.hyperparameters_bytes, RAISED_BYTES)
+
+    @property
     def _is_named_by_root(self) -> bool:
         return (
             self._root is not None
@@ -118,10 +132,11 @@ class Findings:
             return False
         if self._root is not None:
             return False  # the first of that name counts
-        if file.size > self._limits.hyperparameters_bytes:
+        if file.size > self._most_bytes:
             raise too_large(file.name, file.size, self._limits)
-        self._root = Member(file.name, b"".join(file.chunks()), file.modified)
-        self._take(self._root)
+        member = Member(file.name, b"".join(file.chunks()), file.modified)
+        self._root = replace(member, content=b"")
+        self._take(member)
         if self._wishes.fields is not None:
             return not self._wishes.family
         return self._is_named_by_root and not self._wishes.family
@@ -130,18 +145,18 @@ class Findings:
         order = (folders[0] == "code", len(folders), file.name.encode("utf-8", "surrogateescape"))
         if self._nested is not None and self._nested.order <= order:
             return
-        fits = file.size <= self._limits.hyperparameters_bytes
+        fits = file.size <= self._most_bytes
         content = b"".join(file.chunks()) if fits else None
         self._nested = _Nested(order, file.name, file.size, file.modified, content)
 
     def _take(self, member: Member) -> None:
         """Take hyperparameters as the model's, with the settings that they hold."""
-        self._hyperparameters = parse_hyperparameters(member)
+        self._hyperparameters = parse_hyperparameters(member, self._check)
         self._wishes = self._consult(self._hyperparameters)
         if self._wishes.fields is not None:
             return
         try:
-            self._listed = listed_fields(self._hyperparameters)
+            self._listed = listed_fields(self._hyperparameters, self._check)
         except NoInputFieldsError as error:
             self._no_fields = error
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, NoReturn, Optional, Tuple, Union
+from typing import Any, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple, Union
 
+from mims.deadline import Check, checked, nothing
 from mims.errors import ArchiveLimitError, InvalidHyperparametersError, shown
 from mims.inputs.python_literals import NotALiteral, literal_as_json
-from mims.limits import RAISED_BYTES, RAISED_PARTS, RAISED_WIDE_BYTES, Limits
+from mims.json_parsing import JsonCursor, TooManyValuesError, most_bytes, parse_json
+from mims.limits import RAISED_BYTES, RAISED_VALUES, RAISED_WIDE_BYTES, Limits
 
 FILE_NAME = "hyperparameters.json"
 
@@ -18,6 +20,8 @@ _ABSENT = ("", "null", "None")
 _MAX_INTEGER_DIGITS = 4300
 # A value may have been encoded once by its author and once more by the SageMaker SDK.
 _MAX_ENCODINGS = 3
+# A list or object of more characters is kept as text: few of them are ever asked for.
+_BUILT_CHARACTERS = 4096
 _JSON_MARK = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 
@@ -34,20 +38,33 @@ class Member:
     warnings: Tuple[str, ...] = ()
 
 
+class _Packed(NamedTuple):
+    """A list or object that is kept as a part of the text that it stands in."""
+
+    text: str
+    start: int
+    end: int
+
+
 class Hyperparameters(Mapping[str, Any]):
-    """The hyperparameters as they stand in the file, key → value.
+    """The hyperparameters as they stand in the file, key → value, large ones built when asked.
 
     The methods decode a value: SageMaker passes every hyperparameter as a text, so lists and
     objects arrive as JSON, or as what Python's `str` made of them. `None` stands for an absent one:
     no such key, null, or one of the texts that stand for it. A value of the wrong form is an
-    `InvalidHyperparametersError` that names the key, never the value.
+    `InvalidHyperparametersError` that names the key, never the value. `check` is called meanwhile.
     """
 
-    def __init__(self, values: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(self, values: Optional[Mapping[str, Any]] = None, check: Check = nothing) -> None:
         self._values: Mapping[str, Any] = {} if values is None else values
+        self._check = check
 
     def __getitem__(self, key: str) -> Any:
-        return self._values[key]
+        value = self._values[key]
+        if isinstance(value, _Packed):
+            self._check()
+            return _parse(value.text[value.start : value.end])
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -57,7 +74,7 @@ class Hyperparameters(Mapping[str, Any]):
 
     def value(self, key: str) -> Any:
         """Return the value of `key`, decoded, whatever it is."""
-        return decode(self._values.get(key))
+        return decode(self.get(key), self._check)
 
     def scalar(self, key: str) -> Union[str, int, float, bool, None]:
         """Return a text, number or truth; `None` where `key` is absent or holds something else.
@@ -66,7 +83,7 @@ class Hyperparameters(Mapping[str, Any]):
         version `"1.10"` stays a text.
         """
         decoded = self.value(key)
-        value = decoded if decoded is None or isinstance(decoded, str) else self._values[key]
+        value = decoded if decoded is None or isinstance(decoded, str) else self[key]
         return value if isinstance(value, (str, int, float)) else None
 
     def name(self, key: str) -> Optional[str]:
@@ -85,10 +102,10 @@ class Hyperparameters(Mapping[str, Any]):
             return None
         if not isinstance(names, list):
             invalid_hyperparameter(key, "must be a list of names")
-        for index, name in enumerate(names):
+        for index, name in enumerate(checked(names, self._check)):
             if as_name(name) is None:
                 invalid_hyperparameter(f"{key}[{index}]", "must be a name, a non-empty text")
-        return tuple(dict.fromkeys(map(str, names)))
+        return tuple(dict.fromkeys(map(str, checked(names, self._check))))
 
     def object(self, key: str) -> Optional[Mapping[str, Any]]:
         """Return an object."""
@@ -98,14 +115,14 @@ class Hyperparameters(Mapping[str, Any]):
         return value
 
 
-def parse_hyperparameters(member: Member) -> Hyperparameters:
+def parse_hyperparameters(member: Member, check: Check = nothing) -> Hyperparameters:
     """Return the object that the member holds; `NaN` and `Infinity` are accepted.
 
     Raises
     ------
     InvalidHyperparametersError
-        It is empty, no UTF-8, no JSON, too deep, or no object at its top. The message names the
-        member, and line and column where there are any, but no content.
+        It is empty, no UTF-8, no JSON, too deep, of too many values, or no object at its top. The
+        message names the member, and line and column where there are any, but no content.
     """
     _check_memory(member)
     content = member.content[3:] if member.content.startswith(b"\xef\xbb\xbf") else member.content
@@ -114,33 +131,38 @@ def parse_hyperparameters(member: Member) -> Hyperparameters:
     except UnicodeDecodeError as error:
         utf16 = " (it looks like UTF-16)" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
         _invalid(member, f"is not UTF-8{utf16}", content[: error.start].decode("utf-8"))
-    if not text.strip():
+    if not text or text.isspace():
         _invalid(member, "is empty", "")
     try:
-        parsed = _parse(text)
+        parsed = _parse_object(text, check)
     except json.JSONDecodeError as error:
         _invalid(member, f"is no valid JSON ({error.msg})", text[: error.pos])
     except _Unparsable as error:
         _invalid(member, str(error), text[: error.place])
     if not isinstance(parsed, dict):
         _invalid(member, "must hold a JSON object at its top level", "")
-    return Hyperparameters(parsed)
+    return Hyperparameters(parsed, check)
+
+
+def beyond_memory(name: str, size: int) -> ArchiveLimitError:
+    """Return the error for what a raised limit allows, and memory cannot take once it is parsed."""
+    return ArchiveLimitError(
+        f"'{shown(name)}' has {size:,} bytes, more values than fit into memory, though "
+        "MAX_HYPERPARAMETERS_BYTES allows them. Keep bulk data elsewhere."
+    )
 
 
 def _check_memory(member: Member) -> None:
     """Refuse what would not fit into memory once it is parsed, though a raised limit allows it."""
-    content = member.content
-    if len(content) <= Limits().hyperparameters_bytes:
+    size = len(member.content)
+    if size <= Limits().hyperparameters_bytes:
         return
-    most = RAISED_BYTES if content.isascii() else RAISED_WIDE_BYTES
-    if len(content) > most or sum(map(content.count, (b"[", b"{", b","))) > RAISED_PARTS:
-        raise ArchiveLimitError(
-            f"'{shown(member.name)}' has {len(content):,} bytes, more values than fit into memory, "
-            "though MAX_HYPERPARAMETERS_BYTES allows them. Keep bulk data elsewhere."
-        )
+    most = RAISED_BYTES if member.content.isascii() else RAISED_WIDE_BYTES
+    if size > most or most_bytes(member.content.decode("latin-1")) > RAISED_VALUES:
+        raise beyond_memory(member.name, size)
 
 
-def decode(value: Any) -> Any:
+def decode(value: Any, check: Check = nothing) -> Any:
     """Return a hyperparameter's value, decoded where it is JSON or a Python literal in a text.
 
     A text that is neither is returned as it is. `None` stands for an absent value.
@@ -148,11 +170,13 @@ def decode(value: Any) -> Any:
     for _ in range(_MAX_ENCODINGS):
         if not isinstance(value, str) or is_absent(value):
             break
+        if len(value) > _BUILT_CHARACTERS:
+            check()
         try:
-            value = _parse(value)
+            value = _parse(value, check)
         except (json.JSONDecodeError, _Unparsable):
             try:
-                return _parse(literal_as_json(value))
+                return _parse(literal_as_json(value, check), check)
             except (json.JSONDecodeError, _Unparsable, NotALiteral):
                 break
     return None if is_absent(value) else value
@@ -188,26 +212,62 @@ class _Unparsable(Exception):
         self.place = place
 
 
-def _parse(text: str) -> Any:
-    def integer(digits: str) -> int:
+class _TooManyDigitsError(ValueError):
+    """An integer of more digits than are parsed."""
+
+    def __init__(self, digits: str) -> None:
+        super().__init__()
+        self.digits = digits
+
+
+def _parse_object(text: str, check: Check) -> Any:
+    """Return what a JSON text holds; of an object the large values are left packed."""
+    try:
+        return dict(checked(_values(text), check))
+    except (ValueError, RecursionError):
+        check()
+        return _parse(text, check)  # as a whole it says what is wrong, and where
+
+
+def _values(text: str) -> Iterator[Tuple[str, Any]]:
+    """Yield key and value of the object that a JSON text is."""
+    cursor = JsonCursor(text, _integer)
+    for key in cursor.entries():
+        start = cursor.at
+        value = cursor.value()
+        if cursor.at - start > _BUILT_CHARACTERS and isinstance(value, (dict, list)):
+            value = _Packed(text, start, cursor.at)
+        yield key, value
+    if not cursor.is_at_end():
+        raise ValueError
+
+
+def _integer(digits: str) -> int:
+    if len(digits) <= _MAX_INTEGER_DIGITS:
         try:
-            if len(digits) <= _MAX_INTEGER_DIGITS:
-                return int(digits)
+            return int(digits)
         except ValueError:  # the process sets a lower limit
             pass
-        raise _Unparsable("holds an integer of too many digits", text.find(digits))
+    raise _TooManyDigitsError(digits)
 
+
+def _parse(text: str, check: Check = nothing) -> Any:
     try:
-        return json.loads(text, parse_int=integer)
+        return parse_json(text, parse_int=_integer)
+    except _TooManyDigitsError as error:
+        what = "holds an integer of too many digits"
+        raise _Unparsable(what, text.find(error.digits)) from None
+    except TooManyValuesError as error:
+        raise _Unparsable(str(error), 0) from None
     except RecursionError:
-        raise _Unparsable("is nested too deep", _deepest(text)) from None
+        raise _Unparsable("is nested too deep", _deepest(text, check)) from None
 
 
-def _deepest(text: str) -> int:
+def _deepest(text: str, check: Check) -> int:
     """Return where the innermost array or object of a JSON text begins."""
     depth = deepest = place = 0
     quoted = False
-    for match in _JSON_MARK.finditer(text):
+    for match in checked(_JSON_MARK.finditer(text), check):
         mark = match.group()
         if mark == '"':
             quoted = not quoted

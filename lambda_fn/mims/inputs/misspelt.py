@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import Any, Tuple
+from typing import Any, List, Tuple
 
 from mims.errors import shown
 from mims.inputs.hyperparameters import Hyperparameters, is_absent
+from mims.told import of_kind
 
 # What holds lists or objects, and what holds a name.
 _LISTS = (
@@ -26,20 +27,24 @@ _SIGNS = re.compile(r"[\W_]+")
 
 
 def misspelt_keys(hyperparameters: Hyperparameters) -> Tuple[str, ...]:
-    """Return a warning for each key that looks like one of the project's own, which is absent."""
+    """Return a warning where keys look like some of the project's own, which are absent."""
     absent = [key for key in (*_LISTS, *_NAMES) if is_absent(hyperparameters.get(key))]
-    warnings = []
+    found: List[Tuple[str, str]] = []
     for written in islice(hyperparameters, _KEYS):
         if len(written) > _LONGEST or written in _LISTS or written in _NAMES:
             continue
         for key in absent:
             if _looks_like(written, key) and _has_the_form(hyperparameters.value(written), key):
-                warnings.append(
-                    f"The hyperparameter '{shown(written)}' means nothing here; it looks like a "
-                    f"misspelling of {key}."
-                )
+                found.append((shown(written), key))
                 break
-    return tuple(warnings)
+    if len(found) == 1:
+        ((written, key),) = found
+        return (
+            f"The hyperparameter '{written}' means nothing here; it looks like a misspelling of "
+            f"{key}.",
+        )
+    words = "These hyperparameters mean nothing here; they look like misspellings: {names}."
+    return tuple(of_kind(words, [f"'{written}' of {key}" for written, key in found]))
 
 
 def _has_the_form(value: Any, key: str) -> bool:

@@ -11,8 +11,8 @@ from mims.errors import (
     PayloadError,
     shown,
 )
-from mims.inputs.hyperparameters import FILE_NAME, Member
-from mims.limits import SHOWN_NAMES, Limits
+from mims.inputs.hyperparameters import FILE_NAME, Member, beyond_memory
+from mims.limits import RAISED_BYTES, SHOWN_NAMES, Limits
 
 _REMEDY = (
     "Name the fields in the settings (FIELDS), have the training job write field_info, or "
@@ -61,6 +61,8 @@ def _looked_into(reasons: Sequence[str]) -> str:
 
 def too_large(name: str, size: int, limits: Limits) -> ArchiveLimitError:
     """Return the error for a `hyperparameters.json` larger than its limit."""
+    if limits.hyperparameters_bytes > RAISED_BYTES:
+        return beyond_memory(name, size)
     return ArchiveLimitError(
         f"'{shown(name)}' has {size:,} bytes, over the limit of {limits.hyperparameters_bytes:,} "
         "(MAX_HYPERPARAMETERS_BYTES). Raise the limit, or keep bulk data elsewhere."

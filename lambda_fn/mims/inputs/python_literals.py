@@ -6,6 +6,7 @@ import json
 import re
 from typing import List, Match
 
+from mims.deadline import Check, nothing
 from mims.limits import HELD_BYTES
 
 _TOKEN = re.compile(
@@ -29,6 +30,7 @@ _WORDS = {
     "inf": "Infinity",
     "-inf": "-Infinity",
 }
+_TOKENS_A_CHECK = 4096
 _OPENING = {"]": "[", ")": "(", "}": "{"}
 _JSON_BRACKETS = {"(": "[", ")": "]"}
 
@@ -37,7 +39,7 @@ class NotALiteral(ValueError):
     """A text that is not the literal of a list or dict."""
 
 
-def literal_as_json(text: str) -> str:
+def literal_as_json(text: str, check: Check = nothing) -> str:
     """Return the JSON text of a Python literal: of lists, tuples, dicts, texts, numbers, `None`.
 
     What is neither (a name, a call, a set) is either refused here or left as it stands, so that it
@@ -51,11 +53,16 @@ def literal_as_json(text: str) -> str:
     NotALiteral
         It was seen not to be one, or is larger than what may be held.
     """
-    if text.lstrip()[:1] not in ("[", "{", "(") or len(text) > HELD_BYTES:
+    if len(text) > HELD_BYTES or text.lstrip()[:1] not in ("[", "{", "("):
         raise NotALiteral
     opened: List[str] = []
+    tokens = 0
 
     def as_json(token: Match[str]) -> str:
+        nonlocal tokens
+        tokens += 1
+        if tokens % _TOKENS_A_CHECK == 0:
+            check()
         kind, written = token.lastgroup, token.group()
         if kind == "plain":
             return f'"{token.group("plain")}"'

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from itertools import repeat
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, checked, nothing
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.formats.format import Format
 from mims.formats.registry import FORMATS, read_body
-from mims.formats.table import carried
-from mims.limits import CHECKED_FIELDS, DIMENSIONS
+from mims.formats.table import carried, column_names
+from mims.limits import DIMENSIONS, LISTS, SAMPLE_VALUES
 from mims.payload.files import METADATA, flat_path
 from mims.payload.members import (
     PayloadMember,
@@ -74,13 +75,14 @@ def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
     """
     check_stream(archive, check)
     names: List[str] = []
-    described: Optional[bytes] = None
+    description: Optional[Description] = None
     repacked = archive[3:8] != bytes(5)  # gzip keeps a name, or a time
     for member in read_members(archive, check):
         names.append(member.name)
         repacked = repacked or member.repacked
         if member.name == METADATA:
-            described = member.content
+            require(description is None, f"'{METADATA}' is in it twice")
+            description = read_metadata(member.content, check)
     require(bool(names), "there is no file in it")
     for name, following in zip(sorted(names), sorted(names)[1:]):
         require(name != following, f"'{shown(name)}' is in it twice")
@@ -91,9 +93,9 @@ def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
             "or modes of its files are not the generator's): its content is valid, but the same "
             "model and settings do not give the same bytes again."
         )
-    if described is None:
+    if description is None:
         return _check_flat(archive, names, warnings, check)
-    return _check_contract(archive, names, read_metadata(described), warnings, check)
+    return _check_contract(archive, names, description, warnings, check)
 
 
 def _check_contract(
@@ -107,8 +109,10 @@ def _check_contract(
     for name in sorted({*names} ^ {METADATA, *listed}):
         where = "is missing" if name in listed else f"is in it, but not listed in {METADATA}"
         fail(f"'{shown(name)}' {where}")
-    require(len(description.fields) <= CHECKED_FIELDS, f"{METADATA} has too many fields")
-    fields = [Field(field.name, field.type, field.shape) for field in description.fields]
+    fields = [
+        Field(field.name, field.type, field.shape) for field in checked(description.fields, check)
+    ]
+    _check_shapes(fields, description.sample_count)
     found: Dict[str, ReportedPayload] = {}
     reference: Optional[List[List[Any]]] = None
     # What keeps each value's type comes first: its values are those that the others must have.
@@ -116,17 +120,19 @@ def _check_contract(
         for member in read_members(archive, check):
             if member.name != file.path:
                 continue
-            rows = _check_file(member, file, fields, description)
+            rows = _check_file(member, file, fields, description, check)
             sample = ""
             if rows is not None:
-                values = restored(rows, fields, file.content_type)
+                values = restored(rows, fields, file.content_type, check)
                 if reference is None:
                     reference = values
                 else:
                     _check_same(rows, reference, fields, file, check)
+                check()
                 sample = first_sample(fields, values[0], file.content_type)
             else:
                 sample = first_sample(fields, None, file.content_type, member.content)
+            check()
             found[file.path] = ReportedPayload(
                 file.path, file.content_type, 1, len(member.content), sample
             )
@@ -159,6 +165,7 @@ def _check_file(
     file: DescribedFile,
     fields: Sequence[Field],
     description: Description,
+    check: Check,
 ) -> Optional[List[List[Any]]]:
     """Return the samples of a file, which is as listed and has each value of its field's type."""
     path, size = member.name, len(member.content)
@@ -170,43 +177,48 @@ def _check_file(
         f"'{path}' has a different SHA-256 than in {METADATA}",
     )
     try:
-        names, rows = _read_table(member.content, file.content_type, fields)
+        names, rows = _read_table(member.content, file.content_type, fields, check)
     except ValueError as error:
         fail(f"'{path}' is not a body of {file.content_type} ({error})")
     if rows is None:
         return None
-    columns = _columns(fields, file.content_type.flat)
+    flat = file.content_type.flat
+    width = sum(field.size for field in fields) if flat else len(fields)
     require(
-        names in (None, [name for name, _ in columns]) and len(rows[0]) == len(columns),
+        (names is None or names == column_names(fields, flat)) and len(rows[0]) == width,
         f"'{path}' has different fields than {METADATA}",
     )
     count = description.sample_count
     require(len(rows) == count, f"'{path}' has {len(rows):,} samples, not {count:,}")
     recipe = recipe_of(description.recipe)
     numbers_alone = recipe is not None and recipe.numbers_alone
-    for index, (_, field) in enumerate(columns):
-        for row in rows:
-            if not fits(row[index], field, file.content_type, numbers_alone):
+    for row in rows:
+        columns = _columns(fields, flat)
+        for value, field in checked(zip(row, columns), check):
+            if not fits(value, field, file.content_type, numbers_alone, check):
                 fail(f"'{path}' has a value in '{shown(field.name)}' that is not {field.type}")
     return rows
 
 
-def _columns(fields: Sequence[Field], flat: bool) -> List[Any]:
-    """Return the name of each column of a body, and the field whose values it has."""
-    if not flat or not any(field.shape for field in fields):
-        return [(field.name, field) for field in fields]
-    if sum(field.size for field in fields) > CHECKED_FIELDS:
+def _check_shapes(fields: Sequence[Field], count: int) -> None:
+    """Refuse samples that are larger than any that the generator makes."""
+    values = sum(field.size for field in fields)
+    lists = count * sum(field.list_count for field in fields)
+    if values > SAMPLE_VALUES or lists > LISTS:
         raise ArchiveLimitError(
-            f"{METADATA} in the payload archive describes more than {CHECKED_FIELDS:,} columns."
+            f"{METADATA} in the payload archive describes samples of more than {SAMPLE_VALUES:,} "
+            f"values, or {LISTS:,} lists within each other. Name a payload.tar.gz that the "
+            "generator made."
         )
-    columns: List[Any] = []
+
+
+def _columns(fields: Sequence[Field], flat: bool) -> Iterator[Field]:
+    """Yield for each column of a body the field whose values it has."""
     for field in fields:
-        if field.shape:
-            element = field._replace(shape=())
-            columns.extend((f"{field.name}_{index}", element) for index in range(field.size))
+        if flat and field.shape:
+            yield from repeat(field._replace(shape=()), field.size)
         else:
-            columns.append((field.name, field))
-    return columns
+            yield field
 
 
 def _check_same(
@@ -218,9 +230,8 @@ def _check_same(
 ) -> None:
     content_type = file.content_type
     for row, values in zip(rows, reference):
-        check()
         at = 0
-        for field, value in zip(fields, values):
+        for field, value in checked(zip(fields, values), check):
             width = field.size if content_type.flat and field.shape else 1
             found = row[at : at + width] if content_type.flat and field.shape else row[at]
             at += width
@@ -230,7 +241,7 @@ def _check_same(
                 )
             except InvalidSettingsError:  # a text, where this file has a number
                 expected = found is None
-            if not same(found, expected, content_type):
+            if not same(found, expected, content_type, check):
                 fail(
                     f"'{file.path}' has a different value in '{shown(field.name)}' than the other "
                     "payload files"
@@ -260,7 +271,7 @@ def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check
     for member in read_members(archive, check):
         largest = max(largest, len(member.content))
         first = first or member.content
-        found = {known: _one_sample(member.content, known) for known in candidates}
+        found = {known: _one_sample(member.content, known, check) for known in candidates}
         tables = {
             known: tables.get(known, table)
             for known, table in found.items()
@@ -301,9 +312,10 @@ def _looks_like(name: str, value: Any) -> Field:
     return Field(name, kind, tuple(shape))
 
 
-def _one_sample(content: bytes, content_type: Format) -> Optional[_Table]:
+def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[_Table]:
+    check()
     try:
-        table = _read_table(content, content_type, None)
+        table = _read_table(content, content_type, None, check)
     except ValueError:
         return None
     return table if table.rows is None or len(table.rows) == 1 else None
@@ -317,10 +329,12 @@ def _is_alike(first: _Table, other: _Table, content_type: Format) -> bool:
     return first.names == other.names and len(first.rows[0]) == len(other.rows[0])
 
 
-def _read_table(content: bytes, content_type: Format, fields: Optional[Sequence[Field]]) -> _Table:
+def _read_table(
+    content: bytes, content_type: Format, fields: Optional[Sequence[Field]], check: Check
+) -> _Table:
     """Read a body, which must be a table of texts, numbers and truths; else `ValueError`."""
     try:
-        names, rows = read_body(content, content_type, fields)
+        names, rows = read_body(content, content_type, fields, check)
     except MemoryError:  # so do Python's older parsers refuse what is nested too deep
         raise ValueError("it is nested too deep") from None
     if rows is None:
@@ -328,27 +342,29 @@ def _read_table(content: bytes, content_type: Format, fields: Optional[Sequence[
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
         raise ValueError("it has no samples")
     width = len(rows[0])
-    if width > CHECKED_FIELDS:
+    if width > SAMPLE_VALUES:
         raise ArchiveLimitError(
-            f"A payload file has {width:,} values a sample; no more than {CHECKED_FIELDS:,} fields "
-            "are checked."
+            f"A payload file has {width:,} values a sample; no more than {SAMPLE_VALUES:,} are "
+            "checked."
         )
     if names is not None and not (
-        isinstance(names, list) and len(names) == width and all(map(is_text, names))
+        isinstance(names, list) and len(names) == width and all(map(is_text, checked(names, check)))
     ):
         raise ValueError("it has not one name a value")
     for row in rows:
         if not isinstance(row, list) or len(row) != width:
             raise ValueError("its samples are not equally long")
-        for value in row:
-            if not _is_value(value, 0):
+        for value in checked(row, check):
+            if not _is_value(value, 0, check):
                 raise ValueError("a value is neither a text, a finite number nor a truth")
     return _Table(names, rows)
 
 
-def _is_value(value: Any, depth: int) -> bool:
+def _is_value(value: Any, depth: int, check: Check) -> bool:
     if value is None or isinstance(value, (bool, int)) or is_text(value):
         return True
     if isinstance(value, list):
-        return depth < DIMENSIONS and all(_is_value(item, depth + 1) for item in value)
+        return depth < DIMENSIONS and all(
+            _is_value(item, depth + 1, check) for item in checked(value, check)
+        )
     return number(value) is not None

@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Iterator, List
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, checked, nothing
 from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
 from mims.formats.format import Format
 from mims.formats.registry import read_body
 from mims.formats.table import Table, tabulate
-from mims.limits import CELLS, PAYLOAD_FILES_BYTES, REQUEST_BYTES
+from mims.limits import CELLS, LISTS, PAYLOAD_FILES_BYTES, REQUEST_BYTES
 from mims.samples import Samples
 from mims.setting_table import FLAT
 from mims.settings import Settings
@@ -88,6 +88,12 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
         )
     if _fewest_bytes(samples, content_type) > REQUEST_BYTES:
         raise _too_large(samples, content_type)
+    if samples.list_count() > LISTS:
+        raise PayloadTooLargeError(
+            f"{samples.count:,} samples of the {len(samples.fields):,} fields consist of more than "
+            f"{LISTS:,} lists within each other. Lower SAMPLE_COUNT (sample_count), or give shapes "
+            "without dimensions of 1."
+        )
     table = tabulate(samples, content_type.carry, str(content_type), content_type.flat, check)
     pieces: List[bytes] = []
     size = 0
@@ -133,14 +139,14 @@ def _fewest_bytes(samples: Samples, content_type: Format) -> int:
 
 
 def _gives_back(body: bytes, table: Table, content_type: Format, check: Check) -> bool:
-    names, rows = read_body(body, content_type, table.fields)
+    names, rows = read_body(body, content_type, table.fields, check)
     check()
     if rows is None:
         return True
     return (
         names in (None, table.names)
         and len(rows) == table.count
-        and all(row == expected for row, expected in zip(rows, table.rows()))
+        and all(row == expected for row, expected in checked(zip(rows, table.rows()), check))
     )
 
 

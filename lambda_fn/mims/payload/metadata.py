@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from sys import intern
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
-from mims.errors import ArchiveLimitError, InvalidHyperparametersError, InvalidSettingsError, shown
+from mims.deadline import Check, checked, nothing
+from mims.errors import (
+    ArchiveLimitError,
+    InvalidHyperparametersError,
+    InvalidSettingsError,
+    shown,
+)
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, TYPES, Field
 from mims.formats.format import Format
 from mims.formats.json_text import dumps
 from mims.formats.registry import media_types, parse_content_types
 from mims.inputs.hyperparameters import Hyperparameters
-from mims.limits import CHECKED_FIELDS, SAMPLES
+from mims.json_parsing import JsonCursor, TooManyValuesError
+from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES
 from mims.payload.files import METADATA, PayloadFile, contract_path
 from mims.payload.members import fail, require
 from mims.recipes import recipe_of
@@ -23,9 +41,8 @@ SCHEMA_VERSION = "1.1"
 _READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # the first version's had no fields_from, family, recipe
 # Of the hyperparameters' values only these stand in it: they name the model.
 _NAMING = ("model_class", "pipeline_name", "pipeline_version", "model_objective")
+_KEYS = 100  # more than it has
 _VARIABLES = ("NUMERIC", "TEXT")
-# Objects and lists in it: two a field, one a file, and a few. More would only cost memory.
-_MOST_CONTAINERS = 2 * CHECKED_FIELDS + 1_000
 
 
 class FieldsFrom(NamedTuple):
@@ -82,8 +99,9 @@ def describe(
     family: Optional[str],
     recipe: Optional[str],
     warnings: Sequence[str],
+    check: Check = nothing,
 ) -> Description:
-    """Return what there is to say of a payload.
+    """Return what there is to say of a payload; `check` is called meanwhile.
 
     Raises
     ------
@@ -98,7 +116,7 @@ def describe(
         ),
         tuple(
             DescribedField(field.name, field.type, source, field.shape, _variable(field))
-            for field, source in zip(samples.fields, samples.sources)
+            for field, source in checked(zip(samples.fields, samples.sources), check)
         ),
         fields_from,
         family,
@@ -109,19 +127,21 @@ def describe(
     )
 
 
-def write_metadata(description: Description) -> bytes:
+def write_metadata(description: Description, check: Check = nothing) -> bytes:
     """Return `metadata.json`. (Piece by piece: a hundred thousand objects are never held.)"""
     name, _, version = description.generator.rpartition(" ")
     parts: Dict[str, bytes] = {
         "schema_version": dumps(SCHEMA_VERSION),
         "generator": dumps({"name": name, "version": version}),
         "content_types": dumps(media_types(file.content_type for file in description.files)),
-        "payloads": _list(map(_file_entry, description.files)),
-        "fields": _list(map(_field_entry, description.fields)),
+        "payloads": _list(map(_file_entry, description.files), check),
+        "fields": _list(map(_field_entry, description.fields), check),
         "fields_from": dumps(description.fields_from and description.fields_from._asdict()),
         "family": dumps(description.family),
         "recipe": dumps(description.recipe),
-        "input_variables": _list([field.name, field.variable] for field in description.fields),
+        "input_variables": _list(
+            ([field.name, field.variable] for field in description.fields), check
+        ),
         "sample_count": dumps(description.sample_count),
         "warnings": dumps(list(description.warnings)),
     }
@@ -129,8 +149,8 @@ def write_metadata(description: Description) -> bytes:
     return b"{" + b", ".join(b"%s: %s" % (dumps(key), part) for key, part in parts.items()) + b"}"
 
 
-def _list(entries: Iterable[Any]) -> bytes:
-    return b"[" + b", ".join(map(dumps, entries)) + b"]"
+def _list(entries: Iterable[Any], check: Check) -> bytes:
+    return b"[" + b", ".join(map(dumps, checked(entries, check))) + b"]"
 
 
 def _file_entry(file: DescribedFile) -> Dict[str, Any]:
@@ -156,7 +176,11 @@ def _variable(field: Field) -> str:
             for category in field.categories
         )
         return "NUMERIC" if are_numbers else "TEXT"
-    return _VARIABLE_OF.get(field.type, "TEXT")
+    return _variable_of(field.type)
+
+
+def _variable_of(kind: str) -> str:
+    return _VARIABLE_OF.get(kind, "TEXT")
 
 
 _VARIABLE_OF = {NUMERIC: "NUMERIC", INTEGER: "NUMERIC", BOOLEAN: "NUMERIC"}
@@ -177,7 +201,7 @@ def _naming(hyperparameters: Hyperparameters) -> Dict[str, Any]:
     return naming
 
 
-def read_metadata(content: bytes) -> Description:
+def read_metadata(content: bytes, check: Check = nothing) -> Description:
     """Return what `metadata.json` says; its parts agree with each other.
 
     Raises
@@ -187,24 +211,53 @@ def read_metadata(content: bytes) -> Description:
     ArchiveLimitError
         It describes more fields than are checked.
     """
-    if content.count(b"{") + content.count(b"[") > _MOST_CONTAINERS:
-        raise ArchiveLimitError(
-            f"{METADATA} in the payload archive describes more than {CHECKED_FIELDS:,} fields. "
-            "Name a payload.tar.gz that the generator made."
-        )
     try:
-        return _read(json.loads(content.decode("utf-8")))
+        return _read(_parse(content.decode("utf-8"), check))
+    except TooManyValuesError:
+        raise ArchiveLimitError(
+            f"{METADATA} in the payload archive holds more than the generator writes. Name a "
+            "payload.tar.gz that it made."
+        ) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         fail(f"{METADATA} is not the JSON that the generator writes")
 
 
-def _read(metadata: Any) -> Description:
+def _parse(text: str, check: Check) -> Dict[str, Any]:
+    """Return what stands under each key, the long lists of it entry by entry."""
+    cursor = JsonCursor(text)
+    metadata: Dict[str, Any] = {}
+    for key in cursor.entries():
+        check()
+        if len(metadata) > _KEYS:
+            raise TooManyValuesError
+        if key == "fields":
+            metadata[key] = [_read_field(entry) for entry in _entries(cursor, check)]
+        elif key == "input_variables":
+            metadata[key] = [_read_variable(entry) for entry in _entries(cursor, check)]
+        else:
+            metadata[key] = cursor.bounded_value()
+    if not cursor.is_at_end():
+        raise ValueError
+    return metadata
+
+
+def _entries(cursor: JsonCursor, check: Check) -> Iterator[Any]:
+    for index, _ in enumerate(checked(cursor.items(), check)):
+        if index >= CHECKED_FIELDS:
+            raise ArchiveLimitError(
+                f"{METADATA} in the payload archive describes more than {CHECKED_FIELDS:,} fields. "
+                "Name a payload.tar.gz that the generator made."
+            )
+        yield cursor.bounded_value()
+
+
+def _read(metadata: Dict[str, Any]) -> Description:
     version = metadata["schema_version"]
     require(
         version in _READ_VERSIONS,
         f"{METADATA} is of schema version '{shown(version)}', not {SCHEMA_VERSION}",
     )
-    fields = _read_fields(metadata["fields"], metadata["input_variables"])
+    fields = _with_variables(metadata["fields"], metadata["input_variables"])
     files = tuple(_read_file(entry) for entry in metadata["payloads"])
     paths = {file.path for file in files}
     require(len(paths) == len(files) > 0, f"{METADATA} lists a file twice, or none")
@@ -251,15 +304,7 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and is_unicode(value)
 
 
-def _read_fields(entries: List[Any], variables: List[Any]) -> Tuple[DescribedField, ...]:
-    require(len(entries) == len(variables), f"input_variables in {METADATA} are not its fields")
-    fields = tuple(_read_field(entry, variable) for entry, variable in zip(entries, variables))
-    names = {field.name for field in fields}
-    require(len(names) == len(fields) > 0, f"{METADATA} gives a field twice, or none")
-    return fields
-
-
-def _read_field(entry: Any, variable: Any) -> DescribedField:
+def _read_field(entry: Any) -> DescribedField:
     name, kind, source = entry["name"], entry["type"], entry["source"]
     shape = entry.get("shape", [])
     require(
@@ -267,15 +312,36 @@ def _read_field(entry: Any, variable: Any) -> DescribedField:
         f"the field '{shown(name)}' in {METADATA} has no known type and source",
     )
     require(
-        isinstance(shape, list) and all(type(n) is int and 0 < n < 2**31 for n in shape),
+        isinstance(shape, list)
+        and len(shape) <= DIMENSIONS
+        and all(type(n) is int and 0 < n < 2**31 for n in shape),
         f"the field '{shown(name)}' in {METADATA} has a shape that is not a list of numbers",
     )
-    possible = _VARIABLES if kind == CATEGORICAL else (_VARIABLE_OF.get(kind, "TEXT"),)
+    # The words are shared: a hundred thousand fields have one of them each.
+    return DescribedField(name, intern(kind), intern(source), tuple(shape))
+
+
+def _read_variable(entry: Any) -> Tuple[str, str]:
+    name, word = entry
     require(
-        variable in [[name, word] for word in possible],
-        f"input_variables in {METADATA} are not its fields",
+        isinstance(entry, list) and isinstance(name, str) and word in _VARIABLES,
+        f"input_variables in {METADATA} are invalid",
     )
-    return DescribedField(name, kind, source, tuple(shape), variable[1])
+    return name, intern(word)
+
+
+def _with_variables(
+    fields: List[DescribedField], variables: List[Tuple[str, str]]
+) -> Tuple[DescribedField, ...]:
+    """Return the fields with what each is to a model registration."""
+    agree = len(fields) == len(variables) and all(
+        name == field.name and (field.type == CATEGORICAL or word == _variable_of(field.type))
+        for field, (name, word) in zip(fields, variables)
+    )
+    require(agree, f"input_variables in {METADATA} are not its fields")
+    names = {field.name for field in fields}
+    require(len(names) == len(fields) > 0, f"{METADATA} gives a field twice, or none")
+    return tuple(field._replace(variable=word) for field, (_, word) in zip(fields, variables))
 
 
 def _read_fields_from(entry: Any) -> FieldsFrom:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, List, Sequence
 
+from mims.deadline import Check, checked
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.formats.format import Format
 from mims.samples import Value
@@ -12,13 +13,16 @@ from mims.values import number, text, whole_number
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool) -> bool:
+def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, check: Check) -> bool:
     """Say whether a body's value is of its field's type; a missing value always is.
 
     With `numbers_alone` the server takes only numbers, also for texts and categories.
     """
-    if value is None or (field.shape and not content_type.flat):
-        return value is None or _has_shape(value, field.shape, field, content_type, numbers_alone)
+    if value is None:
+        return True
+    if field.shape and not content_type.flat:
+        element = field._replace(shape=())
+        return _has_shape(value, field.shape, element, content_type, numbers_alone, check)
     if content_type.typed:
         return _fits_typed(value, field.type, numbers_alone or content_type.own_types)
     if content_type.numbers_alone:
@@ -27,14 +31,22 @@ def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool) ->
 
 
 def _has_shape(
-    value: Any, shape: Sequence[int], field: Field, content_type: Format, numbers_alone: bool
+    value: Any,
+    shape: Sequence[int],
+    element: Field,
+    content_type: Format,
+    numbers_alone: bool,
+    check: Check,
 ) -> bool:
     if not shape:
-        return fits(value, field._replace(shape=()), content_type, numbers_alone)
+        return fits(value, element, content_type, numbers_alone, check)
     return (
         isinstance(value, list)
         and len(value) == shape[0]
-        and all(_has_shape(item, shape[1:], field, content_type, numbers_alone) for item in value)
+        and all(
+            _has_shape(item, shape[1:], element, content_type, numbers_alone, check)
+            for item in checked(value, check)
+        )
     )
 
 
@@ -64,18 +76,20 @@ def _fits_text(cell: str, kind: str) -> bool:
 
 
 def restored(
-    rows: List[List[Any]], fields: Sequence[Field], content_type: Format
+    rows: List[List[Any]], fields: Sequence[Field], content_type: Format, check: Check
 ) -> List[List[Value]]:
     """Return the samples' values, from what a body of that content type has of them."""
     if content_type.typed:
         return rows
-    return [_restored_row(row, fields, content_type) for row in rows]
+    return [_restored_row(row, fields, content_type, check) for row in rows]
 
 
-def _restored_row(row: List[Any], fields: Sequence[Field], content_type: Format) -> List[Value]:
+def _restored_row(
+    row: List[Any], fields: Sequence[Field], content_type: Format, check: Check
+) -> List[Value]:
     values: List[Value] = []
     at = 0
-    for field in fields:
+    for field in checked(fields, check):
         if not field.shape:
             values.append(_restored(row[at], field, content_type))
             at += 1
@@ -102,12 +116,13 @@ def _restored(item: Any, field: Field, content_type: Format) -> Value:
     return item
 
 
-def same(found: Any, expected: Any, content_type: Format) -> bool:
+def same(found: Any, expected: Any, content_type: Format, check: Check) -> bool:
     """Say whether a body has what it should; one with types of its own may write it otherwise."""
     if found == expected:
         return True
     if isinstance(found, list) and isinstance(expected, list):
         return len(found) == len(expected) and all(
-            same(one, other, content_type) for one, other in zip(found, expected)
+            same(one, other, content_type, check)
+            for one, other in checked(zip(found, expected), check)
         )
     return content_type.own_types and text(found) == text(expected) is not None
