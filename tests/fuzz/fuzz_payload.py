@@ -6,7 +6,6 @@ import json
 
 import atheris  # type: ignore[import-untyped]
 
-from tests.archives import payload_of
 from tests.fuzz.running import SEEDS, mapping, run, value
 
 with atheris.instrument_imports(include=["mims"]):
@@ -14,6 +13,8 @@ with atheris.instrument_imports(include=["mims"]):
     from mims.formats.registry import FORMATS
     from mims.payload.check import check_payload_archive
     from mims.settings import read_settings
+
+    from tests.archives import payload_of
 
 _NAMES = ("age", "a.b", "a_b", "label", "id", "ünï", "name")
 _KEYS = (
