@@ -27,10 +27,6 @@ _HIDDEN_SECONDS = 120
 _WAIT_SECONDS = 2
 
 
-class ReplayError(Exception):
-    """Nothing more can be replayed; the message says what is wrong and what to do."""
-
-
 class _Budget:
     """How many messages are still to be taken, shared by the threads that take them.
 

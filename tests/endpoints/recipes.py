@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import tarfile
-from pathlib import Path
-from types import ModuleType
 from typing import Any, Dict, List, Mapping
 
 import pytest
@@ -16,11 +13,10 @@ from mims.payload.check import check_payload_archive
 from mims.settings import read_settings
 
 from tests.archives import payload_of
+from tests.models.kept import archive
 
 Settings = Mapping[str, str]
 Json = Dict[str, Any]
-
-ARCHIVES = Path(__file__).resolve().parents[1] / "models" / "archives"
 
 # Name → the environment's variables, each a block of docs/recipes.md.
 RECIPES: Dict[str, Settings] = {
@@ -67,8 +63,8 @@ def library(name: str) -> Any:
 
 def payload(model: str, settings: Settings) -> Payload:
     """Return the payload that a real model's archive gives, after the generator's own check."""
-    archive = (ARCHIVES / model / "model.tar.gz").read_bytes()
-    return checked(generate([archive], read_settings(settings)))
+    content = archive(model).read_bytes()
+    return checked(generate([content], read_settings(settings)))
 
 
 def payload_from(hyperparameters: Json, settings: Settings) -> Payload:
@@ -103,19 +99,3 @@ def body(made: Payload) -> bytes:
 
 def fields(made: Payload) -> List[str]:
     return [field["name"] for field in json.loads(files(made)["metadata.json"])["fields"]]
-
-
-def extracted(model: str, folder: Path) -> Path:
-    with tarfile.open(ARCHIVES / model / "model.tar.gz") as tar:
-        tar.extractall(folder, filter="data")
-    return folder
-
-
-def handler(folder: Path) -> ModuleType:
-    """Load a model's `code/inference.py`, as its container does."""
-    spec = importlib.util.spec_from_file_location("inference", folder / "code" / "inference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -5,9 +5,6 @@ https://github.com/mlflow/mlflow: mlflow/pyfunc/scoring_server/__init__.py, serv
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from pathlib import Path
 from typing import Iterator
 
@@ -15,6 +12,7 @@ import mims_payload
 import pytest
 
 from tests.endpoints.recipes import library
+from tests.endpoints.servers import serving
 
 pytestmark = [pytest.mark.endpoints, pytest.mark.filterwarnings("ignore")]
 
@@ -41,19 +39,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(model: Path) -> Iterator[str]:
     """The address of MLflow's server with the model."""
-    uvicorn, pyfunc = library("uvicorn"), library("mlflow.pyfunc")
+    pyfunc = library("mlflow.pyfunc")
     application = library("mlflow.pyfunc.scoring_server").init(pyfunc.load_model(str(model)))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/invocations"
-        server.should_exit = True
-        thread.join()
+    with serving(application) as server:
+        yield f"http://127.0.0.1:{server.port}/invocations"
 
 
 def test_what_is_made_of_the_models_folder_is_accepted_by_its_server(

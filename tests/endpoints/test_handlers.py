@@ -9,17 +9,8 @@ from typing import Any, List
 
 import pytest
 
-from tests.endpoints.recipes import (
-    RECIPES,
-    bodies,
-    body,
-    extracted,
-    fields,
-    files,
-    handler,
-    library,
-    payload,
-)
+from tests.endpoints.recipes import RECIPES, bodies, body, fields, files, library, payload
+from tests.models.kept import extracted, handler
 
 pytestmark = pytest.mark.endpoints
 

@@ -12,7 +12,8 @@ from typing import Any, List, Tuple
 
 import pytest
 
-from tests.endpoints.recipes import RECIPES, bodies, body, extracted, fields, library, payload
+from tests.endpoints.recipes import RECIPES, bodies, body, fields, library, payload
+from tests.models.kept import extracted
 
 # MLflow and what it is made of warn of many things that are not the payload's.
 pytestmark = [pytest.mark.endpoints, pytest.mark.filterwarnings("ignore")]

@@ -12,7 +12,8 @@ from typing import Any, List
 import pytest
 from mims.errors import InvalidSettingsError
 
-from tests.endpoints.recipes import RECIPES, body, extracted, fields, library, payload
+from tests.endpoints.recipes import RECIPES, body, fields, library, payload
+from tests.models.kept import extracted
 
 # xgboost warns that it will stop reading text files itself.
 pytestmark = [

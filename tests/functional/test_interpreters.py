@@ -16,10 +16,9 @@ import mims_payload
 import pytest
 
 from tests.archives import unpacked
+from tests.models import kept
 
 ROOT = Path(__file__).resolve().parents[2]
-ARCHIVES = ROOT / "tests" / "models" / "archives"
-MODELS = sorted(path.parent.name for path in ARCHIVES.glob("*/model.tar.gz"))
 VERSIONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
 # What csv, json and float formatting might do otherwise in another version.
 SETTINGS = {
@@ -56,7 +55,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", kept.NAMES)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_interpreter_makes_the_same_members(
     version: str, model: str, code: Path, tmp_path: Path
@@ -64,7 +63,7 @@ def test_every_interpreter_makes_the_same_members(
     python = interpreter(version)
     if python is None:
         pytest.skip(f"Python {version} is not on this machine")
-    archive = ARCHIVES / model / "model.tar.gz"
+    archive = kept.archive(model)
     expected = mims_payload.main(
         {"model_input": str(archive)}, {"payload_sample": str(tmp_path / "here")}, SETTINGS
     )

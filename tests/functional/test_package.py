@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from mims.version import VERSION
 
-from tests.functional.test_interpreters import ARCHIVES, ROOT, VERSIONS, interpreter
+from tests.functional.test_interpreters import ROOT, VERSIONS, interpreter
+from tests.models import kept
 
 ELSEWHERE = {"PATH": os.defpath}
 
@@ -99,7 +100,7 @@ def test_it_runs_in_a_fresh_environment_of_the_oldest_and_newest_python(
     run(*pip, "install", "--no-index", wheel)
 
     assert run(programs / "mims-payload", "--version") == f"mims-payload {VERSION}\n"
-    model = ARCHIVES / "xgboost" / "model.tar.gz"
+    model = kept.archive("xgboost")
     body = run(programs / "mims-payload", model, "--recipe", "auto", "--show")
     assert body.startswith("0.0,0.0,")
     run(programs / "mims-payload", model, "-o", "out")

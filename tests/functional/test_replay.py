@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import boto3
 import pytest
@@ -36,10 +36,27 @@ class Functions:
         return {"StatusCode": 202}
 
 
+class OneAtATime:
+    """A client of one call at a time: moto's queues give two threads the same message."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._client, name)
+
+        def alone(**parameters: Any) -> Any:
+            with self._lock:
+                return call(**parameters)
+
+        return alone
+
+
 @pytest.fixture(name="sqs")
 def _sqs() -> Iterator[Any]:
     with mock_aws():
-        yield boto3.client("sqs", region_name="eu-west-1")
+        yield OneAtATime(boto3.client("sqs", region_name="eu-west-1"))
 
 
 @pytest.fixture(name="queue_url")

@@ -7,12 +7,12 @@ import zipfile
 
 import atheris  # type: ignore[import-untyped]
 
-from tests.fuzz.running import ROOT, SEEDS, run
+from tests.fuzz.running import MODELS, SEEDS, run
 
-with atheris.instrument_imports(include=["mims", "tests.fuzz.graph_readers"]):
+with atheris.instrument_imports(include=["mims", "tests.fuzz.model_readers"]):
     from mims.inputs import keras
 
-    from tests.fuzz.graph_readers import check_reader
+    from tests.fuzz.model_readers import check_reader
 
 
 def fuzz_keras(fuzzed: bytes) -> None:
@@ -25,4 +25,4 @@ def fuzz_keras(fuzzed: bytes) -> None:
 
 
 if __name__ == "__main__":
-    run(fuzz_keras, ROOT / "tests" / "models" / "sources" / "keras", SEEDS / "keras")
+    run(fuzz_keras, MODELS / "keras", SEEDS / "keras")

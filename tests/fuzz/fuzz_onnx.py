@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import atheris  # type: ignore[import-untyped]
 
-from tests.fuzz.running import ROOT, run
+from tests.fuzz.running import MODELS, run
 
-with atheris.instrument_imports(include=["mims", "tests.fuzz.graph_readers"]):
+with atheris.instrument_imports(include=["mims", "tests.fuzz.model_readers"]):
     from mims.inputs import onnx
 
-    from tests.fuzz.graph_readers import check_reader
+    from tests.fuzz.model_readers import check_reader
 
 if __name__ == "__main__":
-    run(lambda fuzzed: check_reader(onnx, fuzzed), ROOT / "tests" / "models" / "sources" / "onnx")
+    run(lambda fuzzed: check_reader(onnx, fuzzed), MODELS / "onnx")

@@ -6,13 +6,15 @@ import json
 
 import atheris  # type: ignore[import-untyped]
 
-from tests.archives import payload_of
 from tests.fuzz.running import SEEDS, mapping, run, value
 
 with atheris.instrument_imports(include=["mims"]):
     from mims.errors import PayloadError
+    from mims.formats.registry import FORMATS
     from mims.payload.check import check_payload_archive
     from mims.settings import read_settings
+
+    from tests.archives import payload_of
 
 _NAMES = ("age", "a.b", "a_b", "label", "id", "ünï", "name")
 _KEYS = (
@@ -47,31 +49,19 @@ _SETTINGS = (
     "layout",
     "realistic_values",
 )
-_CONTENT_TYPES = (
-    "application/json",
-    "application/json; format=record",
-    "application/json; format=records",
-    "application/json; format=dataframe_split",
-    "application/json; format=dataframe_records",
-    "application/json; format=inputs",
-    "application/json; format=features",
-    "application/jsonlines",
-    "text/csv",
-    "text/csv; header=absent",
-    "text/libsvm",
-    "application/x-npy",
-)
+_CONTENT_TYPES = [str(each) for each in FORMATS]
+_OF_SEVERAL = [str(each) for each in FORMATS if not (each.one_sample or each.one_field)]
 
 
 def fuzz_payload(fuzzed: bytes) -> None:
     """A first byte `{` makes the whole the file's text; else the file is made of the bytes."""
-    environment = {"CONTENT_TYPES": ",".join(_CONTENT_TYPES[:1] + _CONTENT_TYPES[2:10])}
+    environment = {"CONTENT_TYPES": ",".join(_OF_SEVERAL[:9])}
     requested = None
     if fuzzed.startswith(b"{"):
         content = fuzzed
     else:
         provider = atheris.FuzzedDataProvider(fuzzed)
-        environment["CONTENT_TYPES"] = provider.PickValueInList(list(_CONTENT_TYPES))
+        environment["CONTENT_TYPES"] = provider.PickValueInList(_CONTENT_TYPES)
         environment["SAMPLE_COUNT"] = str(provider.ConsumeIntInRange(0, 12))
         environment["SPECIAL_FIELD_" + provider.PickValueInList(list(_NAMES))] = "7"
         environment["FIELD_DEFAULTS"] = json.dumps(mapping(provider, _NAMES, 1))

@@ -9,6 +9,7 @@ from typing import Any, Callable, Sequence
 import atheris  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "tests" / "models" / "sources"
 SEEDS = Path(__file__).resolve().parent / "seeds"
 _TELL_EVERY = 100_000
 _TEXTS = (

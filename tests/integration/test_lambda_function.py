@@ -19,12 +19,11 @@ from local.s3_server import S3Server, running_moto
 from tests.archives import packed, unpacked
 from tests.integration.conftest import BUCKET
 from tests.integration.model_archives import MIB, fields_of, hyperparameters, large_model, weights
+from tests.models import kept
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ARCHIVES = Path(__file__).resolve().parents[1] / "models" / "archives"
-REAL_MODELS = sorted(path.parent.name for path in ARCHIVES.glob("*/model.tar.gz"))
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 # Where a defect is planted → what is replaced there.
 PLANTS = {
@@ -46,11 +45,11 @@ def read(s3: S3Client, result: dict[str, Any]) -> bytes:
     return answer["Body"].read()
 
 
-@pytest.mark.parametrize("model", REAL_MODELS)
+@pytest.mark.parametrize("model", kept.NAMES)
 def test_an_upload_gives_the_payload_that_a_processing_job_gives(
     model: str, function: LocalFunction, s3: S3Client, folder: str, tmp_path: Path
 ) -> None:
-    archive = ARCHIVES / model / "model.tar.gz"
+    archive = kept.archive(model)
     key = f"{folder}/output/model.tar.gz"
     uploaded = s3.put_object(Bucket=BUCKET, Key=key, Body=archive.read_bytes())
     event = object_created(BUCKET, key, archive.stat().st_size, uploaded["ETag"])

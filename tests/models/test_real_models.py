@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import pickle
-import tarfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Dict, List
 
 import pytest
@@ -15,10 +12,9 @@ from mims.inputs.field_lists import listed_fields
 from mims.inputs.hyperparameters import parse_hyperparameters
 
 from tests.archives import extract_hyperparameters
+from tests.models.kept import archive, extracted, handler
 
 pytestmark = pytest.mark.models
-
-ARCHIVES = Path(__file__).resolve().parent / "archives"
 
 
 def library(name: str) -> Any:
@@ -29,26 +25,10 @@ def library(name: str) -> Any:
     )
 
 
-def extracted(name: str, folder: Path) -> Path:
-    with tarfile.open(ARCHIVES / name / "model.tar.gz") as tar:
-        tar.extractall(folder, filter="data")
-    return folder
-
-
 def derived_fields(name: str) -> List[str]:
     """Return the names of the fields that the project derives from the archive."""
-    member = extract_hyperparameters([(ARCHIVES / name / "model.tar.gz").read_bytes()])
+    member = extract_hyperparameters([archive(name).read_bytes()])
     return [field.name for field in listed_fields(parse_hyperparameters(member)).fields]
-
-
-def handler(folder: Path) -> ModuleType:
-    """Load the archive's `code/inference.py`, as a model container does."""
-    spec = importlib.util.spec_from_file_location("inference", folder / "code" / "inference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def answers(folder: Path, records: List[Dict[str, Any]]) -> List[float]:

@@ -27,8 +27,8 @@ from mims_pipeline.registration import (
     model_package_request,
 )
 from tests.archives import END, gz, header, packed, unpacked
+from tests.models import kept
 
-ARCHIVES = Path(__file__).resolve().parents[1] / "models" / "archives"
 USUAL = "s3://models/churn/output/payload/payload.tar.gz"
 RESULT = {
     "status": "created",
@@ -70,7 +70,7 @@ def tar(members: Mapping[str, bytes]) -> bytes:
 @pytest.fixture(name="payload", scope="module")
 def _payload() -> bytes:
     """A payload of the real generator, from a real model."""
-    model = (ARCHIVES / "xgboost" / "model.tar.gz").read_bytes()
+    model = kept.archive("xgboost").read_bytes()
     return generate([model], read_settings({"CONTENT_TYPES": "text/csv, application/json"})).archive
 
 
@@ -111,7 +111,7 @@ def test_wherever_the_usual_payload_lies_the_flat_one_lies_elsewhere(usual: str,
 
 def test_what_the_request_makes_is_what_a_load_test_can_send(tmp_path: Path) -> None:
     request = flat_payload_request({**RESULT, "payload_s3_uri": USUAL}, "application/json")
-    model = (ARCHIVES / "xgboost" / "model.tar.gz").read_bytes()
+    model = kept.archive("xgboost").read_bytes()
     made = generate([model], read_settings({}, request["settings"]))
     (tmp_path / "p.tar.gz").write_bytes(made.archive)
     assert validate_payload_archive(tmp_path / "p.tar.gz", layout="flat").errors == []
@@ -365,7 +365,7 @@ def test_metadata_without_variables_is_refused(metadata: Any) -> None:
 
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm", "sklearn", "pytorch"])
 def test_real_models_are_such_that_the_payload_step_can_use(library: str) -> None:
-    result = validate_model_archive(ARCHIVES / library / "model.tar.gz")
+    result = validate_model_archive(kept.archive(library))
     assert (result.errors, result.warnings) == ([], [])
 
 
@@ -432,7 +432,7 @@ def test_a_real_payload_keeps_its_promise(payload: bytes, tmp_path: Path) -> Non
 
 
 def test_a_real_flat_payload_keeps_its_promise(tmp_path: Path) -> None:
-    model = (ARCHIVES / "xgboost" / "model.tar.gz").read_bytes()
+    model = kept.archive("xgboost").read_bytes()
     settings = read_settings({"PAYLOAD_LAYOUT": "flat", "SAMPLE_COUNT": "3"})
     (tmp_path / "p.tar.gz").write_bytes(generate([model], settings).archive)
     assert validate_payload_archive(tmp_path / "p.tar.gz", layout="flat").errors == []

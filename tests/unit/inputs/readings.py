@@ -11,8 +11,10 @@ from types import ModuleType
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from mims.fields import Field
+from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.sources import sources_for
+from mims.inputs.ubjson import UbjsonReader
 
 from tests.archives import chunked
 
@@ -113,3 +115,12 @@ def damaged(content: bytes, count: int) -> Iterator[bytes]:
             byte = chance.choice(b'\0\xff"[]{}\\:,$#LSN0') if number % 2 else chance.randrange(256)
             copy[chance.randrange(len(copy))] = byte
         yield bytes(copy)
+
+
+def whole(reader: Union[JsonReader, UbjsonReader]) -> Any:
+    """Return the next value of a document, read part by part."""
+    if reader.at_object():
+        return {key: whole(reader) for key in reader.members()}
+    if reader.at_array():
+        return [whole(reader) for _ in reader.elements()]
+    return reader.scalar()

@@ -14,9 +14,7 @@ from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import MemberBytes, UnreadableError
 
 from tests.archives import chunked
-from tests.unit.inputs.readings import (
-    MIB,
-)
+from tests.unit.inputs.readings import MIB, whole
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -26,15 +24,6 @@ VALUES = st.recursive(
 
 def reader_of(content: bytes, size: int = 65_536) -> JsonReader:
     return JsonReader(MemberBytes("model.json", chunked(content, size)))
-
-
-def whole(reader: JsonReader) -> Any:
-    """Return the next value, read part by part."""
-    if reader.at_object():
-        return {key: whole(reader) for key in reader.members()}
-    if reader.at_array():
-        return [whole(reader) for _ in reader.elements()]
-    return reader.scalar()
 
 
 @settings(deadline=None)

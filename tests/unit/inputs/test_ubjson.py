@@ -15,9 +15,7 @@ from mims.inputs.ubjson import UbjsonReader
 from mims.limits import READER_STEPS
 
 from tests.archives import chunked
-from tests.unit.inputs.readings import (
-    MIB,
-)
+from tests.unit.inputs.readings import MIB, whole
 
 INTEGERS = ((b"i", ">b"), (b"U", ">B"), (b"I", ">h"), (b"l", ">i"), (b"L", ">q"))
 SCALARS = (
@@ -74,15 +72,6 @@ def written(value: Any, counted: bool = False) -> bytes:
 
 def reader_of(content: bytes, size: int = 65_536) -> UbjsonReader:
     return UbjsonReader(MemberBytes("model.ubj", chunked(content, size)))
-
-
-def whole(reader: UbjsonReader) -> Any:
-    """Return the next value, read part by part."""
-    if reader.at_object():
-        return {key: whole(reader) for key in reader.members()}
-    if reader.at_array():
-        return [whole(reader) for _ in reader.elements()]
-    return reader.scalar()
 
 
 @settings(deadline=None)
