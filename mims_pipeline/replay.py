@@ -44,6 +44,11 @@ class _Budget:
             self._left -= taken
             return taken
 
+    def give_back(self, count: int) -> None:
+        """SQS gives fewer messages than it is asked for whenever it likes."""
+        with self._lock:
+            self._left += count
+
 
 def waiting(sqs: Any, queue_url: str) -> int:
     """Return how many messages wait in a queue, about."""
@@ -105,6 +110,7 @@ def _drain(sqs: Any, functions: Any, queue_url: str, function_arn: str, budget: 
             VisibilityTimeout=_HIDDEN_SECONDS,
             WaitTimeSeconds=_WAIT_SECONDS,
         ).get("Messages", [])
+        budget.give_back(wanted - len(messages))
         if not messages:
             break
         for message in messages:

@@ -99,6 +99,22 @@ def test_each_event_is_handed_over_once_and_taken_out(
     assert hidden_and_waiting(sqs, queue_url) == 0
 
 
+def test_a_queue_that_gives_fewer_than_asked_for_is_emptied_as_well(
+    sqs: Any, queue_url: str
+) -> None:
+    class Sparing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sqs, name)
+
+        def receive_message(self, **parameters: Any) -> Any:
+            return sqs.receive_message(**{**parameters, "MaxNumberOfMessages": 3})
+
+    events, functions = fill(sqs, queue_url, 25), Functions()
+    count = replay.replay(Sparing(), functions, queue_url, FUNCTION, count=25, parallel=2)
+    assert count == 25
+    assert uris(functions.events) == uris(events)
+
+
 def test_no_more_are_taken_than_are_wanted(sqs: Any, queue_url: str) -> None:
     fill(sqs, queue_url, 40)
     functions = Functions()

@@ -234,7 +234,7 @@ def test_nothing_of_a_defect_s_message_leaves_the_process(
     shutil.copytree(lambda_function.TASK_ROOT, tmp_path / "code")
     (tmp_path / "code" / "planted.py").write_text(
         "import json, app, mims.aws.reconcile, mims.aws.events.s3_notification\n"
-        "def fail(*_):\n"
+        "def fail(*_, **__):\n"
         "    raise KeyError(''.join(['customer', '-', '4711']))\n"
         f"{PLANTS[place]} = fail\n"
         "lambda_handler = app.lambda_handler\n"
