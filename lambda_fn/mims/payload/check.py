@@ -112,7 +112,7 @@ def _check_contract(
     fields = [
         Field(field.name, field.type, field.shape) for field in checked(description.fields, check)
     ]
-    _check_shapes(fields, description.sample_count)
+    _check_shapes(fields, description.sample_count, check)
     found: Dict[str, ReportedPayload] = {}
     reference: Optional[List[List[Any]]] = None
     # What keeps each value's type comes first: its values are those that the others must have.
@@ -121,6 +121,7 @@ def _check_contract(
             if member.name != file.path:
                 continue
             rows = _check_file(member, file, fields, description, check)
+            check()
             sample = ""
             if rows is not None:
                 values = restored(rows, fields, file.content_type, check)
@@ -129,7 +130,7 @@ def _check_contract(
                 else:
                     _check_same(rows, reference, fields, file, check)
                 check()
-                sample = first_sample(fields, values[0], file.content_type)
+                sample = first_sample(fields, values[0], file.content_type, check=check)
             else:
                 sample = first_sample(fields, None, file.content_type, member.content)
             check()
@@ -180,6 +181,7 @@ def _check_file(
         names, rows = _read_table(member.content, file.content_type, fields, check)
     except ValueError as error:
         fail(f"'{path}' is not a body of {file.content_type} ({error})")
+    check()
     if rows is None:
         return None
     flat = file.content_type.flat
@@ -200,10 +202,10 @@ def _check_file(
     return rows
 
 
-def _check_shapes(fields: Sequence[Field], count: int) -> None:
+def _check_shapes(fields: Sequence[Field], count: int, check: Check) -> None:
     """Refuse samples that are larger than any that the generator makes."""
-    values = sum(field.size for field in fields)
-    lists = count * sum(field.list_count for field in fields)
+    values = sum(field.size for field in checked(fields, check))
+    lists = count * sum(field.list_count for field in checked(fields, check))
     if values > SAMPLE_VALUES or lists > LISTS:
         raise ArchiveLimitError(
             f"{METADATA} in the payload archive describes samples of more than {SAMPLE_VALUES:,} "

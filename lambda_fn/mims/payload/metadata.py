@@ -212,7 +212,7 @@ def read_metadata(content: bytes, check: Check = nothing) -> Description:
         It describes more fields than are checked.
     """
     try:
-        return _read(_parse(content.decode("utf-8"), check))
+        return _read(_parse(content.decode("utf-8"), check), check)
     except TooManyValuesError:
         raise ArchiveLimitError(
             f"{METADATA} in the payload archive holds more than the generator writes. Name a "
@@ -251,13 +251,13 @@ def _entries(cursor: JsonCursor, check: Check) -> Iterator[Any]:
         yield cursor.bounded_value()
 
 
-def _read(metadata: Dict[str, Any]) -> Description:
+def _read(metadata: Dict[str, Any], check: Check) -> Description:
     version = metadata["schema_version"]
     require(
         version in _READ_VERSIONS,
         f"{METADATA} is of schema version '{shown(version)}', not {SCHEMA_VERSION}",
     )
-    fields = _with_variables(metadata["fields"], metadata["input_variables"])
+    fields = _with_variables(metadata["fields"], metadata["input_variables"], check)
     files = tuple(_read_file(entry) for entry in metadata["payloads"])
     paths = {file.path for file in files}
     require(len(paths) == len(files) > 0, f"{METADATA} lists a file twice, or none")
@@ -331,17 +331,18 @@ def _read_variable(entry: Any) -> Tuple[str, str]:
 
 
 def _with_variables(
-    fields: List[DescribedField], variables: List[Tuple[str, str]]
+    fields: List[DescribedField], variables: List[Tuple[str, str]], check: Check
 ) -> Tuple[DescribedField, ...]:
     """Return the fields with what each is to a model registration."""
     agree = len(fields) == len(variables) and all(
         name == field.name and (field.type == CATEGORICAL or word == _variable_of(field.type))
-        for field, (name, word) in zip(fields, variables)
+        for field, (name, word) in checked(zip(fields, variables), check)
     )
     require(agree, f"input_variables in {METADATA} are not its fields")
-    names = {field.name for field in fields}
+    names = {field.name for field in checked(fields, check)}
     require(len(names) == len(fields) > 0, f"{METADATA} gives a field twice, or none")
-    return tuple(field._replace(variable=word) for field, (_, word) in zip(fields, variables))
+    described = checked(zip(fields, variables), check)
+    return tuple(field._replace(variable=word) for field, (_, word) in described)
 
 
 def _read_fields_from(entry: Any) -> FieldsFrom:

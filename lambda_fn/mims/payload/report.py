@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from mims.deadline import Check, checked, nothing
 from mims.fields import Field
 from mims.formats.format import Format
 from mims.formats.table import tabulate
@@ -68,6 +69,7 @@ def first_sample(
     values: Optional[Sequence[Value]],
     content_type: Format,
     content: bytes = b"",
+    check: Check = nothing,
 ) -> str:
     """Return a sample as a body of its own, fit to be shown and cut where it is long.
 
@@ -81,8 +83,8 @@ def first_sample(
     else:
         samples = Samples(tuple(fields), tuple((value,) for value in values), (), 1)
         flat = content_type.flat
-        table = tabulate(samples, content_type.carry, str(content_type), flat)
-        written = b"".join(content_type.write(table)).decode("utf-8")
+        table = tabulate(samples, content_type.carry, str(content_type), flat, check)
+        written = b"".join(checked(content_type.write(table), check)).decode("utf-8")
     if len(written) <= _SAMPLE_CHARACTERS:
         return written
     return f"{written[:_SAMPLE_CHARACTERS]}… ({len(written):,} characters)"
