@@ -9,7 +9,7 @@ from mims.fields import NUMERIC, Field
 from mims.inputs.arrays import listed, scalar
 from mims.inputs.member import MemberBytes, Told, UnreadableError, made_up_fields
 from mims.inputs.named import Found, input_names, numeric_fields
-from mims.inputs.nodes import Blob, Instance
+from mims.inputs.nodes import LOST, Blob, Instance
 
 XGBOOST, LIGHTGBM, CATBOOST = "xgboost", "lightgbm", "catboost"
 LIBRARIES = (XGBOOST, LIGHTGBM, CATBOOST)
@@ -49,8 +49,11 @@ def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:
         if names:
             # XGBoost gave these names to columns without any, up to 1.3.
             made_up = names == tuple(f"f{position}" for position in range(len(names)))
-            fields = _fields(library, names, listed(attributes.get("feature_types")))
-            return Found(Told(library, fields, made_up=made_up), is_certain=True)
+            types = attributes.get("feature_types", LOST)
+            fields = _fields(library, names, listed(types))
+            # The types are pickled behind the names.
+            is_certain = library != XGBOOST or types is not LOST
+            return Found(Told(library, fields, made_up=made_up), is_certain)
     return None
 
 

@@ -189,7 +189,9 @@ class Findings:
                 continue
             self._note_family(file.name, told.source)
             if told.fields:
+                self._check()
                 self._candidates.add(file.name, file.modified, told)
+                self._check()
                 return
             untold.append((told.source, told.why))
         if untold:

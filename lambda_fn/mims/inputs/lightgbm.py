@@ -84,6 +84,7 @@ def _told(member: MemberBytes) -> Told:
     training: Dict[str, Tuple[float, ...]] = {}
     left = _TRAINING_VALUES
     for index, (name, written) in enumerate(zip(names, values)):
+        member.step()
         if name in fields:
             continue
         if index in categorical or _CODES.match(written) is not None:

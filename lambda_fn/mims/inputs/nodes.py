@@ -106,6 +106,8 @@ def outermost_so_far(frames: Sequence[List[Any]]) -> Any:
         values = list(frame)
         if pending is not None:
             values[-1] = _with(values[-1], pending)
+        if type(values[-1]) is list and not _holds_objects(values[-1]):
+            values[-1] = LOST  # more may come: names that are not all of them are none
         if len(values) > 1 and type(values[-1]) is dict and type(values[-2]) is Instance:
             unfinished = Instance(values[-2].made_by, values[-2].arguments)
             unfinished.attributes = values.pop()
@@ -114,6 +116,10 @@ def outermost_so_far(frames: Sequence[List[Any]]) -> Any:
             values[-1].is_complete = False
         pending = values
     return pending[0] if pending else LOST
+
+
+def _holds_objects(values: List[Any]) -> bool:
+    return bool(values) and type(values[0]) in (Instance, tuple, list, dict)
 
 
 def _with(container: Any, pending: List[Any]) -> Any:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
+from mims.deadline import nothing
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import (
@@ -135,7 +136,7 @@ def _learner(reader: Reader, in_settings: int) -> Optional[Told]:
         if names is not None and types is not None and (names or types or count):
             break
     if names:
-        return Told(NAME, named_fields(names, types or []))
+        return Told(NAME, named_fields(names, types or [], reader.member.step))
     if types:
         return Told(NAME, _unnamed(types), made_up=True)
     if count or in_settings:
@@ -167,10 +168,16 @@ def _num_feature(reader: Reader) -> int:
     return count
 
 
-def named_fields(names: List[str], types: List[str]) -> Tuple[Field, ...]:
-    """Return the fields of XGBoost's `feature_names` and `feature_types`, which may be empty."""
+def named_fields(
+    names: List[str], types: List[str], step: Callable[[], None] = nothing
+) -> Tuple[Field, ...]:
+    """Return the fields of XGBoost's `feature_names` and `feature_types`, which may be empty.
+
+    `step` is called for each.
+    """
     fields: Dict[str, Field] = {}
     for index, name in enumerate(names):
+        step()
         if not name or not is_unicode(name):
             unreadable("is damaged: a feature name in it is empty or invalid Unicode")
         written = types[index] if len(types) == len(names) else ""

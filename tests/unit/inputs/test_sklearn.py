@@ -170,6 +170,14 @@ def test_an_estimator_tells_its_names_before_its_number(objects: Objects) -> Non
     assert told == Told("sklearn", (Field("a", NUMERIC), Field("b", NUMERIC)))
 
 
+@pytest.mark.parametrize("count", [999, 2_046, 2_050, 5_000, 20_000])
+def test_a_long_list_is_read_to_its_end(objects: Objects, count: int) -> None:
+    """Enough may be known while a list is still being put together: never half of its names."""
+    expected = [f"c{index}" for index in range(count)]
+    assert names(tell(objects.line(expected))) == expected
+    assert names(tell({"model": objects.line(count=count), "features": expected})) == expected
+
+
 def test_of_a_number_alone_names_are_made_up(objects: Objects) -> None:
     told = tell(objects.line(count=3))
     assert (names(told), told.made_up) == (["x0", "x1", "x2"], True)
@@ -470,6 +478,19 @@ def test_names_of_an_old_booster_stand_in_the_pickle(
     kinds = [(field.type, field.categories) for field in told.fields]
     assert kinds == [("numeric", ()), ("integer", ()), ("boolean", ()), ("categorical", (0,))]
     assert booster == []
+
+
+def test_the_types_of_many_old_names_are_waited_for(objects: Objects) -> None:
+    count = 3_000
+    model = objects.made(
+        "xgboost.core.Booster",
+        feature_names=[f"c{index}" for index in range(count)],
+        feature_types=["int"] * count,
+        handle=bytearray(HANDLE),
+    )
+    told = told_by(pickle.dumps(model))
+    assert told is not None
+    assert [field.type for field in told.fields] == ["integer"] * count
 
 
 def test_a_booster_that_cannot_be_read_says_why(
