@@ -88,12 +88,14 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
         )
     if _fewest_bytes(samples, content_type) > REQUEST_BYTES:
         raise _too_large(samples, content_type)
+    check()
     if samples.list_count() > LISTS:
         raise PayloadTooLargeError(
             f"{samples.count:,} samples of the {len(samples.fields):,} fields consist of more than "
             f"{LISTS:,} lists within each other. Lower SAMPLE_COUNT (sample_count), or give shapes "
             "without dimensions of 1."
         )
+    check()
     table = tabulate(samples, content_type.carry, str(content_type), content_type.flat, check)
     pieces: List[bytes] = []
     size = 0
