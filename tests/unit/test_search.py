@@ -165,6 +165,8 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         {"m.told": told("onnx", "h"), NAME: LISTED},
         {"a.told": told("onnx", "a"), "b.told": told("onnx", unreadable="is cut short")},
         {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
+        # The models within a predictor of AutoGluon's take what it makes of its inputs.
+        {"learner.told": told("autogluon", "a"), "models/X/b.told": told("xgboost", "b", "c")},
     ],
 )
 def test_what_is_no_cause_for_a_warning(files: Files) -> None:

@@ -16,6 +16,7 @@ from mims.limits import TOLD_BYTES
 from mims.told import of_kind, shown_short
 
 _XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
+_AUTOGLUON = "autogluon"
 _EXAMPLE = "example"
 _REASONS = 10  # members that an error says why they told nothing
 
@@ -135,6 +136,8 @@ class Candidates:
             others = [c for c in told if c.rank == names.rank]
         else:
             others = list(self._models)
+        if names.told.source == _AUTOGLUON:  # its models take what it makes of the inputs
+            others = [c for c in others if c.told.source == _AUTOGLUON]
         for other in others:
             if other.told.made_up or names.told.made_up:
                 continue
