@@ -282,7 +282,16 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
             return _Categories(field).given(settings.default_categorical_value)
         if field.categories:
             return field.categories[0]
+    if field.mask:
+        return _masked(settings.default_text_value, field.mask)
     return settings.default_text_value
+
+
+def _masked(default: Value, mask: str) -> Value:
+    """Return a text that holds the mask; of another value, that."""
+    if not isinstance(default, str) or mask in default:
+        return default
+    return f"{default} {mask}" if default else mask
 
 
 def _time(modified: int) -> datetime:

@@ -34,7 +34,12 @@ def read(stream: MemberBytes) -> Optional[Told]:
     if "unreadable" in content:
         raise UnreadableError(content["unreadable"], content["source"])
     fields = tuple(
-        Field(name, content.get("type", "numeric"), tuple(content.get("shape", ())))
+        Field(
+            name,
+            content.get("type", "numeric"),
+            tuple(content.get("shape", ())),
+            mask=content.get("mask", ""),
+        )
         for name in content.get("names", ())
     )
     more = {
@@ -246,6 +251,37 @@ def test_fields_in_payload_settings_and_a_recipe_there() -> None:
 
 
 AUTO = {"RECIPE": "auto"}
+
+
+def test_the_tokenizer_beside_a_model_tells_the_mask_to_be_filled() -> None:
+    files = {
+        "a/c.told": told("huggingface", "inputs", mask="[M]"),
+        "a/t.told": told("huggingface", "inputs", mask="<m>", form="tokenizer"),
+        "b/t.told": told("huggingface", "inputs", mask="<n>", form="tokenizer"),
+        "t.told": told("huggingface", "inputs", mask="<o>", form="tokenizer"),
+    }
+
+    def masks(files: Files) -> List[Tuple[str, Optional[str]]]:
+        inputs = [inputs_of(dict(ordered)) for ordered in itertools.permutations(files.items())]
+        assert {one.warnings for one in inputs} == {()}
+        return sorted({(one.fields[0].mask, one.member) for one in inputs})
+
+    assert masks(files) == [("<m>", "a/c.told")]
+    del files["a/t.told"]
+    assert masks(files) == [("[M]", "a/c.told")]
+    # A model of another task has none.
+    files = {"c.told": told("huggingface", "inputs"), "t.told": files["t.told"]}
+    assert masks(files) == [("", "c.told")]
+
+
+@pytest.mark.parametrize(("source", "form"), [("huggingface", "tokenizer"), ("mlflow", "example")])
+def test_what_only_completes_another_file_names_no_field_and_shows_no_family(
+    source: str, form: str
+) -> None:
+    files = {"x.told": told(source, "a", form=form), "m.pth": b"x"}
+    with pytest.raises(HyperparametersNotFoundError):
+        inputs_of(files)
+    assert inputs_of({**files, NAME: LISTED}, AUTO).shown_family == "pytorch"
 
 
 @pytest.mark.parametrize(

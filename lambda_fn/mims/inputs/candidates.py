@@ -17,7 +17,9 @@ from mims.told import of_kind, shown_short
 
 _XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
 _AUTOGLUON = "autogluon"
-_EXAMPLE = "example"
+# What completes another file beside it.
+_EXAMPLE, _TOKENIZER = "example", "tokenizer"
+COMPLETING = (_EXAMPLE, _TOKENIZER)
 _REASONS = 10  # members that an error says why they told nothing
 
 
@@ -36,7 +38,7 @@ class Candidates:
     def __init__(self) -> None:
         self._models = Kept(TOLD_BYTES // 2)
         self._lists = Kept(TOLD_BYTES // 4)
-        self._examples = Kept(TOLD_BYTES // 4)
+        self._completing = Kept(TOLD_BYTES // 4)
         self._untold: List[Tuple[Order, str, str]] = []
         self._paths: Set[int] = set()  # their hashes: there may be a million, each a megabyte long
 
@@ -49,8 +51,8 @@ class Candidates:
             self._note(order, member, told.why)
             return
         candidate = Candidate(order, member, modified, told)
-        if told.form == _EXAMPLE:
-            self._examples.add(candidate)
+        if told.form in COMPLETING:
+            self._completing.add(candidate)
         elif candidate.rank < FEATURE_LIST_RANK:
             self._models.add(candidate)
         else:
@@ -112,19 +114,29 @@ class Candidates:
             if order < names.order and not _completes(names, member)
         ]
         warnings += of_kind(f"{{names}}; '{shown_short(names.member)}' told them.", better)
-        return Chosen(names, model, self._training(names), tuple(warnings))
+        return Chosen(self._with_mask(names), model, self._training(names), tuple(warnings))
 
     def _examples_that_count(self) -> List[Candidate]:
         """Return the examples that stand beside an `MLmodel` without a signature."""
         unsigned = {
             _folder(member) for _, member, _ in self._untold if member.split("/")[-1] == "MLmodel"
         }
-        return [c for c in self._examples if _folder(c.member) in unsigned]
+        return [
+            c for c in self._completing if c.told.form == _EXAMPLE and _folder(c.member) in unsigned
+        ]
+
+    def _with_mask(self, names: Candidate) -> Candidate:
+        """Return the model of a text whose mask the tokenizer beside it may say."""
+        masked = names.told.fields[0].mask
+        for other in self._completing if masked else ():
+            if other.told.form == _TOKENIZER and _folder(other.member) == _folder(names.member):
+                return names._replace(told=names.told._replace(fields=other.told.fields))
+        return names
 
     def _training(self, names: Candidate) -> Tuple[Tuple[str, Tuple[object, ...]], ...]:
         training = dict(names.told.training)
         if names.told.source == "mlflow":
-            for example in sorted(self._examples, reverse=True):
+            for example in sorted(self._completing, reverse=True):
                 if _folder(example.member) == _folder(names.member):
                     training.update(example.told.training)
         return tuple(training.items())
