@@ -17,6 +17,7 @@ from mims.inputs.named import Found, input_names
 from mims.inputs.nodes import Instance
 
 NAME = "autogluon"
+NUMBERED = "numbered"
 
 _LEARNER = "Learner"
 _GENERATOR = "feature_generator"
@@ -51,8 +52,8 @@ def learner_inputs(instance: Instance) -> Found:
         why = "is a part of an AutoGluon predictor other than its learner"
         return Found(Told(NAME, why=why), is_certain=True)
     generator = _attributes(instance.attributes.get(_GENERATOR))
-    names = input_names(listed(instance.attributes.get(_COLUMNS)))
-    names = names or input_names(listed(generator.get(_OF_USE)))
+    columns = listed(instance.attributes.get(_COLUMNS)) or listed(generator.get(_OF_USE)) or []
+    names = input_names(columns)
     if not names:
         return Found(Told(NAME, why="does not tell which columns it was trained on"))
     metadata = _attributes(generator.get(_METADATA))
@@ -62,7 +63,9 @@ def learner_inputs(instance: Instance) -> Found:
     types = _types(metadata.get(_RAW_TYPES), special)
     # Columns that AutoGluon found to be of no use have no type, and any value will do.
     fields = tuple(Field(name, types.get(name, NUMERIC)) for name in names)
-    return Found(Told(NAME, fields), is_certain=instance.is_complete)
+    # A header is read as texts, so it does not name columns of numbers, and counts as one more row.
+    form = NUMBERED if any(type(column) is int for column in columns) else ""
+    return Found(Told(NAME, fields, form=form), is_certain=instance.is_complete)
 
 
 def _types(raw: Any, special: Dict[str, Any]) -> Dict[str, str]:

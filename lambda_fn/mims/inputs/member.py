@@ -46,7 +46,7 @@ class Told(NamedTuple):
     form
         Of MLflow: `columns`, `tensors` (named ones), `tensor` (one without a name); of a file that
         only completes another one beside it: `example` (an `MLmodel`), `tokenizer` (a
-        `config.json`).
+        `config.json`). Of a table whose columns have numbers for names: `numbered`.
     why
         Why there are no fields, in words that follow the member's name: "has no signature".
     """

@@ -403,7 +403,7 @@ def test_a_learner_of_autogluon_tells_the_columns_that_its_server_wants(objects:
             _original_features=["unused", *"abcdefgh", 9],
         )
     )
-    assert (told.source, told.made_up, told.transformer) == ("autogluon", False, False)
+    assert (told.source, told.made_up, told.form) == ("autogluon", False, "numbered")
     assert [(field.name, field.type) for field in told.fields] == [
         *(("unused", "numeric"), ("a", "integer"), ("b", "numeric"), ("c", "boolean")),
         *(("d", "datetime"), ("e", "categorical"), ("f", "categorical"), ("g", "text")),
@@ -412,7 +412,8 @@ def test_a_learner_of_autogluon_tells_the_columns_that_its_server_wants(objects:
 
 
 def test_a_learner_of_autogluon_without_all_columns_tells_those_of_use(objects: Objects) -> None:
-    assert names(tell(learner(objects, features_in=["b", "a"]))) == ["b", "a"]
+    told = tell(learner(objects, features_in=["b", "a"]))
+    assert (names(told), told.form) == (["b", "a"], "")
 
 
 def test_every_column_of_a_wide_learner_of_autogluon_has_its_type(objects: Objects) -> None:
