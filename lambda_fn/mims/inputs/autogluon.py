@@ -44,6 +44,7 @@ _TYPES = {
 # What AutoGluon takes texts for: prose, and times.
 _TYPES_OF_TEXTS = {"text": TEXT, "datetime_as_object": DATETIME}
 _IMAGES = ("image_path", "image_bytearray")
+_UNTOLD = "does not tell which columns it was trained on"
 
 
 def learner_inputs(instance: Instance) -> Found:
@@ -51,11 +52,13 @@ def learner_inputs(instance: Instance) -> Found:
     if not instance.made_by.name.endswith(_LEARNER):
         why = "is a part of an AutoGluon predictor other than its learner"
         return Found(Told(NAME, why=why), is_certain=True)
+    if not instance.is_complete:  # its columns come last
+        return Found(Told(NAME, why=_UNTOLD))
     generator = _attributes(instance.attributes.get(_GENERATOR))
     columns = listed(instance.attributes.get(_COLUMNS)) or listed(generator.get(_OF_USE)) or []
     names = input_names(columns)
     if not names:
-        return Found(Told(NAME, why="does not tell which columns it was trained on"))
+        return Found(Told(NAME, why=_UNTOLD))
     metadata = _attributes(generator.get(_METADATA))
     special = _groups(metadata.get(_SPECIAL_TYPES))
     if any(special.get(kind) for kind in _IMAGES):
@@ -65,7 +68,7 @@ def learner_inputs(instance: Instance) -> Found:
     fields = tuple(Field(name, types.get(name, NUMERIC)) for name in names)
     # A header is read as texts, so it does not name columns of numbers, and counts as one more row.
     form = NUMBERED if any(type(column) is int for column in columns) else ""
-    return Found(Told(NAME, fields, form=form), is_certain=instance.is_complete)
+    return Found(Told(NAME, fields, form=form), is_certain=True)
 
 
 def _types(raw: Any, special: Dict[str, Any]) -> Dict[str, str]:
