@@ -50,6 +50,8 @@ class Field(NamedTuple):
         Of a datetime: a day without a time.
     mask
         Of a text: the token that its default holds, as a model that fills masks needs one.
+    known
+        A value that the model is known to take, where the default of the type may be refused.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Field(NamedTuple):
     categories: Tuple[Any, ...] = ()
     date_only: bool = False
     mask: str = ""
+    known: Any = None
 
     @property
     def size(self) -> int:

@@ -5,21 +5,29 @@ Nothing here depends on the order of the files in their archive.
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from mims.errors import shown
-from mims.fields import Field
+from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.kept import Candidate, Kept, Order
 from mims.inputs.member import Told
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
 from mims.limits import TOLD_BYTES
 from mims.told import of_kind, shown_short
+from mims.values import is_unicode, number
 
 _XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
-_AUTOGLUON = "autogluon"
+_MLFLOW, _SKLEARN, _AUTOGLUON = "mlflow", "sklearn", "autogluon"
 # What completes another file beside it.
 _EXAMPLE, _TOKENIZER = "example", "tokenizer"
 COMPLETING = (_EXAMPLE, _TOKENIZER)
+# Which categories a field of a signature can take, by its type.
+_OF_TYPE: Dict[str, Tuple[type, ...]] = {
+    TEXT: (str,),
+    INTEGER: (int,),
+    NUMERIC: (int, float),
+    BOOLEAN: (bool,),
+}
 _REASONS = 10  # members that an error says why they told nothing
 
 
@@ -114,7 +122,8 @@ class Candidates:
             if order < names.order and not _completes(names, member)
         ]
         warnings += of_kind(f"{{names}}; '{shown_short(names.member)}' told them.", better)
-        return Chosen(self._with_mask(names), model, self._training(names), tuple(warnings))
+        completed = self._with_categories(self._with_mask(names))
+        return Chosen(completed, model, self._training(names), tuple(warnings))
 
     def _examples_that_count(self) -> List[Candidate]:
         """Return the examples that stand beside an `MLmodel` without a signature."""
@@ -133,9 +142,27 @@ class Candidates:
                 return names._replace(told=names.told._replace(fields=other.told.fields))
         return names
 
+    def _with_categories(self, names: Candidate) -> Candidate:
+        """Return a signature's inputs with a category each, where the model beside it tells some.
+
+        To a signature a category is just a text; the model may refuse one that it does not know.
+        """
+        if names.told.source != _MLFLOW:
+            return names
+        folder = names.member[: -len(names.member.rpartition("/")[2])]
+        for model in self._models:
+            if model.told.source != _SKLEARN or not model.member.startswith(folder):
+                continue
+            first = {f.name: f.categories[0] for f in model.told.fields if f.categories}
+            if not first:
+                continue
+            fields = tuple(_with_known(field, first) for field in names.told.fields)
+            return names._replace(told=names.told._replace(fields=fields))
+        return names
+
     def _training(self, names: Candidate) -> Tuple[Tuple[str, Tuple[object, ...]], ...]:
         training = dict(names.told.training)
-        if names.told.source == "mlflow":
+        if names.told.source == _MLFLOW:
             for example in sorted(self._completing, reverse=True):
                 if _folder(example.member) == _folder(names.member):
                     training.update(example.told.training)
@@ -193,6 +220,16 @@ def _order(member: str, source: str, transformer: bool) -> Order:
 
 def _folder(member: str) -> str:
     return member.rpartition("/")[0]
+
+
+def _with_known(field: Field, categories: Dict[str, Any]) -> Field:
+    """Return the field with its category, if that is of the field's type."""
+    category = categories.get(field.name)
+    if field.shape or type(category) not in _OF_TYPE.get(field.type, ()):
+        return field
+    if type(category) is str and not is_unicode(category):
+        return field
+    return field._replace(known=number(category) if field.type == NUMERIC else category)
 
 
 def _completes(names: Candidate, member: str) -> bool:
