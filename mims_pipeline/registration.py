@@ -131,7 +131,7 @@ class LoadTest:
 
 
 def flat_payload_request(
-    result: Mapping[str, Any], content_type: str, **settings: Any
+    result: Mapping[str, Any], content_type: Optional[str] = None, **settings: Any
 ) -> Dict[str, Any]:
     """Return the payload function's request for the archive that a load test of a model sends.
 
@@ -142,9 +142,10 @@ def flat_payload_request(
         The flat archive goes into the folder `mims-load-test/` beside the usual payload's, so that
         neither replaces the other.
     content_type
-        What the endpoint reads, with its parameters: `text/csv; header=absent`.
+        What the endpoint reads, with its parameters: `text/csv; header=absent`. Left out, it is the
+        one that the function's settings give, as `RECIPE=auto` does; it refuses several.
     settings
-        More of a request's settings: `sample_count=10` for ten files.
+        More of a request's settings: `sample_count=10` for ten files, `recipe="auto"`.
 
     Raises
     ------
@@ -154,10 +155,11 @@ def flat_payload_request(
     bucket, key = payload_location(result)
     folders = key.split("/")
     folders.insert(-2, _FLAT_FOLDER)
+    named = _given(content_types=content_type)
     return {
         "model_s3_uri": model_uri(result),
         "payload_s3_uri": f"s3://{bucket}/{'/'.join(folders)}",
-        "settings": {**settings, "content_types": content_type, "layout": "flat"},
+        "settings": {**settings, **named, "layout": "flat"},
     }
 
 

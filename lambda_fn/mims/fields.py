@@ -48,6 +48,10 @@ class Field(NamedTuple):
         The values that it takes, as its source gives them; of a model that takes codes, `(0,)`.
     date_only
         Of a datetime: a day without a time.
+    mask
+        Of a text: the token that its default holds, as a model that fills masks needs one.
+    known
+        A value that the model is known to take, where the default of the type may be refused.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Field(NamedTuple):
     example: Any = None
     categories: Tuple[Any, ...] = ()
     date_only: bool = False
+    mask: str = ""
+    known: Any = None
 
     @property
     def size(self) -> int:

@@ -1,8 +1,8 @@
 """Recipes: for each family of models, the bodies that its own server reads, as data.
 
 `body` is what a payload is made as; `single` for a model of one input, `tensors` for a signature of
-named tensors, `tensor` for one of a tensor without a name. `reads` lists what the family's server
-takes besides.
+named tensors, `tensor` for one of a tensor without a name, `numbered` for columns whose names are
+numbers. `reads` lists what the family's server takes besides.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Recipe(NamedTuple):
     ----------
     name
         The family's.
-    body, single, tensors, tensor
-        Content types; the last three empty where they are that of `body`.
+    body, single, tensors, tensor, numbered
+        Content types; all but the first empty where they are that of `body`.
     reads
         Further content types that the server takes.
     numbers_alone
@@ -35,21 +35,21 @@ class Recipe(NamedTuple):
     single: str = ""
     tensors: str = ""
     tensor: str = ""
+    numbered: str = ""
     numbers_alone: bool = False
     coded_categories: bool = False
 
     def content_type(self, form: str, field_count: int) -> str:
-        """Return the content type for a model of that form of signature and number of inputs."""
-        if form == "tensor" and self.tensor:
-            return self.tensor
-        if form == "tensors" and self.tensors:
-            return self.tensors
+        """Return the content type for a model of that form (`ModelInputs`) and number of inputs."""
+        forms = {"tensor": self.tensor, "tensors": self.tensors, "numbered": self.numbered}
+        if forms.get(form):
+            return forms[form]
         return self.single if self.single and field_count == 1 else self.body
 
     @property
     def bodies(self) -> Tuple[str, ...]:
         """Every content type that the server takes."""
-        own = (self.body, self.single, self.tensors, self.tensor)
+        own = (self.body, self.single, self.tensors, self.tensor, self.numbered)
         return tuple(dict.fromkeys(filter(None, (*own, *self.reads))))
 
 
@@ -99,6 +99,7 @@ RECIPES: Tuple[Recipe, ...] = (
     Recipe(
         "autogluon",
         "text/csv",
+        numbered=_ROWS,
         reads=("application/json; format=records", "application/jsonl"),
     ),
     # https://github.com/triton-inference-server/server (the Open Inference Protocol)

@@ -28,7 +28,7 @@ from mims.errors import (
     PayloadTooLargeError,
     shown,
 )
-from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, Field
+from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.hyperparameters import Hyperparameters, decode
 from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES, SAMPLES
 from mims.samples import (
@@ -267,6 +267,8 @@ def _is_numeric(value: Value) -> bool:
 
 
 def _default(field: Field, settings: Settings, time: datetime) -> Value:
+    if field.known is not None and not _is_default_set(field, settings):
+        return field.known
     if field.type == NUMERIC:
         return settings.default_numeric_value
     if field.type == INTEGER:
@@ -282,7 +284,25 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
             return _Categories(field).given(settings.default_categorical_value)
         if field.categories:
             return field.categories[0]
+    if field.mask:
+        return _masked(settings.default_text_value, field.mask)
     return settings.default_text_value
+
+
+def _is_default_set(field: Field, settings: Settings) -> bool:
+    """Say whether somebody set what the fields of that type default to."""
+    if field.type == TEXT:
+        return bool(settings.default_text_value != Settings.default_text_value)
+    if field.type in (NUMERIC, INTEGER):
+        return settings.default_numeric_value != Settings.default_numeric_value
+    return False
+
+
+def _masked(default: Value, mask: str) -> Value:
+    """Return a text that holds the mask; of another value, that."""
+    if not isinstance(default, str) or mask in default:
+        return default
+    return f"{default} {mask}" if default else mask
 
 
 def _time(modified: int) -> datetime:

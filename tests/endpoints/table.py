@@ -74,6 +74,7 @@ def recipe_table() -> List[str]:
         bodies += [f"a single input: {_code(recipe.single)}"] if recipe.single else []
         bodies += [f"named tensors: {_code(recipe.tensors)}"] if recipe.tensors else []
         bodies += [f"an unnamed tensor: {_code(recipe.tensor)}"] if recipe.tensor else []
+        bodies += [f"columns of numbers: {_code(recipe.numbered)}"] if recipe.numbered else []
         values = ""
         if recipe.coded_categories:
             values = "a category without a value of its own is `0`"

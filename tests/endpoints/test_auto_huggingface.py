@@ -26,7 +26,6 @@ WORDS = [
     "[PAD]",
     "[CLS]",
     "[SEP]",
-    "[MASK]",
     "default",
     "_",
     "text",
@@ -36,6 +35,7 @@ WORDS = [
 ]
 
 FILL_MASK = "fill-mask"
+MASK, OTHER_MASK = "[MASK]", "<mask>"
 
 # The recipe's own body, and those that are named and read as well; one record is one sample.
 NAMED: Dict[int, List[Dict[str, Any]]] = {
@@ -49,11 +49,17 @@ NAMED: Dict[int, List[Dict[str, Any]]] = {
 
 
 class Task(NamedTuple):
-    """A task, the model of its architecture, and texts for its fields."""
+    """A task, the model of its architecture, texts for its fields, and the tokenizer's mask."""
 
     name: str
     architecture: str
     values: Dict[str, List[Any]]
+    mask: str = MASK
+
+    @property
+    def what(self) -> str:
+        """As the page's table has it."""
+        return self.name + (f", whose mask is `{self.mask}`" if self.name == FILL_MASK else "")
 
 
 TASKS = (
@@ -69,35 +75,37 @@ TASKS = (
     Task("text-generation", "GPT2LMHeadModel", {"inputs": ["good", "bad", "news"]}),
     Task("text2text-generation", "T5ForConditionalGeneration", {"inputs": ["good", "bad", "news"]}),
     Task(FILL_MASK, "BertForMaskedLM", {"inputs": ["good [MASK]", "bad [MASK]", "[MASK]"]}),
+    Task(
+        FILL_MASK,
+        "RobertaForMaskedLM",
+        {"inputs": ["good <mask>", "bad <mask>", "<mask>"]},
+        OTHER_MASK,
+    ),
 )
 
 
-def save(architecture: str, folder: Path) -> None:
+def save(architecture: str, mask: str, folder: Path) -> None:
     """Make a tiny model of an architecture, with a tokenizer of a few words."""
+    known = [*WORDS, mask]
     torch, transformers = library("torch"), library("transformers")
     tokenizers = library("tokenizers")
     words = tokenizers.models.WordLevel(
-        {word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"
+        {word: i for i, word in enumerate(known)}, unk_token="[UNK]"
     )
     tokenizer = tokenizers.Tokenizer(words)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]"}
-    special.update(sep_token="[SEP]", mask_token="[MASK]", eos_token="[SEP]")
+    special.update(sep_token="[SEP]", mask_token=mask, eos_token="[SEP]")
     fast = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=24, **special
     )
     torch.manual_seed(5)
-    small: Dict[str, int] = {"vocab_size": len(WORDS), "pad_token_id": 1, "eos_token_id": 3}
+    small: Dict[str, int] = {"vocab_size": len(known), "pad_token_id": 1, "eos_token_id": 3}
+    encoder = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    encoder.update(intermediate_size=8, max_position_embeddings=32, num_labels=2)
     configurations: Dict[str, Callable[[], Any]] = {
-        "Bert": lambda: transformers.BertConfig(
-            hidden_size=8,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=8,
-            max_position_embeddings=32,
-            num_labels=2,
-            **small,
-        ),
+        "Bert": lambda: transformers.BertConfig(**encoder, **small),
+        "Robe": lambda: transformers.RobertaConfig(**encoder, **small),
         "GPT2": lambda: transformers.GPT2Config(
             n_embd=8, n_layer=1, n_head=2, n_positions=64, bos_token_id=3, **small
         ),
@@ -133,7 +141,7 @@ def handled(folder: Path, made: Request, monkeypatch: pytest.MonkeyPatch) -> Any
 
 
 @pytest.mark.parametrize("samples", COUNTS)
-@pytest.mark.parametrize("task", TASKS, ids=[task.name for task in TASKS])
+@pytest.mark.parametrize("task", TASKS, ids=[task.architecture for task in TASKS])
 def test_the_toolkit_answers(
     task: Task,
     samples: int,
@@ -141,16 +149,11 @@ def test_the_toolkit_answers(
     monkeypatch: pytest.MonkeyPatch,
     answered: Any,
 ) -> None:
-    save(task.architecture, tmp_path)
+    save(task.architecture, task.mask, tmp_path)
     plain = request(tmp_path, samples)
     assert (plain.family, plain.recipe) == ("huggingface", "huggingface")
     assert plain.content_type == "application/json; format=task"
-    if task.name == FILL_MASK:  # which token is the mask stands in no `config.json`
-        service = library("mms.service")
-        with pytest.raises(service.PredictionException, match="No mask_token"):
-            handled(tmp_path, plain, monkeypatch)
-    else:
-        handled(tmp_path, plain, monkeypatch)
+    handled(tmp_path, plain, monkeypatch)
 
     transformers = library("transformers")
     pipeline = transformers.pipeline(task.name, str(tmp_path), tokenizer=str(tmp_path), device=-1)
@@ -158,11 +161,36 @@ def test_the_toolkit_answers(
     texts = [dict(zip(task.values, sample)) for sample in given]
     inputs = [text.get("inputs", text) for text in texts]
     own = pipeline(inputs[0] if samples == 1 else inputs)
-    kind = task.name + (", with a text that holds the mask" if task.name == FILL_MASK else "")
     for named in NAMED[samples]:
         made = request(tmp_path, samples, task.values, **named)
         # Of CSV the toolkit makes a list, of a single sample, too.
         wanted = pipeline(inputs) if made.media_type == "text/csv" else own
         answer = handled(tmp_path, made, monkeypatch)
         assert answer == json.loads(json.dumps(wanted, default=float))
-        answered(made, kind, "transformers", "200, answers as the pipeline does", JUDGE, TOOLKIT)
+        answered(
+            made, task.what, "transformers", "200, answers as the pipeline does", JUDGE, TOOLKIT
+        )
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task.name == FILL_MASK])
+def test_without_its_mask_a_text_is_refused(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(task.architecture, task.mask, tmp_path)
+    made = request(tmp_path, values={"inputs": ["good news"]})
+    service = library("mms.service")
+    with pytest.raises(service.PredictionException, match="No mask_token"):
+        handled(tmp_path, made, monkeypatch)
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task.name == FILL_MASK])
+def test_where_the_tokenizer_does_not_say_its_mask_the_models_type_does(
+    task: Task, tmp_path: Path
+) -> None:
+    save(task.architecture, task.mask, tmp_path)
+    told = request(tmp_path).json
+    path = tmp_path / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    del config["mask_token"]
+    path.write_text(json.dumps(config))
+    assert request(tmp_path).json == told == {"inputs": f"DEFAULT_TEXT {task.mask}"}

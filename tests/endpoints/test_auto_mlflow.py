@@ -82,13 +82,29 @@ def save_columns(folder: Path) -> None:
     save(model, folder, signature=signature)
 
 
-def save_with_categories(folder: Path) -> None:
+def save_with_categories(folder: Path, **told: Any) -> None:
+    """Save a pipeline that refuses other categories; its pickle tells which it knows."""
     models = library("mlflow.models")
     table = table_of_all_types()
     model = pipeline(table, [0, 1, 1, 0] * 5)
     signature = models.infer_signature(table, model.predict(table))
-    # Of a signature's texts none is known to be a category: the example that is saved tells one.
-    save(model, folder, signature=signature, input_example=table[:2])
+    save(model, folder, signature=signature, **told)
+
+
+def save_with_example(folder: Path) -> None:
+    save_with_categories(folder, input_example=table_of_all_types()[:2])
+
+
+def save_with_codes(folder: Path) -> None:
+    """Save a pipeline whose categories are whole numbers, none of them 0."""
+    models, preprocessing = library("mlflow.models"), library("sklearn.preprocessing")
+    compose, pipelines = library("sklearn.compose"), library("sklearn.pipeline")
+    table = frame({"zone": [3, 5, 7, 5] * 5, "amount": [0.5, 1.5, -1.0, 2.5] * 5})
+    encoder = preprocessing.OneHotEncoder(handle_unknown="error")
+    columns = compose.ColumnTransformer([("zones", encoder, ["zone"])], remainder="passthrough")
+    predictor = library("sklearn.linear_model").LogisticRegression()
+    model = pipelines.make_pipeline(columns, predictor).fit(table, [0, 1, 1, 0] * 5)
+    save(model, folder, signature=models.infer_signature(table, model.predict(table)))
 
 
 def save_wide(folder: Path) -> None:
@@ -168,6 +184,12 @@ def save_optional(folder: Path) -> None:
 
 
 SPLIT = "application/json; format=dataframe_split"
+WITH_CATEGORY: Dict[str, List[Any]] = {
+    "amount": [0.25, -1.0, 3.0],
+    "visits": [2, 0, 5],
+    "member": [True, False, True],
+    "plan": ["gold", "basic", "gold"],
+}
 CASES = {
     "columns: number, integer, boolean": Case(
         save_columns,
@@ -175,16 +197,10 @@ CASES = {
         {"amount": [0.25, -1.0, 3.0], "visits": [2, 0, 5], "member": [True, False, True]},
         frame,
     ),
-    "columns and a category, with an example": Case(
-        save_with_categories,
-        SPLIT,
-        {
-            "amount": [0.25, -1.0, 3.0],
-            "visits": [2, 0, 5],
-            "member": [True, False, True],
-            "plan": ["gold", "basic", "gold"],
-        },
-        frame,
+    "columns and a category": Case(save_with_categories, SPLIT, WITH_CATEGORY, frame),
+    "columns and a category, with an example": Case(save_with_example, SPLIT, WITH_CATEGORY, frame),
+    "columns and a category that is a whole number": Case(
+        save_with_codes, SPLIT, {"zone": [5, 3, 7], "amount": [0.25, -1.0, 3.0]}, frame
     ),
     "columns: a time": Case(
         save_times,
@@ -240,11 +256,13 @@ def test_mlflow_answers_200(kind: str, samples: int, tmp_path: Path, answered: A
     case.save(folder)
     model = library("mlflow.pyfunc").load_model(str(folder))
 
-    # What was given no value: the example's where there is one, else the defaults.
-    plain = request(folder, samples, REALISTIC_VALUES="true" if "an example" in kind else "false")
+    # Nothing was given a value; then the values are the example's, where there is one.
+    plain = request(folder, samples)
     assert (plain.family, plain.recipe) == ("mlflow", "mlflow")
     assert plain.content_type == case.content_type
     assert sent(model, plain).status == 200
+    realistic = request(folder, samples, REALISTIC_VALUES="true")
+    assert sent(model, realistic).status == 200
 
     made = request(folder, samples, case.values)
     answer = sent(model, made)

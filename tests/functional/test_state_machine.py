@@ -260,6 +260,13 @@ def test_a_load_test_gets_the_content_type_that_is_named_first(
     execution = machine.run(request=request, registration=registration)
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
     assert set(files(machine)) == {expected}
+    # The package says that its model takes what the load test sends, and each type once.
+    arn = execution["output"]["model_package"]["ModelPackageArn"]
+    package = boto3.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    supported = package["InferenceSpecification"]["SupportedContentTypes"]
+    output = execution["output"]
+    named = [*output["load_test"]["content_types"], *output["payload"]["content_types"]]
+    assert sorted(supported) == sorted({*named})
 
 
 def test_the_only_content_type_of_the_environment_keeps_its_parameters(

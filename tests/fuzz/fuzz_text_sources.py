@@ -19,6 +19,7 @@ _FILES = (
     ("metadata.json", feature_lists),
     ("config.pbtxt", triton),
     ("config.json", huggingface),
+    ("tokenizer_config.json", huggingface),
 )
 
 

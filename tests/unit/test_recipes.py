@@ -92,6 +92,8 @@ X = Field("x", "numeric", (2,))
         ("huggingface", (Field("inputs", "text"),), "", '{"inputs": "DEFAULT_TEXT"}'),
         ("huggingface", (Field("question", "text"), Field("context", "text")), "",
          '{"inputs": {"question": "DEFAULT_TEXT", "context": "DEFAULT_TEXT"}}'),
+        ("autogluon", (Field("0", "integer"), Field("1", "boolean")), "", "0,1\n0,false"),
+        ("autogluon", (Field("0", "integer"), Field("1", "boolean")), "numbered", "0,0"),
         ("triton", (Field("x", "numeric", (2,), "FP32"),), "",
          '{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.0, 0.0]}]}'),
     ],

@@ -14,6 +14,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 from mims import generate
+from mims.errors import InvalidSettingsError
 from mims.settings import read_settings
 
 from mims_pipeline.archives import read_metadata, validate_model_archive, validate_payload_archive
@@ -92,6 +93,18 @@ def test_the_flat_payload_lies_at_a_place_of_its_own_in_one_content_type() -> No
     given = read_settings({"CONTENT_TYPES": "application/json"}, request["settings"])
     settings = given.resolve({})
     assert (settings.layout, settings.sample_count) == ("flat", 10)
+
+
+def test_without_a_content_type_it_is_the_one_that_the_settings_give() -> None:
+    request = flat_payload_request({**RESULT, "payload_s3_uri": USUAL}, recipe="auto")
+    assert request["settings"] == {"recipe": "auto", "layout": "flat"}
+    model = kept.archive("xgboost").read_bytes()
+    made = generate([model], read_settings({}, request["settings"]))
+    assert {name: bytes(content)[:4] for name, content in unpacked(made.archive).items()} == {
+        "sample_payload_0001.csv": b"0.0,"
+    }
+    with pytest.raises(InvalidSettingsError, match="one content type, not 2"):
+        read_settings({"CONTENT_TYPES": "text/csv, application/json"}, {"layout": "flat"})
 
 
 @pytest.mark.parametrize(

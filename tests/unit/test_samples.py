@@ -42,6 +42,53 @@ def test_defaults_by_type() -> None:
     assert isinstance(values(samples)["age"], float)
 
 
+@pytest.mark.parametrize(
+    ("default", "expected"),
+    [
+        (None, "DEFAULT_TEXT [M]"),
+        ("Paris is {mask}.", "Paris is {mask}. [M]"),
+        ("It is [M].", "It is [M]."),
+        ("", "DEFAULT_TEXT [M]"),
+    ],
+)
+def test_a_text_whose_mask_is_to_be_filled_holds_it(default: Optional[str], expected: str) -> None:
+    field = Field("inputs", "text", mask="[M]")
+    environment = {} if default is None else {"DEFAULT_TEXT_VALUE": default}
+    samples = make(field, environment=environment)
+    assert (values(samples), samples.sources) == ({"inputs": expected}, ("default",))
+    given = make(field, environment={"SPECIAL_FIELD_inputs": "as it is", **environment})
+    assert values(given) == {"inputs": "as it is"}
+    # A request's empty text, and a recipe's number.
+    assert values(make(field, request={"default_text_value": ""})) == {"inputs": "[M]"}
+    recipe = read_settings({"RECIPE": "pytorch"}).resolve({})
+    (row,) = make_samples([field], Hyperparameters({}), {}, recipe, MODIFIED).rows()
+    assert row == [0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "setting", "given"),
+    [
+        ("text", "gold", {"DEFAULT_TEXT_VALUE": "t"}, "t"),
+        ("integer", 3, {"DEFAULT_NUMERIC_VALUE": "7"}, 7),
+        ("numeric", 3.0, {"DEFAULT_NUMERIC_VALUE": "7"}, 7.0),
+        ("boolean", True, {}, True),
+    ],
+)
+def test_a_value_that_the_model_is_known_to_take_is_the_default_where_none_is_set(
+    kind: str, known: Any, setting: Dict[str, str], given: Any
+) -> None:
+    field = Field("x", kind, known=known)
+    samples = make(field)
+    assert (values(samples), samples.sources) == ({"x": known}, ("default",))
+    assert values(make(field, environment=setting)) == {"x": given}
+    assert values(make(field, environment={"FIELD_DEFAULTS": '{"x": 1}'})) == {
+        "x": {"text": "1", "boolean": True}.get(kind, 1)
+    }
+    recipe = read_settings({"RECIPE": "xgboost"}).resolve({})
+    (row,) = make_samples([field], Hyperparameters({}), {}, recipe, MODIFIED).rows()
+    assert row == [0 if kind == "text" else known]
+
+
 def test_what_wins() -> None:
     field = Field("age", "numeric", example=3)
     training: Dict[str, Any] = {"imputation_dict": {"age": 2}}

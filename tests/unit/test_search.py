@@ -34,7 +34,13 @@ def read(stream: MemberBytes) -> Optional[Told]:
     if "unreadable" in content:
         raise UnreadableError(content["unreadable"], content["source"])
     fields = tuple(
-        Field(name, content.get("type", "numeric"), tuple(content.get("shape", ())))
+        Field(
+            name,
+            content.get("type", "numeric"),
+            tuple(content.get("shape", ())),
+            categories=tuple(content.get("categories", {}).get(name, ())),
+            mask=content.get("mask", ""),
+        )
         for name in content.get("names", ())
     )
     more = {
@@ -165,6 +171,8 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         {"m.told": told("onnx", "h"), NAME: LISTED},
         {"a.told": told("onnx", "a"), "b.told": told("onnx", unreadable="is cut short")},
         {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
+        # The models within a predictor of AutoGluon's take what it makes of its inputs.
+        {"learner.told": told("autogluon", "a"), "models/X/b.told": told("xgboost", "b", "c")},
     ],
 )
 def test_what_is_no_cause_for_a_warning(files: Files) -> None:
@@ -244,6 +252,85 @@ def test_fields_in_payload_settings_and_a_recipe_there() -> None:
 
 
 AUTO = {"RECIPE": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "known"),
+    [
+        ("text", "gold", "gold"),
+        ("text", 1, None),
+        ("text", "\ud800", None),
+        ("integer", 3, 3),
+        ("integer", True, None),
+        ("integer", 3.5, None),
+        ("numeric", 3, 3.0),
+        ("numeric", 10**400, None),
+        ("boolean", True, True),
+        ("boolean", 1, None),
+        ("datetime", "2026-01-31", None),
+    ],
+)
+def test_the_model_beside_a_signature_tells_the_categories_that_it_knows(
+    kind: str, category: Any, known: Any
+) -> None:
+    def known_by(**files: bytes) -> List[Any]:
+        signature = {"m/MLmodel": told("mlflow", "plan", "age", type=kind)}
+        named = {name.replace("__", "/") + ".told": content for name, content in files.items()}
+        found = []
+        for ordered in itertools.permutations({**signature, **named}.items()):
+            inputs = inputs_of(dict(ordered))
+            assert (inputs.source, {field.type for field in inputs.fields}) == ("mlflow", {kind})
+            found.append([field.known for field in inputs.fields])
+        assert all(one == found[0] for one in found)
+        return found[0]
+
+    categories = {"plan": [category, "other"]}
+    model = told("sklearn", "plan", "age", categories=categories)
+    assert [*map(repr, known_by(m__model=model))] == [repr(known), "None"]
+    # Beside one without categories; in another folder, or of another library.
+    plain = told("sklearn", "plan", "age")
+    assert known_by(m__model=plain, m__x__encoder=model)[0] == known
+    assert known_by(model=model, mm__model=model) == [None, None]
+    assert known_by(m__model=told("xgboost", "plan", "age", categories=categories))[0] is None
+
+
+def test_a_signature_of_a_shaped_column_has_no_category_of_its_own() -> None:
+    files = {
+        "MLmodel": told("mlflow", "plan", type="text", shape=[2]),
+        "model.told": told("sklearn", "plan", categories={"plan": ["gold"]}),
+    }
+    assert inputs_of(files).fields[0].known is None
+
+
+def test_the_tokenizer_beside_a_model_tells_the_mask_to_be_filled() -> None:
+    files = {
+        "a/c.told": told("huggingface", "inputs", mask="[M]"),
+        "a/t.told": told("huggingface", "inputs", mask="<m>", form="tokenizer"),
+        "b/t.told": told("huggingface", "inputs", mask="<n>", form="tokenizer"),
+        "t.told": told("huggingface", "inputs", mask="<o>", form="tokenizer"),
+    }
+
+    def masks(files: Files) -> List[Tuple[str, Optional[str]]]:
+        inputs = [inputs_of(dict(ordered)) for ordered in itertools.permutations(files.items())]
+        assert {one.warnings for one in inputs} == {()}
+        return sorted({(one.fields[0].mask, one.member) for one in inputs})
+
+    assert masks(files) == [("<m>", "a/c.told")]
+    del files["a/t.told"]
+    assert masks(files) == [("[M]", "a/c.told")]
+    # A model of another task has none.
+    files = {"c.told": told("huggingface", "inputs"), "t.told": files["t.told"]}
+    assert masks(files) == [("", "c.told")]
+
+
+@pytest.mark.parametrize(("source", "form"), [("huggingface", "tokenizer"), ("mlflow", "example")])
+def test_what_only_completes_another_file_names_no_field_and_shows_no_family(
+    source: str, form: str
+) -> None:
+    files = {"x.told": told(source, "a", form=form), "m.pth": b"x"}
+    with pytest.raises(HyperparametersNotFoundError):
+        inputs_of(files)
+    assert inputs_of({**files, NAME: LISTED}, AUTO).shown_family == "pytorch"
 
 
 @pytest.mark.parametrize(

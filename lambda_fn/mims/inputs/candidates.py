@@ -5,18 +5,29 @@ Nothing here depends on the order of the files in their archive.
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from mims.errors import shown
-from mims.fields import Field
+from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.kept import Candidate, Kept, Order
 from mims.inputs.member import Told
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
 from mims.limits import TOLD_BYTES
 from mims.told import of_kind, shown_short
+from mims.values import is_unicode, number
 
 _XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
-_EXAMPLE = "example"
+_MLFLOW, _SKLEARN, _AUTOGLUON = "mlflow", "sklearn", "autogluon"
+# What completes another file beside it.
+_EXAMPLE, _TOKENIZER = "example", "tokenizer"
+COMPLETING = (_EXAMPLE, _TOKENIZER)
+# Which categories a field of a signature can take, by its type.
+_OF_TYPE: Dict[str, Tuple[type, ...]] = {
+    TEXT: (str,),
+    INTEGER: (int,),
+    NUMERIC: (int, float),
+    BOOLEAN: (bool,),
+}
 _REASONS = 10  # members that an error says why they told nothing
 
 
@@ -35,7 +46,7 @@ class Candidates:
     def __init__(self) -> None:
         self._models = Kept(TOLD_BYTES // 2)
         self._lists = Kept(TOLD_BYTES // 4)
-        self._examples = Kept(TOLD_BYTES // 4)
+        self._completing = Kept(TOLD_BYTES // 4)
         self._untold: List[Tuple[Order, str, str]] = []
         self._paths: Set[int] = set()  # their hashes: there may be a million, each a megabyte long
 
@@ -48,8 +59,8 @@ class Candidates:
             self._note(order, member, told.why)
             return
         candidate = Candidate(order, member, modified, told)
-        if told.form == _EXAMPLE:
-            self._examples.add(candidate)
+        if told.form in COMPLETING:
+            self._completing.add(candidate)
         elif candidate.rank < FEATURE_LIST_RANK:
             self._models.add(candidate)
         else:
@@ -111,19 +122,48 @@ class Candidates:
             if order < names.order and not _completes(names, member)
         ]
         warnings += of_kind(f"{{names}}; '{shown_short(names.member)}' told them.", better)
-        return Chosen(names, model, self._training(names), tuple(warnings))
+        completed = self._with_categories(self._with_mask(names))
+        return Chosen(completed, model, self._training(names), tuple(warnings))
 
     def _examples_that_count(self) -> List[Candidate]:
         """Return the examples that stand beside an `MLmodel` without a signature."""
         unsigned = {
             _folder(member) for _, member, _ in self._untold if member.split("/")[-1] == "MLmodel"
         }
-        return [c for c in self._examples if _folder(c.member) in unsigned]
+        return [
+            c for c in self._completing if c.told.form == _EXAMPLE and _folder(c.member) in unsigned
+        ]
+
+    def _with_mask(self, names: Candidate) -> Candidate:
+        """Return the model of a text whose mask the tokenizer beside it may say."""
+        masked = names.told.fields[0].mask
+        for other in self._completing if masked else ():
+            if other.told.form == _TOKENIZER and _folder(other.member) == _folder(names.member):
+                return names._replace(told=names.told._replace(fields=other.told.fields))
+        return names
+
+    def _with_categories(self, names: Candidate) -> Candidate:
+        """Return a signature's inputs with a category each, where the model beside it tells some.
+
+        To a signature a category is just a text; the model may refuse one that it does not know.
+        """
+        if names.told.source != _MLFLOW:
+            return names
+        folder = names.member[: -len(names.member.rpartition("/")[2])]
+        for model in self._models:
+            if model.told.source != _SKLEARN or not model.member.startswith(folder):
+                continue
+            first = {f.name: f.categories[0] for f in model.told.fields if f.categories}
+            if not first:
+                continue
+            fields = tuple(_with_known(field, first) for field in names.told.fields)
+            return names._replace(told=names.told._replace(fields=fields))
+        return names
 
     def _training(self, names: Candidate) -> Tuple[Tuple[str, Tuple[object, ...]], ...]:
         training = dict(names.told.training)
-        if names.told.source == "mlflow":
-            for example in sorted(self._examples, reverse=True):
+        if names.told.source == _MLFLOW:
+            for example in sorted(self._completing, reverse=True):
                 if _folder(example.member) == _folder(names.member):
                     training.update(example.told.training)
         return tuple(training.items())
@@ -135,6 +175,8 @@ class Candidates:
             others = [c for c in told if c.rank == names.rank]
         else:
             others = list(self._models)
+        if names.told.source == _AUTOGLUON:  # its models take what it makes of the inputs
+            others = [c for c in others if c.told.source == _AUTOGLUON]
         for other in others:
             if other.told.made_up or names.told.made_up:
                 continue
@@ -178,6 +220,16 @@ def _order(member: str, source: str, transformer: bool) -> Order:
 
 def _folder(member: str) -> str:
     return member.rpartition("/")[0]
+
+
+def _with_known(field: Field, categories: Dict[str, Any]) -> Field:
+    """Return the field with its category, if that is of the field's type."""
+    category = categories.get(field.name)
+    if field.shape or type(category) not in _OF_TYPE.get(field.type, ()):
+        return field
+    if type(category) is str and not is_unicode(category):
+        return field
+    return field._replace(known=number(category) if field.type == NUMERIC else category)
 
 
 def _completes(names: Candidate, member: str) -> bool:

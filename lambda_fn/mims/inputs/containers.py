@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-from mims.inputs import boosted, estimators
+from mims.inputs import autogluon, boosted, estimators
 from mims.inputs.arrays import is_wrapper, listed
 from mims.inputs.member import Told
 from mims.inputs.named import Found, input_names, numeric_fields
@@ -15,11 +15,10 @@ from mims.inputs.sources import FEATURE_LIST_NAMES
 _VISITS, _DEPTH = 2000, 8  # objects that are looked at, and how deep
 _VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
 _DICTIONARIES = ("Bunch", "OrderedDict", "defaultdict")
-_AUTOGLUON = "autogluon"
 # Under which names people keep the names of a model's inputs.
 _LISTS = ("feature_names_in_", *FEATURE_LIST_NAMES, "feature_names_", "feature_name_", "cols")
 _LIST = re.compile("feature|column|cols")
-WANTED = estimators.WANTED | boosted.WANTED | frozenset(_LISTS)
+WANTED = estimators.WANTED | boosted.WANTED | autogluon.WANTED | frozenset(_LISTS)
 
 
 def found_in(outermost: Any) -> Optional[Found]:
@@ -31,7 +30,7 @@ def source_of(outermost: Any, depth: int = 3) -> str:
     """Return the source that a pickle of this object would be, by its class; else an empty text."""
     if type(outermost) is Instance and not is_wrapper(outermost):
         library = outermost.made_by.library
-        if library in (*boosted.LIBRARIES, estimators.NAME, _AUTOGLUON):
+        if library in (*boosted.LIBRARIES, estimators.NAME, autogluon.NAME):
             return library
         parts: Iterable[Any] = outermost.attributes.values()
     elif type(outermost) is dict:
@@ -67,9 +66,8 @@ class _Search:
         if not _is_object(value):
             return None
         library = value.made_by.library
-        if library == _AUTOGLUON:
-            told = Told(_AUTOGLUON, why="is a part of an AutoGluon predictor, which is not read")
-            return Found(told, is_certain=True)
+        if library == autogluon.NAME:
+            return autogluon.learner_inputs(value)
         if value.made_by.name in _DICTIONARIES:
             return self._within(value.attributes.items(), is_model=False)
         if library in boosted.LIBRARIES:

@@ -18,7 +18,7 @@ from mims.errors import (
 )
 from mims.fields import Field
 from mims.inputs import families
-from mims.inputs.candidates import Candidates, Chosen, feature_list
+from mims.inputs.candidates import COMPLETING, Candidates, Chosen, feature_list
 from mims.inputs.field_lists import Listed, listed_fields
 from mims.inputs.hyperparameters import (
     FILE_NAME,
@@ -187,7 +187,8 @@ class Findings:
                 continue
             if told is None:
                 continue
-            self._note_family(file.name, told.source)
+            if told.form not in COMPLETING:
+                self._note_family(file.name, told.source)
             if told.fields:
                 self._check()
                 self._candidates.add(file.name, file.modified, told)

@@ -1,4 +1,4 @@
-"""Hugging Face's `config.json` → what the task of its architecture takes.
+"""Hugging Face's `config.json` → what the task of its architecture takes; the tokenizer's mask.
 
 The task is the one that AWS's toolkit infers from the architecture's name:
 https://github.com/aws/sagemaker-huggingface-inference-toolkit/blob/main/src/sagemaker_huggingface_inference_toolkit/transformers_utils.py
@@ -6,15 +6,18 @@ https://github.com/aws/sagemaker-huggingface-inference-toolkit/blob/main/src/sag
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 from mims.fields import TEXT, Field
-from mims.inputs.json_text import read_json
+from mims.inputs.json_text import JsonText, read_json
 from mims.inputs.member import MemberBytes, Told, UnreadableError
+from mims.values import is_unicode
 
 SOURCE = "huggingface"
+TOKENIZER = "tokenizer"
 
 _FILE_NAME = "config.json"
+_TOKENIZER_NAME = "tokenizer_config.json"
 _QUESTION_ANSWERING = "ForQuestionAnswering"
 # Table question answering takes a whole table.
 _TABLES = "TapasForQuestionAnswering"
@@ -24,12 +27,20 @@ _TEXTS = (
     "ForTokenClassification",
     "ForSequenceClassification",
     "ForMultipleChoice",
-    "ForMaskedLM",
     "ForCausalLM",
     "ForConditionalGeneration",
     "ForPreTraining",
 )
 _MODEL = "Model"
+# A text whose mask is to be filled: by the model's type, where its tokenizer does not say the mask.
+# https://github.com/huggingface/transformers: src/transformers/models/*/tokenization_*.py
+_FILL_MASK = "ForMaskedLM"
+_MASK, _OTHER_MASK = "[MASK]", "<mask>"
+_WITH_OTHER_MASK = (
+    *("camembert", "data2vec-text", "esm", "funnel", "ibert", "longformer", "luke", "mega"),
+    *("mpnet", "mra", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
+)
+_MASK_CHARACTERS = 64
 # What only the configuration of a model holds that takes images, scanned documents or audio: names
 # such as WhisperForConditionalGeneration and Wav2Vec2ForSequenceClassification do not show it.
 _OF_MEDIA = (
@@ -43,12 +54,17 @@ _OF_MEDIA_NAMES = ("VisionEncoderDecoderModel", "SpeechEncoderDecoderModel")
 
 def wants(path: str, head: bytes) -> bool:
     first = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    return path.rpartition("/")[2] == _FILE_NAME and first == b"{"
+    return path.rpartition("/")[2] in (_FILE_NAME, _TOKENIZER_NAME) and first == b"{"
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the inputs of a model's task; `None` where the file names no architecture."""
-    architecture = None
+    """Return the inputs of a model's task, or those of one whose mask the tokenizer says.
+
+    `None` where the file names no architecture, or no mask.
+    """
+    if member.name.rpartition("/")[2] == _TOKENIZER_NAME:
+        return _read_tokenizer(member)
+    architecture = model_type = None
     is_of_media = has_vocabulary = False
     try:
         json = read_json(member)
@@ -58,6 +74,8 @@ def read(member: MemberBytes) -> Optional[Told]:
             if key == "architectures" and json.opening(at) == "[":
                 first = next(json.elements(at), None)
                 architecture = None if first is None else json.value(first)
+            elif key == "model_type":
+                model_type = json.value(at)
     except UnreadableError as error:
         if architecture is None:
             return None
@@ -71,6 +89,32 @@ def read(member: MemberBytes) -> Optional[Told]:
     if architecture.endswith(_QUESTION_ANSWERING):
         return Told(SOURCE, (Field("question", TEXT), Field("context", TEXT)))
     takes_text = has_vocabulary if architecture.endswith(_MODEL) else architecture.endswith(_TEXTS)
+    if architecture.endswith(_FILL_MASK):
+        mask = _OTHER_MASK if model_type in _WITH_OTHER_MASK else _MASK
+        return Told(SOURCE, (Field("inputs", TEXT, mask=mask),))
     if takes_text:
         return Told(SOURCE, (Field("inputs", TEXT),))
     return Told(SOURCE, why="is of an architecture whose task is not known to take a text")
+
+
+def _read_tokenizer(member: MemberBytes) -> Optional[Told]:
+    mask = None
+    try:
+        json = read_json(member)
+        for key, at in json.entries(json.start()):
+            if key == "mask_token":
+                mask = _content(json, at)
+                break
+    except UnreadableError:
+        return None
+    if not isinstance(mask, str) or not 0 < len(mask) <= _MASK_CHARACTERS or not is_unicode(mask):
+        return None
+    return Told(SOURCE, (Field("inputs", TEXT, mask=mask),), form=TOKENIZER)
+
+
+def _content(json: JsonText, at: int) -> Any:
+    """Return a token: a text, or an object that holds one."""
+    if json.opening(at) == "{":
+        contents = [value for key, value in json.entries(at) if key == "content"]
+        return json.value(contents[0]) if contents else None
+    return json.value(at)

@@ -45,7 +45,8 @@ class Told(NamedTuple):
         What training recorded of the values: field name → values.
     form
         Of MLflow: `columns`, `tensors` (named ones), `tensor` (one without a name); of a file that
-        completes an `MLmodel` beside it: `example`.
+        only completes another one beside it: `example` (an `MLmodel`), `tokenizer` (a
+        `config.json`). Of a table whose columns have numbers for names: `numbered`.
     why
         Why there are no fields, in words that follow the member's name: "has no signature".
     """

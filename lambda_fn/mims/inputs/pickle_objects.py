@@ -8,7 +8,7 @@ from mims.inputs import parts
 from mims.inputs.arrays import WRAPPER, dtype_of, is_wrapper
 from mims.inputs.nodes import LOST, UNKNOWN, Blob, Global, Instance, note
 from mims.inputs.pickle_values import damaged, push_set
-from mims.inputs.room import DICT, INSTANCE, VALUE
+from mims.inputs.room import INSTANCE, VALUE
 from mims.limits import CHECKED_FIELDS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _extend(container: Any, values: List[Any]) -> None:
 
 def make_dict(machine: Machine, _: int) -> None:
     pairs = machine.close()
-    machine.push({}, DICT)
+    machine.push_dict()
     set_items(machine, machine.stack[-1], pairs)
 
 

@@ -10,7 +10,7 @@ from mims.inputs.arrays import WRAPPER
 from mims.inputs.member import UnreadableError
 from mims.inputs.nodes import LOST, UNKNOWN, Global, Instance, note
 from mims.inputs.parts import taken_again
-from mims.inputs.room import DICT, INSTANCE, NUMBER, VALUE
+from mims.inputs.room import INSTANCE, NUMBER, VALUE
 
 if TYPE_CHECKING:
     from mims.inputs.pickles import Machine
@@ -102,7 +102,7 @@ def push_list(machine: Machine, _: int) -> None:
 
 
 def push_dict(machine: Machine, _: int) -> None:
-    machine.push({}, DICT)
+    machine.push_dict()
 
 
 def push_set(machine: Machine, _: int) -> None:

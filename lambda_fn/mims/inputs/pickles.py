@@ -26,7 +26,7 @@ from mims.inputs.nodes import LOST, Global, Instance, outermost_so_far
 from mims.inputs.opcodes import OPCODES
 from mims.inputs.pickle_objects import ENCODE
 from mims.inputs.pickle_values import damaged, push_long, push_text, too_large
-from mims.inputs.room import ENTRY, VALUE, Room
+from mims.inputs.room import DICT, ENTRY, VALUE, Room
 
 _WINDOW = 16 * 1024  # opcodes are taken from the member in pieces of this size, in bytes
 _LOOK_EVERY = 2048  # steps after which it is asked whether enough is known
@@ -54,12 +54,15 @@ class Reading(NamedTuple):
         Given the outermost object as far as it is known, says whether the rest can be left unread.
     source_of
         Given the same, names the source that a pickle would have been which cannot be read.
+    whole
+        Keys whose dictionaries keep all of their entries, as long as there is room.
     """
 
     wanted: FrozenSet[str] = frozenset()
     blobs: Mapping[str, BlobReader] = {}
     enough: Optional[Callable[[Any], bool]] = None
     source_of: Optional[Callable[[Any], str]] = None
+    whole: FrozenSet[str] = frozenset()
 
 
 def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
@@ -124,6 +127,7 @@ class Machine:
         self._member = member
         self._is_nested = room is not None
         self._reading = reading
+        self._kept_whole: Any = None  # the last such dictionary
         self._is_passing = False  # what comes next goes into a container that keeps no more
         # It is asked ever more seldom whether enough is known, as asking may take long itself.
         self._steps = self._next_look = 0
@@ -178,6 +182,13 @@ class Machine:
         """Put a value on the stack; `LOST` where there is no room for it."""
         self.stack.append(value if self.has_room(cost) else LOST)
 
+    def push_dict(self) -> None:
+        """Put a new dictionary on the stack, which may be one that keeps every entry."""
+        key = self.stack[-1] if self.stack else None
+        self.push({}, DICT)
+        if type(key) is str and key in self._reading.whole:
+            self._kept_whole = self.stack[-1]
+
     def has_room(self, cost: int) -> bool:
         """Take room for a value of `cost` bytes; say whether there is any left."""
         return not self._is_passing and self.room.take(cost, len(self.frames) <= _NEAR)
@@ -189,7 +200,7 @@ class Machine:
     def keeps(self, entries: Dict[str, Any], key: str) -> bool:
         """Whether a dictionary keeps the entry under a key; takes room for it."""
         is_wanted = key in self.wanted
-        if not is_wanted and len(entries) >= _DICT_ENTRIES:
+        if not is_wanted and len(entries) >= _DICT_ENTRIES and entries is not self._kept_whole:
             return False
         return self.room.take(ENTRY, is_wanted or len(self.frames) <= _NEAR)
 
@@ -217,7 +228,7 @@ class Machine:
         """Whether what is on the stack goes into a dictionary or set that keeps no more."""
         container = self.frames[-1][-1] if self.frames and self.frames[-1] else None
         if type(container) is dict:
-            return len(container) >= _DICT_ENTRIES
+            return len(container) >= _DICT_ENTRIES and container is not self._kept_whole
         return type(container) is Instance and container.size >= _DICT_ENTRIES
 
     def finish(self) -> None:

@@ -10,6 +10,7 @@ import re
 from typing import Any, Optional
 
 from mims.inputs.arrays import listed
+from mims.inputs.autogluon import WHOLE
 from mims.inputs.boosted import BLOBS
 from mims.inputs.compressed import BZIP2, LZ4, packing_of, unpacked, unpacked_head
 from mims.inputs.containers import WANTED, found_in, source_of
@@ -58,7 +59,7 @@ def read(member: MemberBytes) -> Optional[Told]:
     stream = unpacked(member)
     if not _is_pickle(stream.peek(_HEAD)):
         return None
-    outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough, source_of))
+    outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough, source_of, WHOLE))
     found = found_in(outermost)
     if found is not None:
         return found.told

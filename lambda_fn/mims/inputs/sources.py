@@ -129,6 +129,7 @@ RANKS = {
     "lightgbm": 2,
     "catboost": 2,
     "sklearn": 2,
+    "autogluon": 2,
     "huggingface": 2,
     "feature_list": FEATURE_LIST_RANK,
 }

@@ -38,6 +38,8 @@ CASES = {
     ("TimeSeriesTransformer", "TimeSeriesTransformerForPrediction"): [],
     ("TimeSeriesTransformer", "TimeSeriesTransformerModel"): [],
 }
+# The mask that the model's own tokenizer has by default.
+MASKS = {"RobertaForMaskedLM": "<mask>"}
 
 
 def main(folder: Path) -> None:
@@ -47,6 +49,8 @@ def main(folder: Path) -> None:
         kept.mkdir(parents=True, exist_ok=True)
         (kept / "config.json").write_text(config.to_json_string(), encoding="utf-8")
         fields = [{"name": name, "type": "text", "shape": [], "datatype": ""} for name in names]
+        if architecture in MASKS:
+            fields[0]["mask"] = MASKS[architecture]
         expect = {"source": "huggingface", "fields": fields, "made_up": False}
         content = json.dumps(expect, indent=1) + "\n"
         (kept / "expect.json").write_text(content, encoding="utf-8")

@@ -47,6 +47,7 @@ def fields_of(expected: Dict[str, Any]) -> Tuple[Field, ...]:
             tuple(field.get("shape", ())),
             field.get("datatype", ""),
             categories=tuple(field.get("categories", ())),
+            mask=field.get("mask", ""),
         )
         for field in expected.get("fields", ())
     )

@@ -386,10 +386,67 @@ def test_objects_that_hold_one_another_come_to_an_end(objects: Objects) -> None:
     assert told_by(pickle.dumps(one)) is None
 
 
-def test_autogluon_says_what_it_is(objects: Objects) -> None:
-    told = tell(objects.made("autogluon.tabular.predictor.TabularPredictor", _learner=None))
+def learner(objects: Objects, made_by: str = "DefaultLearner", **attributes: Any) -> Any:
+    """Return a learner of AutoGluon's; what its feature generator has is given in `attributes`."""
+    own = {key: attributes.pop(key) for key in ("_original_features",) if key in attributes}
+    types = {key: attributes.pop(key) for key in ("type_map_raw", "type_group_map_special")
+             if key in attributes}  # fmt: skip
+    metadata = objects.made("autogluon.common.features.feature_metadata.FeatureMetadata", **types)
+    made = "autogluon.features.generators.auto_ml_pipeline.AutoMLPipelineFeatureGenerator"
+    generator = objects.made(made, **attributes, feature_metadata_in=metadata)
+    path = f"autogluon.tabular.learner.default_learner.{made_by}"
+    return objects.made(path, label="y", feature_generator=generator, **own)
+
+
+def test_a_learner_of_autogluon_tells_the_columns_that_its_server_wants(objects: Objects) -> None:
+    kinds = ("int", "float", "bool", "datetime", "category", "object", "object", "object")
+    raw = dict(zip("abcdefgh", kinds))
+    special = collections.defaultdict(list, text=["g"], datetime_as_object=["h"])
+    told = tell(
+        learner(
+            objects,
+            features_in=[*"abcdefgh", "9"],
+            type_map_raw={**raw, "9": "timedelta64[ns]"},
+            type_group_map_special=special,
+            _original_features=["unused", *"abcdefgh", 9],
+        )
+    )
+    assert (told.source, told.made_up, told.form) == ("autogluon", False, "numbered")
+    assert [(field.name, field.type) for field in told.fields] == [
+        *(("unused", "numeric"), ("a", "integer"), ("b", "numeric"), ("c", "boolean")),
+        *(("d", "datetime"), ("e", "categorical"), ("f", "categorical"), ("g", "text")),
+        *(("h", "datetime"), ("9", "text")),
+    ]
+
+
+def test_a_learner_of_autogluon_without_all_columns_tells_those_of_use(objects: Objects) -> None:
+    told = tell(learner(objects, features_in=["b", "a"]))
+    assert (names(told), told.form) == (["b", "a"], "")
+
+
+def test_every_column_of_a_wide_learner_of_autogluon_has_its_type(objects: Objects) -> None:
+    columns = [f"column {number}" for number in range(3000)]
+    raw = {name: ("int", "object")[at % 2] for at, name in enumerate(columns)}
+    told = tell(learner(objects, features_in=columns, type_map_raw=raw))
+    assert names(told) == columns
+    assert {field.type for field in told.fields[::2]} == {"integer"}
+    assert {field.type for field in told.fields[1::2]} == {"categorical"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "why"),
+    [
+        ({}, "does not tell which columns"),
+        ({"features_in": ["a"], "type_group_map_special": {"image_path": ["a"]}}, "takes images"),
+        ({"features_in": ["a"], "made_by": "TabularPredictor"}, "other than its learner"),
+    ],
+)
+def test_what_of_autogluon_tells_nothing_says_why(
+    attributes: Dict[str, Any], why: str, objects: Objects
+) -> None:
+    told = tell(learner(objects, **attributes))
     assert (told.source, told.fields) == ("autogluon", ())
-    assert told.why
+    assert why in told.why
 
 
 @pytest.mark.parametrize("name", ["features.pkl", "artifacts/Feature_Names.PKL", "columns.pkl"])
