@@ -20,10 +20,12 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Mapping
+
+from local.servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 TASK_ROOT = ROOT / "lambda_fn"
@@ -208,19 +210,12 @@ class LocalFunction:
             invocation.outcome.put((None, runtime_error("Runtime.ExitError", message)))
 
 
-class RuntimeApi(ThreadingHTTPServer):
+class RuntimeApi(Server):
     """The Runtime API of one function on 127.0.0.1, at a port that the system chose."""
-
-    daemon_threads = False  # closing the server waits for the threads of its requests
 
     def __init__(self, function: LocalFunction) -> None:
         super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
         self.function = function
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of what is wrong here, not of a process that was killed while it asked."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class RuntimeApiHandler(BaseHTTPRequestHandler):

@@ -12,7 +12,14 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 from mims.deadline import Check, nothing
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.limits import Limits
-from mims.setting_table import SETTINGS, SPECIAL_FIELD, MisfitError, Setting, nearest_setting
+from mims.setting_table import (
+    SETTINGS,
+    SPECIAL_FIELD,
+    MisfitError,
+    Setting,
+    nearest_setting,
+    perhaps,
+)
 
 PAYLOAD_SETTINGS = "payload_settings"
 
@@ -131,5 +138,4 @@ def _request_keys() -> List[str]:
 
 
 def _meant(key: Any) -> str:
-    nearest = nearest_setting(str(key), _request_keys())
-    return f"; perhaps {nearest} is meant" if nearest else ""
+    return perhaps(nearest_setting(str(key), _request_keys()))

@@ -14,9 +14,7 @@ from mims.inputs.hyperparameters import decode
 from mims.limits import SAMPLES
 from mims.samples import FIELD_DEFAULT, FIELD_INFO, SPECIAL_FIELD, Value
 from mims.setting_layers import PAYLOAD_SETTINGS
-from mims.values import is_unicode, number, text, whole_number
-
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+from mims.values import TRUTHS, is_unicode, number, text, whole_number
 
 
 class GivenValue(NamedTuple):
@@ -124,7 +122,7 @@ def _element(field: Field, given: GivenValue, categories: Categories, item: Any)
 
 def _truth(item: Any) -> Optional[bool]:
     if isinstance(item, str):
-        return _TRUTHS.get(item.strip().lower())
+        return TRUTHS.get(item.strip().lower())
     return bool(item) if item in (0, 1) else None
 
 

@@ -7,6 +7,9 @@ import math
 import re
 from typing import Any, Optional
 
+# How a text spells a truth, in small letters.
+TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
 _INTEGER_DIGITS = 4300
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}\Z")
 
