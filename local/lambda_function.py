@@ -312,12 +312,12 @@ def read_result(body: bytes) -> tuple[Any, dict[str, Any] | None]:
     """The result as strict JSON: a NaN, which Lambda passes on and callers fail on, is an error."""
 
     def refuse(token: str) -> None:
-        raise ValueError(f"{token} is no JSON")
+        raise ValueError(f"{token} is not JSON")
 
     try:
         return json.loads(body, parse_constant=refuse), None
     except ValueError as error:
-        return None, runtime_error("Runtime.InvalidResult", f"The result is no JSON: {error}")
+        return None, runtime_error("Runtime.InvalidResult", f"The result is not JSON: {error}")
 
 
 def runtime_error(error_type: str, message: str) -> dict[str, Any]:

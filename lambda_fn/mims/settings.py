@@ -195,7 +195,7 @@ class GivenSettings:
             ) from None
 
 
-# What is no attribute of Settings, or is laid over each other otherwise.
+# What is not an attribute of Settings, or is laid over each other otherwise.
 _NOT_SHAPING = ("fields", "recipe", "field_values")
 # What is judged together.
 _TOGETHER = {

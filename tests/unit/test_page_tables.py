@@ -123,7 +123,8 @@ def test_the_table_of_types_has_every_type_and_each_spelling_is_understood() -> 
 def test_the_table_of_sources_lists_all_of_them_by_rank() -> None:
     rows = table(section(FIELDS_PAGE, "Where the fields come from"))
     sources = [(codes(row["source"]) or [""])[0] for row in rows]
-    assert sources == ["settings", "hyperparameters", *RANKS]
+    assert sources[:2] == ["settings", "hyperparameters"]
+    assert sorted(sources[2:]) == sorted(RANKS)
     ranks = [RANKS[source] for source in sources[2:]]
     assert ranks == sorted(ranks)
 

@@ -43,7 +43,7 @@ def literal_as_json(text: str, check: Check = nothing) -> str:
     """Return the JSON text of a Python literal: of lists, tuples, dicts, texts, numbers, `None`.
 
     What is neither (a name, a call, a set) is either refused here or left as it stands, so that it
-    is no JSON. An integer as the key of a dict becomes a text, as JSON has them.
+    is not JSON. An integer as the key of a dict becomes a text, as JSON has them.
 
     >>> literal_as_json("['a', None, {0: (1.5, True)}]")
     '["a", null, {"0": [1.5, true]}]'

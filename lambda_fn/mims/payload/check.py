@@ -35,7 +35,7 @@ from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
 from mims.values import number
 
-_FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z]+)\Z")
+_FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z0-9]+)\Z")
 
 
 def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
