@@ -15,12 +15,13 @@ import struct
 import sys
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Callable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 from local.s3_server import S3Server
+from local.servers import Server
 
 PIECE = 64 * 1024
 IDLE_WITHIN = 30  # seconds
@@ -77,7 +78,7 @@ def pass_on(exchange: Exchange) -> None:
     exchange.answer(exchange.forward())
 
 
-class FaultProxy(ThreadingHTTPServer):
+class FaultProxy(Server):
     """Passes requests on to `upstream`, but for the faults that its rules apply.
 
     Attributes
@@ -89,7 +90,6 @@ class FaultProxy(ThreadingHTTPServer):
         `on` adds the usual kind; anything else, such as a choice by a seeded random, can be added.
     """
 
-    daemon_threads = False  # closing the proxy waits for the threads of its connections
     request_queue_size = 64
 
     def __init__(self, upstream: S3Server) -> None:
@@ -177,11 +177,6 @@ class FaultProxy(ThreadingHTTPServer):
         with self._change:
             self._connections.discard(request)
         request.close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of what is wrong here, not of clients that go away."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class Exchange(BaseHTTPRequestHandler):

@@ -20,10 +20,12 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Mapping
+
+from local.servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 TASK_ROOT = ROOT / "lambda_fn"
@@ -208,19 +210,12 @@ class LocalFunction:
             invocation.outcome.put((None, runtime_error("Runtime.ExitError", message)))
 
 
-class RuntimeApi(ThreadingHTTPServer):
+class RuntimeApi(Server):
     """The Runtime API of one function on 127.0.0.1, at a port that the system chose."""
-
-    daemon_threads = False  # closing the server waits for the threads of its requests
 
     def __init__(self, function: LocalFunction) -> None:
         super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
         self.function = function
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of what is wrong here, not of a process that was killed while it asked."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class RuntimeApiHandler(BaseHTTPRequestHandler):
@@ -317,12 +312,12 @@ def read_result(body: bytes) -> tuple[Any, dict[str, Any] | None]:
     """The result as strict JSON: a NaN, which Lambda passes on and callers fail on, is an error."""
 
     def refuse(token: str) -> None:
-        raise ValueError(f"{token} is no JSON")
+        raise ValueError(f"{token} is not JSON")
 
     try:
         return json.loads(body, parse_constant=refuse), None
     except ValueError as error:
-        return None, runtime_error("Runtime.InvalidResult", f"The result is no JSON: {error}")
+        return None, runtime_error("Runtime.InvalidResult", f"The result is not JSON: {error}")
 
 
 def runtime_error(error_type: str, message: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def key_filter(prefix: str) -> Dict[str, List[str]]:
 
     Each list may hold one string only, so one suffix must do. It begins with the slash, which keeps
     `old-model.tar.gz` out, unless a model could lie at the bucket's root: then the function is
-    asked about a few objects more, and skips those that are no models.
+    asked about a few objects more, and skips those that are not models.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_KeyNameConstraint.html
     """
     at_root = MODEL_NAME.startswith(prefix)

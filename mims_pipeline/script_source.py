@@ -8,7 +8,7 @@ What counts:
 * A variable is read by `os.environ["X"]`, `.get("X")`, `.pop("X")`, `.setdefault("X", …)` or
   `os.getenv("X")`, however they were imported; the same on the parameter `environ_vars`, and on a
   name assigned from one of these or a copy. A key that is not a literal may be any text that the
-  script spells. Writing, deleting and asking (`"X" in os.environ`) are no reads.
+  script spells. Writing, deleting and asking (`"X" in os.environ`) are not reads.
 """
 
 from __future__ import annotations

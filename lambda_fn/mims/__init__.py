@@ -19,12 +19,14 @@ from mims.inputs.model_inputs import Consult, ModelInputs, Wishes
 from mims.inputs.search import search_archive, search_files
 from mims.limits import CHECKED_FIELDS, METADATA_BYTES, SERVERLESS_BYTES
 from mims.payload.archive import create_payload_archive
+from mims.payload.description import FieldsFrom, describe
 from mims.payload.files import PayloadFile, generate_sample_payload
-from mims.payload.metadata import FieldsFrom, describe, write_metadata
+from mims.payload.metadata import write_metadata
 from mims.recipes import AUTO, recipe_of
 from mims.sampling import make_samples
+from mims.setting_layers import PAYLOAD_SETTINGS, read_payload_settings
 from mims.setting_table import CONTRACT
-from mims.settings import PAYLOAD_SETTINGS, GivenSettings, Settings, read_payload_settings
+from mims.settings import GivenSettings, Settings
 from mims.told import bounded, of_kind
 
 

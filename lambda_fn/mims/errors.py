@@ -121,8 +121,13 @@ def shown(value: object) -> str:
     return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"
 
 
+def reason_of(error: Exception) -> str:
+    """Return why the system did not open or write a file, without the file's name if it can."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _beginning(value: object) -> str:
-    """Return `str` of a value that is no text, or a little more of it than is shown."""
+    """Return `str` of a value that is not a text, or a little more of it than is shown."""
     written, length = [], 0
     for piece in _pieces(value):
         written.append(piece)

@@ -77,7 +77,7 @@ def most_bytes(text: str) -> int:
     """Return how many bytes the values of a JSON text take at the most, texts' characters aside."""
     no_list, no_object = text.count("[]"), text.count("{}")
     # Each item of a list or object but the first stands behind a comma, each value of a key behind
-    # a colon; what stands there is no text or number where it is an empty list or object.
+    # a colon; an empty list or object that stands there is neither a text nor a number.
     return (
         _SCALAR * max(0, text.count(",") - no_list - no_object)
         + _KEY * text.count(":")

@@ -45,8 +45,15 @@ READ_ON_BYTES = 256 * MIB
 # What a reader of a model's file may hold of its bytes, and how many steps it may take.
 HELD_BYTES = 4 * MIB
 READER_STEPS = 2_000_000
+# The longest name of a field, or of a key on the way to it, that a reader takes as it streams by.
+NAME_BYTES = MIB
 # What is kept of all that a model's files told, as it is counted: far more than one model tells.
 TOLD_BYTES = 64 * MIB
+
+# The digits of an integer that are parsed: CPython's own limit since 3.11, beyond which it takes
+# quadratic time.
+# https://docs.python.org/3/library/stdtypes.html#integer-string-conversion-length-limitation
+INTEGER_DIGITS = 4300
 
 SAMPLES = 10_000
 DIMENSIONS = 32  # of a shape, as many as a numpy array may have

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import islice
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    List,
-    Mapping,
-    NamedTuple,
-    NoReturn,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mims.deadline import Check, checked, nothing
-from mims.errors import (
-    InvalidHyperparametersError,
-    InvalidSettingsError,
-    PayloadError,
-    PayloadTooLargeError,
-    shown,
-)
+from mims.errors import PayloadTooLargeError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.hyperparameters import Hyperparameters, decode
 from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES, SAMPLES
@@ -40,19 +20,11 @@ from mims.samples import (
     Samples,
     Value,
 )
-from mims.settings import PAYLOAD_SETTINGS, FieldValues, Settings
+from mims.setting_layers import FieldValues
+from mims.settings import Settings
 from mims.told import of_kind, of_names, shown_short
-from mims.values import is_unicode, number, text, whole_number
-
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
-
-
-class _Given(NamedTuple):
-    """A value that a field is given, its source, and the place where it can be corrected."""
-
-    value: Any
-    source: str
-    origin: str
+from mims.typed_values import Categories, GivenValue, is_numeric, of_shape, typed_values
+from mims.values import number, text
 
 
 def make_samples(
@@ -105,14 +77,14 @@ def make_samples(
         given = _given(field, special, settings, recorded)
         if given is None:
             listed: Any = _default(field, settings, time)
-            values.append((_filled(field.shape, listed),))
+            values.append((of_shape(field.shape, listed),))
             sources.append(DEFAULT)
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
             stamp = time.isoformat(" ", "seconds")
             given = given._replace(value=_stamped(given.value, stamp, check))
-        typed = _typed(field, given, settings.sample_count, check)
-        if settings.numbers_alone and not all(map(_is_numeric, typed)):
+        typed = typed_values(field, given, settings.sample_count, check)
+        if settings.numbers_alone and not all(map(is_numeric, typed)):
             not_numbers.append(field.name)
         values.append(typed)
         sources.append(given.source)
@@ -128,27 +100,27 @@ def make_samples(
 
 def _given(
     field: Field,
-    special: Mapping[str, _Given],
+    special: Mapping[str, GivenValue],
     settings: Settings,
     recorded: Mapping[str, Sequence[Any]],
-) -> Optional[_Given]:
+) -> Optional[GivenValue]:
     """Return the value that somebody gave the field; `None` where nobody did."""
     if field.name in special:
         return special[field.name]
     if field.name in settings.field_defaults:
-        return _Given(settings.field_defaults[field.name], FIELD_DEFAULT, "FIELD_DEFAULTS")
+        return GivenValue(settings.field_defaults[field.name], FIELD_DEFAULT, "FIELD_DEFAULTS")
     if field.example is not None:
-        return _Given(field.example, FIELD_INFO, "field_info")
+        return GivenValue(field.example, FIELD_INFO, "field_info")
     if field.name in recorded:
-        return _Given(list(recorded[field.name]), TRAINING, "what training recorded")
+        return GivenValue(list(recorded[field.name]), TRAINING, "what training recorded")
     return None
 
 
 def _special_values(
     fields: Sequence[Field], settings: Settings, warnings: List[str]
-) -> Dict[str, _Given]:
+) -> Dict[str, GivenValue]:
     """Return field name → value, each layer of the settings laid over those below it."""
-    special: Dict[str, _Given] = {}
+    special: Dict[str, GivenValue] = {}
     names = {field.name: None for field in fields}
     by_variable: Optional[Dict[str, List[str]]] = None
     for layer in settings.field_values:
@@ -165,7 +137,7 @@ def _special_values(
                 sorted(name for name in layer.values if name not in names),
             )
         for name, value in matched.items():
-            special[name] = _Given(value, SPECIAL_FIELD, layer.origin)
+            special[name] = GivenValue(value, SPECIAL_FIELD, layer.origin)
     return special
 
 
@@ -257,13 +229,7 @@ def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
         return [value for value in table.values() if number(value) is not None]
     some = field.categories[:SAMPLES]  # no more are ever shown
     categories = [category for category in some if text(category) is not None]
-    return [c for c in categories if _is_numeric(c)] if numbers_alone else categories
-
-
-def _is_numeric(value: Value) -> bool:
-    if isinstance(value, list):
-        return all(map(_is_numeric, value))
-    return value is None or number(value) is not None
+    return [c for c in categories if is_numeric(c)] if numbers_alone else categories
 
 
 def _default(field: Field, settings: Settings, time: datetime) -> Value:
@@ -281,7 +247,7 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
         return time.date().isoformat() if field.date_only else time.isoformat("T", "seconds")
     if field.type == CATEGORICAL:
         if settings.default_categorical_value is not None:
-            return _Categories(field).given(settings.default_categorical_value)
+            return Categories(field).given(settings.default_categorical_value)
         if field.categories:
             return field.categories[0]
     if field.mask:
@@ -316,111 +282,3 @@ def _stamped(given: Any, timestamp: str, check: Check) -> Any:
     if isinstance(given, list):
         return [_stamped(item, timestamp, check) for item in checked(given, check)]
     return given.replace("{timestamp}", timestamp) if isinstance(given, str) else given
-
-
-def _typed(field: Field, given: _Given, count: int, check: Check) -> Tuple[Value, ...]:
-    """Return the values, which `count` samples go through in turn, as the field's type has them."""
-    value = given.value
-    if isinstance(value, str) and field.shape:
-        value = decode(value, check)  # a variable holds a text: a list in it is JSON
-    as_typed = partial(_element, field, given, _Categories(field))
-    if not isinstance(value, list):
-        return (_filled(field.shape, as_typed(value)),)
-    if not value:
-        _misfit(field, given, value, "an empty list")
-    if not field.shape:
-        # Every value is judged, and no more are held than samples show.
-        typed = map(as_typed, checked(value, check))
-        shown_ones = tuple(islice(typed, count))
-        deque(typed, maxlen=0)
-        return shown_ones
-    if _has_shape(value, field.shape, check):
-        return (_nested(value, as_typed, check),)
-    if all(_has_shape(item, field.shape, check) for item in value):
-        return tuple(_nested(item, as_typed, check) for item in value)
-    wanted = " × ".join(map(str, field.shape))
-    return _misfit(field, given, value, f"not of the field's shape ({wanted})")
-
-
-def _has_shape(value: Any, shape: Sequence[int], check: Check) -> bool:
-    if not shape:
-        return not isinstance(value, list)
-    return (
-        isinstance(value, list)
-        and len(value) == shape[0]
-        and all(_has_shape(item, shape[1:], check) for item in checked(value, check))
-    )
-
-
-def _nested(value: Any, as_typed: Callable[[Any], Value], check: Check) -> Value:
-    if isinstance(value, list):
-        return [_nested(item, as_typed, check) for item in checked(value, check)]
-    return as_typed(value)
-
-
-def _filled(shape: Sequence[int], value: Value) -> Value:
-    """Return nested lists of that shape, every element of which is the value."""
-    for length in reversed(shape):
-        value = [value] * length
-    return value
-
-
-class _Categories:
-    """The categories of a field, looked up by text: they may be half a million."""
-
-    def __init__(self, field: Field) -> None:
-        self._texts = {category for category in field.categories if isinstance(category, str)}
-        self._spelled: Dict[Optional[str], Value] = {}
-        for category in field.categories[:SAMPLES]:
-            if not isinstance(category, str):
-                self._spelled.setdefault(text(category), category)
-
-    def given(self, item: Any) -> Value:
-        """Return a category as given; a text that spells one of the field's is that one."""
-        if not isinstance(item, str) or item in self._texts:
-            return item
-        return self._spelled.get(item, item)
-
-
-def _element(field: Field, given: _Given, categories: _Categories, item: Any) -> Value:
-    """Return one value as the field's type has it."""
-    if item is None:
-        if given.source in (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO):
-            return None
-        return _misfit(field, given, item, "missing")
-    value: Value
-    wanted = "a text or a number"
-    if field.type == NUMERIC:
-        value, wanted = number(item), "a finite number"
-    elif field.type == INTEGER:
-        value, wanted = whole_number(item), "a whole number"
-    elif field.type == BOOLEAN:
-        value, wanted = _truth(item), "true, false, 1 or 0"
-    elif field.type == CATEGORICAL:
-        value = categories.given(item) if text(item) is not None else None
-    else:
-        value = text(item)
-    if value is None:
-        return _misfit(field, given, item, f"not {wanted}")
-    if isinstance(value, str) and not is_unicode(value):
-        return _misfit(field, given, item, "not valid Unicode (half of a surrogate pair)")
-    return value
-
-
-def _truth(item: Any) -> Optional[bool]:
-    if isinstance(item, str):
-        return _TRUTHS.get(item.strip().lower())
-    return bool(item) if item in (0, 1) else None
-
-
-def _misfit(field: Field, given: _Given, item: Any, what: str) -> NoReturn:
-    fault = f"The {field.type} field '{shown(field.name)}' is given a value that is {what}"
-    error: PayloadError
-    if given.source in (SPECIAL_FIELD, FIELD_DEFAULT) and given.origin != PAYLOAD_SETTINGS:
-        error = InvalidSettingsError(f"{fault}: '{shown(item)}'. Correct it in {given.origin}.")
-    else:  # a hyperparameter's value is never named
-        origin = "payload_settings.field_values" if given.source == SPECIAL_FIELD else given.origin
-        error = InvalidHyperparametersError(
-            f"{fault}. Correct it in {origin} of the hyperparameters."
-        )
-    raise error

@@ -16,11 +16,11 @@ from mims.inputs.field_lists import parse_fields
 from mims.json_parsing import parse_json
 from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES, TEMPLATE_CHARACTERS, Limits
 from mims.recipes import AUTO, NONE, RECIPES
-from mims.values import is_unicode, number, text
+from mims.values import TRUTHS, is_unicode, number, text
 
 CONTRACT, FLAT = "contract", "flat"
 SPECIAL_FIELD = "SPECIAL_FIELD_"
-_TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_TRUTHS = {**TRUTHS, "yes": True, "no": False}
 
 
 class MisfitError(Exception):
@@ -77,6 +77,11 @@ def nearest_setting(name: str, known: Sequence[str]) -> str:
     folded = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower()[:100], list(folded), n=1, cutoff=0.6)
     return folded[matches[0]] if matches else ""
+
+
+def perhaps(nearest: str) -> str:
+    """Return what an error adds on a name that is not known; nothing where no name is near."""
+    return f"; perhaps {nearest} is meant" if nearest else ""
 
 
 def _content_types(value: Any, name: str, _check: Check) -> Tuple[Format, ...]:

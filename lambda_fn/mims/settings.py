@@ -1,4 +1,4 @@
-"""Environment, request and hyperparameters → settings.
+"""Layers of settings → the settings of one model.
 
 A request's settings win over the hyperparameters' `payload_settings`, which win over the
 environment, which wins over the defaults; a recipe counts where it is named. Everything that can
@@ -11,10 +11,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from mims.deadline import Check, nothing
-from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import NamedFields
 from mims.formats.format import Format
 from mims.formats.registry import parse_content_types
@@ -29,25 +29,15 @@ from mims.formats.template import (
 from mims.limits import Limits
 from mims.misspelt_variables import misspelt_variables
 from mims.recipes import AUTO, NONE, Recipe, recipe_of
-from mims.setting_table import (
-    CONTRACT,
-    FLAT,
-    SETTINGS,
-    SPECIAL_FIELD,
-    MisfitError,
-    Setting,
-    nearest_setting,
+from mims.setting_layers import (
+    PAYLOAD_SETTINGS,
+    FieldValues,
+    read_limits,
+    read_request,
+    read_variables,
+    special_fields,
 )
-
-PAYLOAD_SETTINGS = "payload_settings"
-
-
-class FieldValues(NamedTuple):
-    """Values of fields, by name or by the name of a variable, and where they were given."""
-
-    values: Mapping[str, Any]
-    origin: str
-    by_variable: bool = False
+from mims.setting_table import CONTRACT, FLAT
 
 
 @dataclass(frozen=True)
@@ -205,7 +195,7 @@ class GivenSettings:
             ) from None
 
 
-# What is no attribute of Settings, or is laid over each other otherwise.
+# What is not an attribute of Settings, or is laid over each other otherwise.
 _NOT_SHAPING = ("fields", "recipe", "field_values")
 # What is judged together.
 _TOGETHER = {
@@ -235,131 +225,25 @@ def read_settings(
         A value is invalid, or a request's key is unknown; the message names setting and value.
     """
     variables = variables or {}
-    requested = _read_request(request, check)
-    by_variable = _read_variables(variables, check)
+    requested = read_request(request, check)
+    by_variable = read_variables(variables, check)
     given = GivenSettings(
         request={**requested, **by_variable},
-        environment=_read_variables(environment, check),
+        environment=read_variables(environment, check),
         request_values=_filled(
             FieldValues(requested.get("field_values", {}), "field_values"),
-            _special_fields(variables),
+            special_fields(variables),
         ),
-        environment_values=_filled(_special_fields(environment)),
-        limits=_read_limits({**environment, **{k: v for k, v in variables.items() if v}}),
+        environment_values=_filled(special_fields(environment)),
+        limits=read_limits({**environment, **{k: v for k, v in variables.items() if v}}),
         warnings=misspelt_variables(environment),
     )
     given.resolve({})  # what contradicts itself is refused before anything is read
     return given
 
 
-def read_payload_settings(value: Any, check: Check = nothing) -> Mapping[str, Any]:
-    """Return the `payload_settings` of the hyperparameters: request key → value.
-
-    Raises
-    ------
-    InvalidHyperparametersError
-        A key or value is invalid; the message names the key, never the value.
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidHyperparametersError(
-            "The hyperparameter payload_settings must be an object with the keys of a request's "
-            "settings."
-        )
-    read: Dict[str, Any] = {}
-    for key, given in value.items():
-        name = f"{PAYLOAD_SETTINGS}.{shown(key)}"
-        setting = _by_key(key)
-        if setting is None:
-            raise InvalidHyperparametersError(
-                f"The hyperparameter {name} is not a setting{_meant(key)}. "
-                f"Settings: {', '.join(_request_keys())}."
-            )
-        if given is None:
-            continue
-        try:
-            read[key] = setting.read(given, name, check)
-        except (MisfitError, InvalidSettingsError):
-            raise InvalidHyperparametersError(
-                f"The hyperparameter {name} is invalid; it must be {setting.wanted}. Have the "
-                "training job write it so."
-            ) from None
-    return read
-
-
-def _read_request(request: Any, check: Check) -> Dict[str, Any]:
-    if request is None:
-        return {}
-    if not isinstance(request, dict):
-        raise InvalidSettingsError(f"settings is '{shown(request)}'; it must be an object.")
-    read: Dict[str, Any] = {}
-    for key, value in request.items():
-        setting = _by_key(key)
-        if setting is None:
-            raise InvalidSettingsError(
-                f"settings has the unknown key '{shown(key)}'{_meant(key)}. "
-                f"Known keys: {', '.join(_request_keys())}."
-            )
-        if value is not None:
-            read[key] = _read(setting, value, key, check)
-    return read
-
-
-def _read_variables(variables: Mapping[str, str], check: Check) -> Dict[str, Any]:
-    return {
-        setting.attribute: _read(setting, variables[setting.variable], setting.variable, check)
-        for setting in SETTINGS
-        if setting.variable and not setting.limit and variables.get(setting.variable)
-    }
-
-
-def _read(setting: Setting, value: Any, name: str, check: Check = nothing) -> Any:
-    try:
-        return setting.read(value, name, check)
-    except MisfitError as misfit:
-        raise InvalidSettingsError(
-            f"{name}{misfit.where} is '{shown(misfit.value)}'; it must be "
-            f"{misfit.wanted or setting.wanted}."
-        ) from None
-
-
-def _read_limits(variables: Mapping[str, str]) -> Limits:
-    given = {
-        setting.limit: _read(setting, variables[setting.variable], setting.variable)
-        for setting in SETTINGS
-        if setting.limit and variables.get(setting.variable)
-    }
-    return Limits(**given)
-
-
-def _special_fields(variables: Mapping[str, str]) -> FieldValues:
-    values = {
-        name[len(SPECIAL_FIELD) :]: value
-        for name, value in variables.items()
-        if name.startswith(SPECIAL_FIELD) and name != SPECIAL_FIELD
-    }
-    return FieldValues(values, "SPECIAL_FIELD_*", by_variable=True)
-
-
 def _filled(*given: FieldValues) -> Tuple[FieldValues, ...]:
     return tuple(values for values in given if values.values)
-
-
-def _by_key(key: Any) -> Optional[Setting]:
-    for setting in SETTINGS:
-        if setting.key and setting.key == key:
-            return setting
-    return None
-
-
-def _request_keys() -> List[str]:
-    return [setting.key for setting in SETTINGS if setting.key]
-
-
-def _meant(key: Any) -> str:
-    nearest = nearest_setting(str(key), _request_keys())
-    return f"; perhaps {nearest} is meant" if nearest else ""
 
 
 def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:

@@ -7,7 +7,11 @@ import math
 import re
 from typing import Any, Optional
 
-_INTEGER_DIGITS = 4300
+from mims.limits import INTEGER_DIGITS
+
+# How a text spells a truth, in small letters.
+TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}\Z")
 
 
@@ -48,12 +52,9 @@ def is_unicode(string: str) -> bool:
 
 
 def integer(digits: str) -> int:
-    """Return a JSON integer; `ValueError` for one of more digits than are parsed in linear time.
-
-    CPython's own limit since 3.11, https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
-    """
-    if len(digits) > _INTEGER_DIGITS:
-        raise ValueError(f"an integer of more than {_INTEGER_DIGITS:,} digits")
+    """Return a JSON integer; `ValueError` for one of more digits than are parsed."""
+    if len(digits) > INTEGER_DIGITS:
+        raise ValueError(f"an integer of more than {INTEGER_DIGITS:,} digits")
     return int(digits)
 
 

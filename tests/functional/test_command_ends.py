@@ -159,6 +159,18 @@ def wait_until_read(process: int) -> None:
         time.sleep(0.02)
 
 
+def run_program(program: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a Python program that can import the job script."""
+    return subprocess.run(
+        [sys.executable, "-B", "-c", program, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def test_a_signal_while_the_payload_is_written_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(GOOD)
     program = (
@@ -167,14 +179,7 @@ def test_a_signal_while_the_payload_is_written_leaves_what_was_there(tmp_path: P
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.exit(mims_payload.script())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", program, NAME, "-o", "new/folder"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_program(program, NAME, "-o", "new/folder", folder=tmp_path)
     assert (done.returncode, done.stderr) == (130, b"Stopped.\n")
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
@@ -190,14 +195,7 @@ def test_a_signal_before_anything_has_begun_is_one_line_too(tmp_path: Path) -> N
         "import mims_payload\n"
         "sys.exit(mims_payload.script())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_program(program, folder=tmp_path)
     assert (done.returncode, done.stderr) == (130, b"Stopped.\n")
 
 

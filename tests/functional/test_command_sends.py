@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,16 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Tuple
 
 import mims_payload
 import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 
 from tests.functional.command_line import command, lay_models
+from tests.functional.conftest import Refuse
 from tests.functional.events import BUCKET, KEY
 
 if TYPE_CHECKING:
@@ -306,6 +315,45 @@ def test_what_is_not_in_s3_is_told(
     assert errors.startswith(f"{error}: ")
     assert errors.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (403, "AccessDenied", "AccessDeniedError: .*the function's role, or your own role"),
+        (400, "ExpiredToken", "StorageError: .*credentials of your own must be renewed first"),
+    ],
+)
+def test_a_refusal_of_s3_says_what_a_person_can_do(
+    status: int, code: str, told: str, refuse: Refuse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse("GetObject", status, code)
+    exit_code, _, errors = call(f"s3://{BUCKET}/{KEY}", "--show", capsys=capsys)
+    assert exit_code == 1
+    assert re.match(told, errors)
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoCredentialsError(),
+        PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+        UnauthorizedSSOTokenError(),
+        TokenRetrievalError(provider="sso", error_msg="expired"),
+    ],
+)
+def test_a_person_without_credentials_is_told_to_sign_in(
+    error: BotoCoreError, s3: S3Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: Any) -> None:
+        raise error
+
+    s3.meta.events.register_first("before-call.s3", fail)
+    code, _, errors = call(f"s3://{BUCKET}/{KEY}", "--show", capsys=capsys)
+    assert code == 1
+    assert re.match(rf"AccessDeniedError: .*\({type(error).__name__}\).*your own machine", errors)
+    assert errors.count("\n") == 1
 
 
 def test_a_profile_that_does_not_exist_is_one_line(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from botocore.exceptions import (
 )
 from mims.aws.models import (
     CHUNK,
-    FIRST_PART,
     Model,
     ModelGoneError,
     ModelObject,
@@ -34,6 +33,7 @@ from mims.errors import (
     PayloadError,
     StorageError,
 )
+from mims.limits import FIRST_PART
 from moto import mock_aws
 
 from tests.functional.memory_s3 import client_error

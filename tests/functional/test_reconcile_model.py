@@ -23,7 +23,7 @@ from mims import Payload
 from mims.aws import models, reconcile, s3
 from mims.aws.locations import Destination
 from mims.errors import ModelChangingError, StorageError
-from mims.payload.metadata import FieldsFrom
+from mims.payload.description import FieldsFrom
 from mims.settings import GivenSettings
 
 from tests.functional.memory_s3 import MemoryS3, StoredObject

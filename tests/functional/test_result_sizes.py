@@ -12,7 +12,7 @@ from mims import Payload
 from mims.aws import payloads
 from mims.aws.payloads import Stamp
 from mims.aws.results import ANSWER_BYTES, Description, Result, as_dicts
-from mims.payload.metadata import FieldsFrom
+from mims.payload.description import FieldsFrom
 
 STAMP = Stamp('"9b2cf535f27731c974343645a3985328-10000"', "0" * 64)
 

@@ -20,16 +20,12 @@ from mims.inputs.search import search_archive
 from mims.limits import Limits
 from mims.payload.archive import create_payload_archive
 from mims.payload.check import check_payload_archive
+from mims.payload.description import DescribedField, Description, FieldsFrom
 from mims.payload.files import PayloadFile, encode
-from mims.payload.metadata import (
-    DescribedField,
-    Description,
-    FieldsFrom,
-    read_metadata,
-    write_metadata,
-)
+from mims.payload.metadata import read_metadata, write_metadata
 from mims.sampling import make_samples
-from mims.settings import GivenSettings, read_payload_settings, read_settings
+from mims.setting_layers import read_payload_settings
+from mims.settings import GivenSettings, read_settings
 
 from tests.archives import END, gz, member, payload_of
 

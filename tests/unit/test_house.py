@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Iterator, List, Tuple
 
-MIMS = Path(__file__).parents[2] / "lambda_fn" / "mims"
+ROOT = Path(__file__).parents[2]
+MIMS = ROOT / "lambda_fn" / "mims"
 
 # From the ground to the function, as a model's bytes go: a part may import what stands before it,
 # and, within a package, its own modules.
@@ -28,7 +29,9 @@ WAY = (
     "recipes",
     "setting_table",
     "misspelt_variables",
+    "setting_layers",
     "settings",
+    "typed_values",
     "sampling",
     "payload",
     "__init__",
@@ -60,6 +63,14 @@ def test_each_part_imports_only_what_lies_before_it() -> None:
             is_module = (MIMS / imported).is_dir() or (MIMS / f"{imported}.py").exists()
             package = imported if is_module else "__init__"
             assert WAY.index(package) <= WAY.index(part), f"{path} imports {imported}"
+
+
+def test_a_module_has_fewer_than_350_lines() -> None:
+    for folder in ("lambda_fn", "mims_pipeline", "benchmarks", "local", "scripts"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", "") and path.is_file():
+                lines = path.read_text(encoding="utf-8").splitlines()
+                assert len(lines) < 350, f"{path} has {len(lines)} lines"
 
 
 STANDARD = {"isal"}  # taken where it is there, never needed

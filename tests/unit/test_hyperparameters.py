@@ -60,7 +60,7 @@ def test_nan_is_read() -> None:
         (b'{"a": secret}', "line 1, column 7"),
         (b'{"a":\n"secret\xff"}', "is not UTF-8, line 2, column 8"),
         ('{"a": "secret"}'.encode("utf-16"), "is not UTF-8 .*UTF-16"),
-        ('{"a": "secret"}'.encode("utf-16-le"), "no valid JSON"),
+        ('{"a": "secret"}'.encode("utf-16-le"), "not valid JSON"),
         (b'{"x": "[[[", "a":\n ' + b"[" * 200_000, "too deep, line 2, column 200001"),
         (b'{"a":' * 200_000, "too deep, line 1, column 999996"),
         (b'{"a":\n  %s}' % (b"7" * 4301), "too many digits, line 2, column 3"),

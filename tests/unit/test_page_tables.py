@@ -11,12 +11,29 @@ from mims import errors, generate
 from mims.aws.events import FAMILIES, batch_operations
 from mims.aws.locations import Destination, payload_location
 from mims.aws.request import Request
-from mims.aws.results import Result
+from mims.aws.results import ANSWER_BYTES, Result
 from mims.errors import PayloadError
 from mims.fields import TYPES, parse_type
 from mims.formats.format import Format
 from mims.formats.registry import FORMATS
 from mims.inputs.sources import FEATURE_LIST_NAMES, RANKS
+from mims.limits import (
+    CHECKED_FIELDS,
+    FIRST_PART,
+    HELD_BYTES,
+    KIB,
+    MIB,
+    PAYLOAD_FILES_BYTES,
+    RAISED_BYTES,
+    RAISED_WIDE_BYTES,
+    READ_ON_BYTES,
+    READER_STEPS,
+    REQUEST_BYTES,
+    SERVERLESS_BYTES,
+    WARNING_CHARACTERS,
+    WARNINGS,
+    Limits,
+)
 from mims.payload.members import read_members
 from mims.setting_table import SETTINGS
 from mims.settings import read_settings
@@ -34,6 +51,31 @@ def code(text: str) -> str:
 
 def codes(cell: str) -> List[str]:
     return re.findall(r"`([^`]+)`", cell)
+
+
+def test_the_pages_tell_the_limits_as_they_are() -> None:
+    first, steps = f"first {FIRST_PART // KIB} KiB", f"{READER_STEPS:,} steps"
+    raised, wide = f"{RAISED_BYTES // MIB} MiB", f"({RAISED_WIDE_BYTES // MIB} MiB if it is not all"
+    warnings = f"at most {WARNINGS}, of {WARNING_CHARACTERS} characters"
+    together, fields = f"{PAYLOAD_FILES_BYTES // MIB} MiB", f"{CHECKED_FIELDS:,} fields"
+    told = {
+        FIELDS_PAGE: [
+            first,
+            f"{HELD_BYTES // MIB} MiB held or {steps}",
+            f"as much as {READ_ON_BYTES // MIB} MiB",
+            f"It may have {Limits().hyperparameters_bytes // MIB} MiB",
+        ],
+        SETTINGS_PAGE: [
+            f"the file may have {raised} {wide}",
+            f"over {REQUEST_BYTES:,} bytes",
+            f"Over {SERVERLESS_BYTES // MIB} MiB",
+            f"together may have {together} before compression; a payload may have {fields}",
+        ],
+        FUNCTION_PAGE: [first, warnings, f"the {ANSWER_BYTES:,} bytes"],
+    }
+    for page, phrases in told.items():
+        unbroken = " ".join(page.split())
+        assert [phrase for phrase in phrases if phrase not in unbroken] == []
 
 
 def test_the_table_of_settings_is_the_table_of_settings() -> None:
@@ -123,7 +165,8 @@ def test_the_table_of_types_has_every_type_and_each_spelling_is_understood() -> 
 def test_the_table_of_sources_lists_all_of_them_by_rank() -> None:
     rows = table(section(FIELDS_PAGE, "Where the fields come from"))
     sources = [(codes(row["source"]) or [""])[0] for row in rows]
-    assert sources == ["settings", "hyperparameters", *RANKS]
+    assert sources[:2] == ["settings", "hyperparameters"]
+    assert sorted(sources[2:]) == sorted(RANKS)
     ranks = [RANKS[source] for source in sources[2:]]
     assert ranks == sorted(ranks)
 

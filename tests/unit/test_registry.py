@@ -77,8 +77,8 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], _check: Check) -> Bod
 
 
 MADE_UP = Format(
-    "text/tab-separated-values",
-    ".tsv",
+    "text/x-made-up",
+    ".mu1",
     _write,
     _read,
     carry=lambda _field, value, _content_type: str(value),
@@ -97,5 +97,5 @@ def test_a_made_up_content_type_needs_no_more_than_its_entry(
     report = check_payload_archive(payload_of(content, read_settings({}, settings)).archive)
     assert report.payloads[0].content_type == MADE_UP
     assert report.payloads[0].first_sample == "0.0\t0.0"
-    with pytest.raises(Exception, match=r"application/jsonl.*text/tab-separated-values"):
+    with pytest.raises(Exception, match=r"application/jsonl.*text/x-made-up"):
         read_settings({"CONTENT_TYPES": "text/unknown"})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Dict
 
 import pytest
 from mims.errors import InvalidSettingsError
 from mims.limits import Limits
+from mims.setting_table import SETTINGS, setting_names
 from mims.settings import GivenSettings, Settings, read_settings
 
 JSON_AND_CSV = "application/json,text/csv"
@@ -36,21 +38,19 @@ def test_the_defaults() -> None:
     )
 
 
+def test_every_setting_has_an_attribute_and_the_default_that_the_table_tells() -> None:
+    attributes = {field.name for field in dataclasses.fields(Settings)}
+    told_apart = {"fields", "recipe", "field_values"}
+    for setting in SETTINGS:
+        if not setting.limit:
+            assert setting.attribute in attributes | told_apart, setting
+        if setting.variable:
+            given = read_settings({setting.variable: setting.default})
+            assert (given.resolve({}), given.limits) == (Settings(), Limits()), setting
+
+
 def test_empty_variables_count_as_unset_but_for_special_fields() -> None:
-    names = [
-        "CONTENT_TYPES",
-        "DEFAULT_NUMERIC_VALUE",
-        "DEFAULT_TEXT_VALUE",
-        "DEFAULT_CATEGORICAL_VALUE",
-        "FIELD_DEFAULTS",
-        "PAYLOAD_LAYOUT",
-        "SAMPLE_COUNT",
-        "REALISTIC_VALUES",
-        "MAX_HYPERPARAMETERS_BYTES",
-        "MAX_ARCHIVE_BYTES",
-        "MAX_MEMBERS",
-    ]
-    assert read_settings(dict.fromkeys(names, "")) == GivenSettings()
+    assert read_settings(dict.fromkeys(setting_names(), "")) == GivenSettings()
     settings = resolved({"SPECIAL_FIELD_a": "", "SPECIAL_FIELD_": "x"})
     assert [dict(given.values) for given in settings.field_values] == [{"a": ""}]
 

@@ -208,7 +208,7 @@ class TarStream:
 
 
 def looks_like(head: bytes) -> str:
-    """Say in words what bytes that are no tar look like, from their first ones."""
+    """Say in words what bytes that are not a tar look like, from their first ones."""
     for signature, words in _SIGNATURES:
         if head.startswith(signature):
             return words

@@ -24,10 +24,10 @@ from urllib3.exceptions import HTTPError
 from mims.aws.read_ahead import read_ahead
 from mims.aws.s3 import ExpectedStatusError, S3Session, missing_bucket
 from mims.errors import StorageError, shown
+from mims.limits import FIRST_PART
 
 # Each chunk that one thread hands to the other costs both a wait: larger ones cost less.
 CHUNK = 512 * 1024
-FIRST_PART = 256 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
 # In a row, without a byte in between; the SDK's own attempts at each request are not counted here.

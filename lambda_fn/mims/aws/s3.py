@@ -20,6 +20,9 @@ from botocore.exceptions import (
     EndpointProviderError,
     NoCredentialsError,
     ParamValidationError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
 )
 
 from mims.errors import (
@@ -74,12 +77,11 @@ _KMS_REFUSALS = (
 # that is renewed, a body that was garbled or late on its way, KMS under load.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _TRANSIENT_STATUSES = (0, 408, 409, 429)
+_EXPIRED_CODES = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
 _TRANSIENT_CODES = (
+    *_EXPIRED_CODES,
     "RequestTimeTooSkewed",
     "RequestExpired",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "TokenRefreshRequired",
     "RequestTimeout",
     "IncompleteBody",
     "BadDigest",
@@ -91,6 +93,8 @@ _TRANSIENT_CODES = (
     "RequestLimitExceeded",
     "BandwidthLimitExceeded",
 )
+# Whoever asks has no credentials, or has to sign in anew: no later attempt would find them.
+_NOT_SIGNED_IN = (NoCredentialsError, PartialCredentialsError, SSOError, TokenRetrievalError)
 _UNSUPPORTED = (
     "Objects encrypted with a key of their writer's (SSE-C) and buckets whose requester pays are "
     "not supported"
@@ -213,9 +217,10 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
             f"{where} lies in an archive storage class. Restore it, then start the run again."
         )
     if status in _TRANSIENT_STATUSES or status >= 500 or code in _TRANSIENT_CODES:
+        own = "; credentials of your own must be renewed first" if code in _EXPIRED_CODES else ""
         return StorageError(
             f"S3 failed at {action} on {where} ({status} {code}), after all retries. Try again "
-            "later."
+            f"later{own}."
         )
     if code == "NoSuchBucket":
         return missing_bucket(parameters)
@@ -227,11 +232,11 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
         return StorageError(f"KMS failed at {action} on {where} ({code}). Try again later.")
     if status == 403 or code in _KMS_REFUSALS:
         return AccessDeniedError(
-            f"S3 refused {action} on {where} ({code or status}). Allow it in the function's role, "
-            "the bucket's policy and, for an encrypted object, its key's (kms:Decrypt to read, "
-            "kms:GenerateDataKey to write); check that key and the bucket's owner are those "
-            "expected. Without s3:ListBucket on the bucket S3 refuses what does not exist, too. "
-            f"{_UNSUPPORTED}."
+            f"S3 refused {action} on {where} ({code or status}). Allow it in the policies of who "
+            "asks (the function's role, or your own role or user), the bucket's policy and, for an "
+            "encrypted object, its key's (kms:Decrypt to read, kms:GenerateDataKey to write); "
+            "check that key and the bucket's owner are those expected. Without s3:ListBucket on "
+            f"the bucket S3 refuses what does not exist, too. {_UNSUPPORTED}."
         )
     if code in ("KeyTooLongError", "InvalidBucketName", "InvalidURI"):
         return InvalidRequestError(f"S3 does not take the name {where} ({code}). Correct it.")
@@ -252,10 +257,11 @@ def _unreached(operation: str, parameters: Dict[str, Any], error: BotoCoreError)
     where = _where(parameters)
     if isinstance(error, (ParamValidationError, EndpointProviderError)):
         return InvalidRequestError(f"S3 does not take the name {where}. Correct bucket and key.")
-    if isinstance(error, NoCredentialsError):
+    if isinstance(error, _NOT_SIGNED_IN):
         return AccessDeniedError(
-            f"There are no credentials for {_ACTIONS[operation]} on {where}. Give the function a "
-            "role."
+            f"There are no credentials for {_ACTIONS[operation]} on {where} "
+            f"({type(error).__name__}). Give the function a role; on your own machine sign in, or "
+            "set up a profile or credentials, as for the AWS CLI."
         )
     return StorageError(
         f"S3 could not be reached for {_ACTIONS[operation]} on {where} ({type(error).__name__}), "

@@ -78,7 +78,7 @@ def discard_output() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-    except (OSError, ValueError):  # it is no file of the system's
+    except (OSError, ValueError):  # it is not a file of the system's
         pass
 
 

@@ -8,9 +8,9 @@ from typing import Any, Dict, List, Mapping
 
 from mims.command.arguments import Options
 from mims.command.misuse import unknown_setting
-from mims.errors import InvalidSettingsError, shown
+from mims.errors import InvalidSettingsError, reason_of, shown
 from mims.limits import MIB
-from mims.setting_table import SETTINGS, SPECIAL_FIELD, nearest_setting, setting_names
+from mims.setting_table import SETTINGS, SPECIAL_FIELD, nearest_setting, perhaps, setting_names
 from mims.settings import GivenSettings, read_settings
 
 
@@ -40,7 +40,7 @@ def _check_variable(name: str) -> None:
     else:
         by_key = {setting.key: setting.variable for setting in SETTINGS if setting.key}
         nearest = by_key.get(name, "") or nearest_setting(name, setting_names())
-    raise unknown_setting(f"--set names the unknown setting '{shown(name)}'{_meant(nearest)}.")
+    raise unknown_setting(f"--set names the unknown setting '{shown(name)}'{perhaps(nearest)}.")
 
 
 def _check_key(key: str) -> None:
@@ -50,12 +50,8 @@ def _check_key(key: str) -> None:
     by_variable = {setting.variable: setting.key for setting in SETTINGS}
     nearest = by_variable.get(key, "") or nearest_setting(key, keys)
     raise unknown_setting(
-        f"The file of --settings has the unknown key '{shown(key)}'{_meant(nearest)}."
+        f"The file of --settings has the unknown key '{shown(key)}'{perhaps(nearest)}."
     )
-
-
-def _meant(nearest: str) -> str:
-    return f"; perhaps {nearest} is meant" if nearest else ""
 
 
 def _read_file(path: str) -> Dict[str, Any]:
@@ -63,9 +59,8 @@ def _read_file(path: str) -> Dict[str, Any]:
         with open(path, "rb") as file:
             content = file.read(MIB + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise InvalidSettingsError(
-            f"The file of --settings, '{shown(path)}', cannot be read ({reason})."
+            f"The file of --settings, '{shown(path)}', cannot be read ({reason_of(error)})."
         ) from None
     request: Any = None
     if len(content) <= MIB:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mims.archive.inflate import TarStream
 from mims.archive.members import Walk
-from mims.errors import ArchiveLimitError, InvalidRequestError, PayloadError, shown
+from mims.errors import ArchiveLimitError, InvalidRequestError, PayloadError, reason_of, shown
 from mims.limits import MIB, PAYLOAD_ARCHIVE_BYTES, Limits
 from mims.payload.check import check_payload_archive
 from mims.payload.files import METADATA
@@ -38,9 +38,8 @@ def read_payload(path: str) -> CheckedPayload:
         with open(path, "rb") as file:
             archive = file.read(PAYLOAD_ARCHIVE_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise InvalidRequestError(
-            f"'{shown(path)}' cannot be read ({reason}). Name a payload.tar.gz."
+            f"'{shown(path)}' cannot be read ({reason_of(error)}). Name a payload.tar.gz."
         ) from None
     try:
         return CheckedPayload(archive, check_payload_archive(archive))

@@ -41,7 +41,7 @@ def find_inputs_in_s3(uri: str, given: GivenSettings, reading: Reading) -> Model
     except ImportError:
         raise InvalidRequestError(
             f"Reading '{shown(uri)}' needs boto3, which is not installed. Install it (pip install "
-            f"'mims-payload[aws]'), or use the AWS CLI: aws s3 cp '{shown(uri)}' - | mims-payload -"
+            f"boto3), or use the AWS CLI: aws s3 cp '{shown(uri)}' - | mims-payload -"
         ) from None
     bucket, key = split_s3_uri(uri, "MODEL")
     uncompressed = key.endswith("/")

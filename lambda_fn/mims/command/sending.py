@@ -173,7 +173,7 @@ def _post_to_endpoint(name: str) -> Post:
     except ImportError:
         raise InvalidRequestError(
             f"Sending to '{ENDPOINT}{shown(name)}' needs boto3, which is not installed. Install "
-            "it: pip install 'mims-payload[aws]'."
+            "it: pip install boto3."
         ) from None
 
     def unreachable(error: BotoCoreError) -> AccessDeniedError:

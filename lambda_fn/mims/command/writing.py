@@ -7,7 +7,7 @@ import os
 import secrets
 from typing import Callable, List, Tuple
 
-from mims.errors import OutputError, shown
+from mims.errors import OutputError, reason_of, shown
 
 _FLAGS = (
     os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -50,7 +50,7 @@ def write_whole(folder: str, name: str, content: bytes) -> str:
         os.replace(temporary, path)
         _unfinished.clear()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise _unwritable(path, getattr(error, "strerror", None) or str(error)) from None
+        raise _unwritable(path, reason_of(error)) from None
     finally:
         remove_unfinished()
     return path

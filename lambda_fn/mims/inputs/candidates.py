@@ -88,7 +88,7 @@ class Candidates:
         return reasons + ["…"] * (len(self._untold) > _REASONS)
 
     def model(self) -> Optional[Candidate]:
-        """Return the model itself: the best of those that are no mere list of names."""
+        """Return the model itself: the best of those that are more than a list of names."""
         models = list(self._models)
         if models and models[0].told.source == "xgboost":
             for candidate in models:

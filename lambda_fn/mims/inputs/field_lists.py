@@ -197,7 +197,7 @@ def _by_type(
         yield Field(name, NUMERIC)
     for name in categorical:
         yield Field(name, TEXT if name in text else CATEGORICAL)
-    # Where the text is put together from source fields, its own name is no input.
+    # Where the text is put together from source fields, its own name is not an input.
     if hyperparameters.value("text_source_fields") is None:
         for name in text:
             yield Field(name, TEXT)

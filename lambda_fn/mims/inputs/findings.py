@@ -14,10 +14,9 @@ from mims.errors import (
     ArchiveLimitError,
     InvalidHyperparametersError,
     NoInputFieldsError,
-    shown,
 )
 from mims.fields import Field
-from mims.inputs import families
+from mims.inputs import doubts, families
 from mims.inputs.candidates import COMPLETING, Candidates, Chosen, feature_list
 from mims.inputs.field_lists import Listed, listed_fields
 from mims.inputs.hyperparameters import (
@@ -260,7 +259,9 @@ class Findings:
         if self._wishes.fields is None:
             return None
         fields, warnings = self._wishes.fields
-        return self._inputs(fields, SETTINGS, None, 0, (*warnings, *self._number_warnings(fields)))
+        return self._inputs(
+            fields, SETTINGS, None, 0, (*warnings, *doubts.number(fields, self._candidates.model()))
+        )
 
     def _by_hyperparameters(self, member: Optional[Member]) -> Optional[ModelInputs]:
         listed = self._listed
@@ -272,9 +273,9 @@ class Findings:
             member.name,
             member.modified,
             (
-                *_nested_warnings(member.name),
+                *doubts.nested(member.name),
                 *listed.warnings,
-                *self._number_warnings(listed.fields),
+                *doubts.number(listed.fields, self._candidates.model()),
             ),
         )
 
@@ -283,9 +284,9 @@ class Findings:
         told = names.told
         warnings = list(chosen.warnings)
         if told.source == HYPERPARAMETERS:
-            warnings = [*_nested_warnings(names.member), *self._listed.warnings, *warnings]
+            warnings = [*doubts.nested(names.member), *self._listed.warnings, *warnings]
             if model is None:
-                warnings += self._number_warnings(told.fields)
+                warnings += doubts.number(told.fields, model)
         elif member is not None and not self._listed.fields:
             warnings += self._listed.warnings
         family = told.source
@@ -313,11 +314,7 @@ class Findings:
     ) -> ModelInputs:
         all_warnings = [*self._warnings, *warnings]
         if self._root is not None and self._xgboost_model_at_root and not self._has_code:
-            all_warnings.append(
-                "The XGBoost container in algorithm mode loads every file at the model's root as a "
-                f"model, so its endpoint fails with {FILE_NAME} there. Put that file in a "
-                "sub-folder, or leave it out: the model file tells the names."
-            )
+            all_warnings.append(doubts.LOADED_AS_A_MODEL)
         return ModelInputs(
             fields,
             source,
@@ -328,23 +325,3 @@ class Findings:
             warnings=tuple(all_warnings),
             **more,
         )
-
-    def _number_warnings(self, fields: Tuple[Field, ...]) -> Tuple[str, ...]:
-        """Warn where the model that was passed takes another number of inputs."""
-        model = self._candidates.model()
-        number = sum(field.size for field in fields)
-        if model is None or model.told.transformer or model.number == number:
-            return ()
-        return (
-            f"The fields are {number:,}, but the model '{shown(model.member)}' takes "
-            f"{model.number:,} inputs. Check that they belong to this model.",
-        )
-
-
-def _nested_warnings(name: str) -> Tuple[str, ...]:
-    if "/" not in name:
-        return ()
-    return (
-        f"The model has no {FILE_NAME} at its root; '{shown(name)}' was used. Keep only one, so "
-        "that no other file can be taken for it.",
-    )

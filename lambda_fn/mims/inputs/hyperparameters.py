@@ -12,12 +12,11 @@ from mims.errors import ArchiveLimitError, InvalidHyperparametersError, shown
 from mims.inputs.python_literals import NotALiteral, literal_as_json
 from mims.json_parsing import JsonCursor, TooManyValuesError, most_bytes, parse_json
 from mims.limits import RAISED_BYTES, RAISED_VALUES, RAISED_WIDE_BYTES, Limits
+from mims.values import integer
 
 FILE_NAME = "hyperparameters.json"
 
 _ABSENT = ("", "null", "None")
-# CPython's own limit (sys.set_int_max_str_digits): beyond it, parsing takes quadratic time.
-_MAX_INTEGER_DIGITS = 4300
 # A value may have been encoded once by its author and once more by the SageMaker SDK.
 _MAX_ENCODINGS = 3
 # A list or object of more characters is kept as text: few of them are ever asked for.
@@ -136,7 +135,7 @@ def parse_hyperparameters(member: Member, check: Check = nothing) -> Hyperparame
     try:
         parsed = _parse_object(text, check)
     except json.JSONDecodeError as error:
-        _invalid(member, f"is no valid JSON ({error.msg})", text[: error.pos])
+        _invalid(member, f"is not valid JSON ({error.msg})", text[: error.pos])
     except _Unparsable as error:
         _invalid(member, str(error), text[: error.place])
     if not isinstance(parsed, dict):
@@ -243,12 +242,10 @@ def _values(text: str) -> Iterator[Tuple[str, Any]]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) <= _MAX_INTEGER_DIGITS:
-        try:
-            return int(digits)
-        except ValueError:  # the process sets a lower limit
-            pass
-    raise _TooManyDigitsError(digits)
+    try:
+        return integer(digits)
+    except ValueError:  # more than are parsed; or the process sets a lower limit
+        raise _TooManyDigitsError(digits) from None
 
 
 def _parse(text: str, check: Check = nothing) -> Any:

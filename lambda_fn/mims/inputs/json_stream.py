@@ -11,8 +11,8 @@ import json
 import re
 from typing import Any, Iterator, Sequence
 
-from mims.inputs.member import MemberBytes, UnreadableError, unreadable
-from mims.limits import HELD_BYTES, MIB
+from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, unreadable
+from mims.limits import HELD_BYTES, NAME_BYTES
 
 DAMAGED = "is damaged: its JSON is invalid"
 
@@ -25,8 +25,6 @@ _PLAIN = re.compile(rb'[^"\[\]{}]*(?:"[^"\\]*"[^"\[\]{}]*){0,64}')
 _SCALAR = re.compile(rb"[^\s\",:\[\]{}]*")
 _COLON = re.compile(rb"[ \t\r\n]*(?::|\Z)")
 _LONGEST_SCALAR = 64
-_LONGEST_STRING = MIB
-_BYTES_A_STEP = 65536
 
 
 class JsonReader:
@@ -187,8 +185,8 @@ class JsonReader:
             else:
                 self.member.step()
                 size = match.end() + 1 - self._at
-            if size > _LONGEST_STRING:
-                unreadable(f"holds a name of more than {_LONGEST_STRING:,} bytes")
+            if size > NAME_BYTES:
+                unreadable(f"holds a name of more than {NAME_BYTES:,} bytes")
             if not closed and self._at + size >= len(self._text):
                 self._need_more()
         return size
@@ -263,6 +261,6 @@ class JsonReader:
         self._text = b"".join(pieces) if len(pieces) > 1 else pieces[0]
         self._at = 0
         self._passed += gained
-        self.member.step(self._passed // _BYTES_A_STEP)
-        self._passed %= _BYTES_A_STEP
+        self.member.step(self._passed // BYTES_A_STEP)
+        self._passed %= BYTES_A_STEP
         return True

@@ -12,6 +12,7 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from mims.fields import CATEGORICAL, NUMERIC, Field
 from mims.inputs.member import (
+    BYTES_A_STEP,
     HEAD,
     MemberBytes,
     Told,
@@ -32,7 +33,6 @@ _CODES = re.compile(r"-?[0-9]{1,9}(?::-?[0-9]{1,9})*\Z")
 _UNUSED = "none"
 _CATEGORICAL_FEATURE = b"\n[categorical_feature: "
 _LONGEST_PARAMETER = 65536
-_BYTES_A_STEP = 65536
 # How many values are kept of what training recorded: a feature may have a million codes.
 _TRAINING_VALUES = 100_000
 
@@ -165,8 +165,8 @@ def _parameter(member: MemberBytes, names: List[str]) -> Set[int]:
             break
         left = text[place if place >= 0 else -len(_CATEGORICAL_FEATURE) :]
         passed += len(chunk)
-        member.step(passed // _BYTES_A_STEP)
-        passed %= _BYTES_A_STEP
+        member.step(passed // BYTES_A_STEP)
+        passed %= BYTES_A_STEP
     return set()
 
 

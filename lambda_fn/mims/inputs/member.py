@@ -13,6 +13,7 @@ from mims.fields import Field
 from mims.limits import CHECKED_FIELDS, HELD_BYTES, READER_STEPS
 
 HEAD = 512  # how much of a member's beginning is looked at to see what it is, in bytes
+BYTES_A_STEP = 65536  # that are passed over
 _STEPS_A_CHECK = 4096
 
 

@@ -7,6 +7,7 @@ import re
 from typing import List, Match
 
 from mims.deadline import Check, nothing
+from mims.inputs.escapes import ESCAPE, unescaped
 from mims.limits import HELD_BYTES
 
 _TOKEN = re.compile(
@@ -20,7 +21,6 @@ _TOKEN = re.compile(
     r"|(?P<last>,)(?=\s*[])}])"
     r"|(?P<stray>['\"\\])"
 )
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = {
     "True": "true",
@@ -43,7 +43,7 @@ def literal_as_json(text: str, check: Check = nothing) -> str:
     """Return the JSON text of a Python literal: of lists, tuples, dicts, texts, numbers, `None`.
 
     What is neither (a name, a call, a set) is either refused here or left as it stands, so that it
-    is no JSON. An integer as the key of a dict becomes a text, as JSON has them.
+    is not JSON. An integer as the key of a dict becomes a text, as JSON has them.
 
     >>> literal_as_json("['a', None, {0: (1.5, True)}]")
     '["a", null, {"0": [1.5, true]}]'
@@ -69,7 +69,7 @@ def literal_as_json(text: str, check: Check = nothing) -> str:
         if kind == "number":
             return written
         if kind == "string":
-            return json.dumps(_ESCAPE.sub(_unescaped, token.group("string")[1:-1]))
+            return json.dumps(ESCAPE.sub(_unescaped, token.group("string")[1:-1]))
         if kind == "bracket":
             if written not in _OPENING:
                 opened.append(written)
@@ -88,13 +88,7 @@ def literal_as_json(text: str, check: Check = nothing) -> str:
 
 
 def _unescaped(escape: Match[str]) -> str:
-    *codes, character = escape.groups()
-    for code in codes:
-        if code:
-            try:
-                return chr(int(code, 16))
-            except (ValueError, OverflowError):  # beyond Unicode
-                raise NotALiteral from None
-    if character not in _ESCAPED:
+    character = unescaped(escape, _ESCAPED)
+    if character is None:
         raise NotALiteral
-    return _ESCAPED[character]
+    return character

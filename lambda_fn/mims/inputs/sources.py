@@ -11,6 +11,9 @@ functions:
 `endings` and `heads` are what the walk over a hundred thousand small files looks at: how the paths
 of its members may end (in lower case), and how their bytes may begin. They let through all that
 `wants` takes.
+
+Of two sources the one of the lower `rank` names the fields. `tells_as` is the name by which it
+tells them, where that is not the module's.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ class Source(NamedTuple):
     module: str
     endings: Tuple[str, ...] = ()
     heads: Tuple[bytes, ...] = ()
+    rank: int = 2
+    tells_as: str = ""
 
     def load(self) -> Any:
         """Import the module: a cold start need not pay for what no archive shows."""
@@ -33,6 +38,8 @@ class Source(NamedTuple):
     def may_want(self, path: str, head: bytes) -> bool:
         return path.lower().endswith(self.endings) or head.startswith(self.heads)
 
+
+FEATURE_LIST_RANK = 3
 
 # How files are named, whatever their case, that list a model's features; those that describe a
 # model in general hold a list under a key of one of these names.
@@ -100,13 +107,13 @@ XGBOOST = Source(
 
 SOURCES: Tuple[Source, ...] = (
     Source("tensorflow", endings=("saved_model.pb",)),
-    Source("keras", endings=(".keras", ".h5", ".hdf5")),
+    Source("keras", endings=(".keras", ".h5", ".hdf5"), tells_as="tensorflow"),
     Source("onnx", endings=(".onnx",)),
     XGBOOST,
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
     Source("catboost", heads=(b"CBM1", *_json_heads(*CATBOOST_KEYS))),
     SKLEARN,
-    Source("mlflow", endings=("mlmodel", "input_example.json")),
+    Source("mlflow", endings=("mlmodel", "input_example.json"), rank=1),
     Source("triton", endings=("config.pbtxt",)),
     Source("huggingface", endings=("config.json",)),
     Source(
@@ -115,24 +122,13 @@ SOURCES: Tuple[Source, ...] = (
             *(f"{name}{ending}" for name in FEATURE_LIST_NAMES for ending in (".json", ".txt")),
             *(f"{name}.json" for name in DESCRIPTION_NAMES),
         ),
+        rank=FEATURE_LIST_RANK,
+        tells_as="feature_list",
     ),
 )
 
-# What names the fields, by rank: of two, the one of the lower rank is taken.
-FEATURE_LIST_RANK = 3
-RANKS = {
-    "mlflow": 1,
-    "triton": 2,
-    "tensorflow": 2,
-    "onnx": 2,
-    "xgboost": 2,
-    "lightgbm": 2,
-    "catboost": 2,
-    "sklearn": 2,
-    "autogluon": 2,
-    "huggingface": 2,
-    "feature_list": FEATURE_LIST_RANK,
-}
+# By the name by which it tells them, which of two names the fields: the one of the lower rank.
+RANKS = {source.tells_as or source.module: source.rank for source in SOURCES}
 
 
 def sources_for(path: str, head: bytes) -> Iterator[Any]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
 
-from mims.inputs.member import MemberBytes, UnreadableError, unreadable
-from mims.limits import MIB
+from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, unreadable
+from mims.limits import NAME_BYTES
 
 DAMAGED = "is damaged: its UBJSON is invalid"
 
@@ -25,9 +25,7 @@ _CONSTANTS = {b"Z": None, b"T": True, b"F": False}
 _OPENINGS = (b"{", b"[", b"")  # the last where the window ends
 _TEXTS = (b"S", b"H")  # H: a number of any length, as text
 _DEEPEST = 512
-_LONGEST_STRING = MIB
 _WINDOW = 262_144
-_BYTES_A_STEP = 65536
 
 
 class _Container(NamedTuple):
@@ -218,8 +216,8 @@ class UbjsonReader:
         return length
 
     def _text(self, size: int) -> str:
-        if size > _LONGEST_STRING:
-            unreadable(f"holds a name of more than {_LONGEST_STRING:,} bytes")
+        if size > NAME_BYTES:
+            unreadable(f"holds a name of more than {NAME_BYTES:,} bytes")
         try:
             return self.member.read(size).decode("utf-8")
         except UnicodeDecodeError:
@@ -234,8 +232,8 @@ class UbjsonReader:
     def _skip(self, size: int) -> None:
         self.member.skip(size)
         self._passed += size
-        self.member.step(self._passed // _BYTES_A_STEP)
-        self._passed %= _BYTES_A_STEP
+        self.member.step(self._passed // BYTES_A_STEP)
+        self._passed %= BYTES_A_STEP
 
 
 def _place_of_key(window: bytes, mark: bytes) -> int:

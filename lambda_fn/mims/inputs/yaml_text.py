@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Callable, List, Match, NamedTuple, Optional, Tuple
 
+from mims.inputs.escapes import ESCAPE, unescaped
+
 _LINE = re.compile(r"( *)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _BREAK = re.compile(r"\r\n|\r|\n")
 _BLANKS = re.compile(r"[ \t]*")
@@ -17,7 +19,6 @@ _KEY_END = re.compile(r":(?=[ \t\r\n]|\Z)")
 _SPECIAL = re.compile(r'["\\]')
 _BLOCK = re.compile(r"([|>])(?:[+-]?([1-9])|([1-9])[+-]|[+-])?[ \t]*(?:#|\Z)")
 _COMMENT = re.compile(r"(?:\A|[ \t])#")
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _ESCAPED = dict(zip('0abtnvfre "/\\NLP_\t', '\0\a\b\t\n\v\f\r\x1b "/\\\x85\u2028\u2029\xa0\t'))
 _NULLS = ("", "~", "null", "Null", "NULL")
 _LINES_OF_A_SCALAR = 200_000
@@ -143,7 +144,7 @@ def _quoted(yaml: str, at: int, step: Step) -> Tuple[str, int]:
         if mark.group() == '"':
             break
         end += 2
-    return _ESCAPE.sub(_unescaped, _folded(_lines(yaml[at + 1 : end], step), True)), end + 1
+    return ESCAPE.sub(_unescaped, _folded(_lines(yaml[at + 1 : end], step), True)), end + 1
 
 
 def _block(yaml: str, at: int, indentation: int, explicit: int, step: Step) -> List[str]:
@@ -197,16 +198,10 @@ def _lines(text: str, step: Step) -> List[str]:
 
 
 def _unescaped(escape: Match[str]) -> str:
-    *codes, character = escape.groups()
-    for code in codes:
-        if code:
-            try:
-                return chr(int(code, 16))
-            except (ValueError, OverflowError):  # beyond Unicode
-                break
-    if character not in _ESCAPED:
+    character = unescaped(escape, _ESCAPED)
+    if character is None:
         raise NotYamlError("holds an escape that YAML does not know")
-    return _ESCAPED[character]
+    return character
 
 
 def _next_content(yaml: str, at: int, step: Step) -> Optional[_Line]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 from itertools import repeat
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from mims.deadline import Check, checked, nothing
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.formats.format import Format
-from mims.formats.registry import FORMATS, read_body
+from mims.formats.registry import FORMATS
 from mims.formats.table import carried, column_names
-from mims.limits import DIMENSIONS, LISTS, SAMPLE_VALUES
+from mims.limits import LISTS, SAMPLE_VALUES
+from mims.payload.description import DescribedField, DescribedFile, Description
 from mims.payload.files import METADATA, flat_path
 from mims.payload.members import (
     PayloadMember,
@@ -26,30 +27,15 @@ from mims.payload.members import (
     read_members,
     require,
 )
-from mims.payload.metadata import (
-    DescribedField,
-    DescribedFile,
-    Description,
-    is_text,
-    read_metadata,
-)
+from mims.payload.metadata import read_metadata
 from mims.payload.report import Report, ReportedPayload, first_sample
+from mims.payload.tables import Table, read_table
 from mims.payload.values import fits, restored, same
 from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
 from mims.values import number
 
-_FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z]+)\Z")
-
-
-class _Table(NamedTuple):
-    """A body's samples: the columns' names, where it has them, and rows of equal length.
-
-    `rows` is `None` where only that the body is JSON can be said of it.
-    """
-
-    names: Optional[List[str]]
-    rows: Optional[List[List[Any]]]
+_FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z0-9]+)\Z")
 
 
 def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
@@ -178,7 +164,7 @@ def _check_file(
         f"'{path}' has a different SHA-256 than in {METADATA}",
     )
     try:
-        names, rows = _read_table(member.content, file.content_type, fields, check)
+        names, rows = read_table(member.content, file.content_type, fields, check)
     except ValueError as error:
         fail(f"'{path}' is not a body of {file.content_type} ({error})")
     check()
@@ -267,7 +253,7 @@ def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check
     ):
         fail(f"'{missing}' is missing")
     candidates = [known for known in FORMATS if known.extension == extension]
-    tables: Dict[Format, _Table] = {}
+    tables: Dict[Format, Table] = {}
     largest = 0
     first = b""
     for member in read_members(archive, check):
@@ -314,59 +300,18 @@ def _looks_like(name: str, value: Any) -> Field:
     return Field(name, kind, tuple(shape))
 
 
-def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[_Table]:
+def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[Table]:
     check()
     try:
-        table = _read_table(content, content_type, None, check)
+        table = read_table(content, content_type, None, check)
     except ValueError:
         return None
     return table if table.rows is None or len(table.rows) == 1 else None
 
 
-def _is_alike(first: _Table, other: _Table, content_type: Format) -> bool:
+def _is_alike(first: Table, other: Table, content_type: Format) -> bool:
     if first.rows is None or other.rows is None:
         return True
     if content_type.numbers_alone and not content_type.binary:
         return True  # missing values are left out, so rows may differ in width
     return first.names == other.names and len(first.rows[0]) == len(other.rows[0])
-
-
-def _read_table(
-    content: bytes, content_type: Format, fields: Optional[Sequence[Field]], check: Check
-) -> _Table:
-    """Read a body, which must be a table of texts, numbers and truths; else `ValueError`."""
-    try:
-        names, rows = read_body(content, content_type, fields, check)
-    except MemoryError:  # so do Python's older parsers refuse what is nested too deep
-        raise ValueError("it is nested too deep") from None
-    if rows is None:
-        return _Table(None, None)
-    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
-        raise ValueError("it has no samples")
-    width = len(rows[0])
-    if width > SAMPLE_VALUES:
-        raise ArchiveLimitError(
-            f"A payload file has {width:,} values a sample; no more than {SAMPLE_VALUES:,} are "
-            "checked."
-        )
-    if names is not None and not (
-        isinstance(names, list) and len(names) == width and all(map(is_text, checked(names, check)))
-    ):
-        raise ValueError("it has not one name a value")
-    for row in rows:
-        if not isinstance(row, list) or len(row) != width:
-            raise ValueError("its samples are not equally long")
-        for value in checked(row, check):
-            if not _is_value(value, 0, check):
-                raise ValueError("a value is neither a text, a finite number nor a truth")
-    return _Table(names, rows)
-
-
-def _is_value(value: Any, depth: int, check: Check) -> bool:
-    if value is None or isinstance(value, (bool, int)) or is_text(value):
-        return True
-    if isinstance(value, list):
-        return depth < DIMENSIONS and all(
-            _is_value(item, depth + 1, check) for item in checked(value, check)
-        )
-    return number(value) is not None

@@ -52,7 +52,8 @@ def check_stream(archive: bytes, check: Check = nothing) -> None:
     Raises
     ------
     CorruptArchiveError, ArchiveLimitError
-        It is no gzip data, damaged or truncated; or larger than any that the generator makes.
+        It is not gzip data, or is damaged or truncated; or it is larger than any that the
+        generator makes.
     """
     if len(archive) > PAYLOAD_ARCHIVE_BYTES:
         raise _too_large(f"{PAYLOAD_ARCHIVE_BYTES:,} bytes")

@@ -1,130 +1,35 @@
-"""`metadata.json`: what a payload archive says of its files, written and read here alone."""
+"""The description of a payload ↔ `metadata.json`, which is written and read here alone."""
 
 from __future__ import annotations
 
 from sys import intern
-from typing import (
-    Any,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 from mims.deadline import Check, checked, nothing
-from mims.errors import (
-    ArchiveLimitError,
-    InvalidHyperparametersError,
-    InvalidSettingsError,
-    shown,
-)
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, TYPES, Field
-from mims.formats.format import Format
+from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
+from mims.fields import CATEGORICAL, TYPES
 from mims.formats.json_text import dumps
 from mims.formats.registry import media_types, parse_content_types
-from mims.inputs.hyperparameters import Hyperparameters
 from mims.json_parsing import JsonCursor, TooManyValuesError
 from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES
-from mims.payload.files import METADATA, PayloadFile, contract_path
+from mims.payload.description import (
+    NAMING,
+    DescribedField,
+    DescribedFile,
+    Description,
+    FieldsFrom,
+    variable_of,
+)
+from mims.payload.files import METADATA, contract_path
 from mims.payload.members import fail, require
 from mims.recipes import recipe_of
-from mims.samples import VALUE_SOURCES, Samples
-from mims.values import is_unicode, text
-from mims.version import GENERATOR, VERSION
+from mims.samples import VALUE_SOURCES
+from mims.values import is_unicode
 
 SCHEMA_VERSION = "1.1"
 _READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # the first version's had no fields_from, family, recipe
-# Of the hyperparameters' values only these stand in it: they name the model.
-_NAMING = ("model_class", "pipeline_name", "pipeline_version", "model_objective")
 _KEYS = 100  # more than it has
 _VARIABLES = ("NUMERIC", "TEXT")
-
-
-class FieldsFrom(NamedTuple):
-    """What named the fields, and the model's file that did, if one did."""
-
-    source: str
-    member: Optional[str]
-
-
-class DescribedField(NamedTuple):
-    """A field, where its value came from, and what it is to a model registration.
-
-    `source` and `variable` are empty where the archive does not tell them (layout flat).
-    """
-
-    name: str
-    type: str
-    source: str = ""
-    shape: Tuple[int, ...] = ()
-    variable: str = ""
-
-
-class DescribedFile(NamedTuple):
-    """A payload file as it is listed; `size` and `sha256` are as it says, whatever that is."""
-
-    path: str
-    content_type: Format
-    size: Any
-    sha256: Any
-
-
-class Description(NamedTuple):
-    """All that `metadata.json` says.
-
-    `naming` holds the hyperparameters that name the model.
-    """
-
-    generator: str
-    files: Tuple[DescribedFile, ...]
-    fields: Tuple[DescribedField, ...]
-    fields_from: Optional[FieldsFrom]
-    family: Optional[str]
-    recipe: Optional[str]
-    sample_count: int
-    warnings: Tuple[str, ...]
-    naming: Mapping[str, Any] = {}
-
-
-def describe(
-    files: Iterable[PayloadFile],
-    samples: Samples,
-    hyperparameters: Hyperparameters,
-    fields_from: FieldsFrom,
-    family: Optional[str],
-    recipe: Optional[str],
-    warnings: Sequence[str],
-    check: Check = nothing,
-) -> Description:
-    """Return what there is to say of a payload; `check` is called meanwhile.
-
-    Raises
-    ------
-    InvalidHyperparametersError
-        A hyperparameter that names the model is not valid Unicode.
-    """
-    return Description(
-        f"{GENERATOR} {VERSION}",
-        tuple(
-            DescribedFile(file.path, file.content_type, len(file.content), file.sha256)
-            for file in files
-        ),
-        tuple(
-            DescribedField(field.name, field.type, source, field.shape, _variable(field))
-            for field, source in checked(zip(samples.fields, samples.sources), check)
-        ),
-        fields_from,
-        family,
-        recipe,
-        samples.count,
-        tuple(warnings),
-        _naming(hyperparameters),
-    )
 
 
 def write_metadata(description: Description, check: Check = nothing) -> bytes:
@@ -166,39 +71,6 @@ def _file_entry(file: DescribedFile) -> Dict[str, Any]:
 def _field_entry(field: DescribedField) -> Dict[str, Any]:
     shape = {"shape": list(field.shape)} if field.shape else {}
     return {"name": field.name, "type": field.type, **shape, "source": field.source}
-
-
-def _variable(field: Field) -> str:
-    """Return what the field is to a model registration."""
-    if field.type == CATEGORICAL and field.categories:
-        are_numbers = all(
-            isinstance(category, (int, float)) and not isinstance(category, bool)
-            for category in field.categories
-        )
-        return "NUMERIC" if are_numbers else "TEXT"
-    return _variable_of(field.type)
-
-
-def _variable_of(kind: str) -> str:
-    return _VARIABLE_OF.get(kind, "TEXT")
-
-
-_VARIABLE_OF = {NUMERIC: "NUMERIC", INTEGER: "NUMERIC", BOOLEAN: "NUMERIC"}
-
-
-def _naming(hyperparameters: Hyperparameters) -> Dict[str, Any]:
-    naming: Dict[str, Any] = {}
-    for key in _NAMING:
-        value = hyperparameters.scalar(key)
-        if text(value) is None:
-            continue
-        if isinstance(value, str) and not is_unicode(value):
-            raise InvalidHyperparametersError(
-                f"The hyperparameter {key} is not valid Unicode (it has half of a surrogate "
-                "pair). Correct it in the training job."
-            )
-        naming[key] = value
-    return naming
 
 
 def read_metadata(content: bytes, check: Check = nothing) -> Description:
@@ -285,7 +157,7 @@ def _read(metadata: Dict[str, Any], check: Check) -> Description:
             recipe is None or recipe_of(recipe) is not None,
             f"recipe in {METADATA} is '{shown(recipe)}', which is not known",
         )
-    naming = {key: metadata[key] for key in _NAMING if key in metadata}
+    naming = {key: metadata[key] for key in NAMING if key in metadata}
     return Description(
         " ".join(generator),
         files,
@@ -335,7 +207,7 @@ def _with_variables(
 ) -> Tuple[DescribedField, ...]:
     """Return the fields with what each is to a model registration."""
     agree = len(fields) == len(variables) and all(
-        name == field.name and (field.type == CATEGORICAL or word == _variable_of(field.type))
+        name == field.name and (field.type == CATEGORICAL or word == variable_of(field.type))
         for field, (name, word) in checked(zip(fields, variables), check)
     )
     require(agree, f"input_variables in {METADATA} are not its fields")

@@ -10,7 +10,7 @@ from mims.fields import Field
 from mims.formats.format import Format
 from mims.formats.table import tabulate
 from mims.limits import ASYNCHRONOUS_BYTES, REQUEST_BYTES, SERVERLESS_BYTES
-from mims.payload.metadata import DescribedField, FieldsFrom
+from mims.payload.description import DescribedField, FieldsFrom
 from mims.payload.page import Page, columns
 from mims.samples import Samples, Value
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mims.aws.events.family import Dispatch, Family, text_at
+from mims.aws.events.family import family_of_requests, text_at
 from mims.aws.request import Request, nothing_to_do, notified_request
-from mims.aws.results import Result
 from mims.errors import shown
 
 # After a deletion an older version may be the newest; what was restored can be read.
@@ -29,11 +28,7 @@ def _read(event: Any) -> Request:
     return notified_request(text_at(event, "detail", "bucket", "name"), key)
 
 
-def _result(event: Any, dispatch: Dispatch) -> Result:
-    return dispatch.result(_read, event)
-
-
-FAMILY = Family(
+FAMILY = family_of_requests(
     "an EventBridge event of aws.s3",
     (
         "eventbridge_object_created",
@@ -42,6 +37,5 @@ FAMILY = Family(
         "eventbridge_object_tags_added",
     ),
     recognises,
-    lambda event, dispatch: [_result(event, dispatch)],
-    lambda event, dispatch: _result(event, dispatch).as_dict(),
+    _read,
 )

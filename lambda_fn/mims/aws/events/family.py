@@ -54,6 +54,25 @@ class Family(NamedTuple):
     answer: Callable[[Any, Dispatch], Any]
 
 
+def family_of_requests(
+    what: str,
+    examples: Tuple[str, ...],
+    recognises: Callable[[Any], bool],
+    read: Callable[[Any], Request],
+) -> Family:
+    """Return a family whose events ask for one thing each, which `read` finds in the event.
+
+    The answer is the result.
+    """
+    return Family(
+        what,
+        examples,
+        recognises,
+        lambda event, dispatch: [dispatch.result(read, event)],
+        lambda event, dispatch: dispatch.result(read, event).as_dict(),
+    )
+
+
 def records_from(event: Any, key: str, source: str) -> List[Any]:
     """Return `Records`, if one of them at least has this source under `key`; else none."""
     records = event.get("Records") if isinstance(event, dict) else None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mims.aws.events.family import Dispatch, Family
+from mims.aws.events.family import family_of_requests
 from mims.aws.request import Request, nothing_to_do
-from mims.aws.results import Result
 
 
 def recognises(event: Any) -> bool:
@@ -24,14 +23,9 @@ def _read(_event: Any) -> Request:
     return nothing_to_do("it is an answer of this function")
 
 
-def _result(event: Any, dispatch: Dispatch) -> Result:
-    return dispatch.result(_read, event)
-
-
-FAMILY = Family(
+FAMILY = family_of_requests(
     "an answer of this function itself, which is skipped",
     ("own_result", "own_results", "own_batch_item_failures", "own_batch_operations_answer"),
     recognises,
-    lambda event, dispatch: [_result(event, dispatch)],
-    lambda event, dispatch: _result(event, dispatch).as_dict(),
+    _read,
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mims.aws.events.family import Dispatch, Family, text_at
+from mims.aws.events.family import family_of_requests, text_at
 from mims.aws.request import Request, check_bucket, check_key, check_unicode, split_s3_uri
-from mims.aws.results import Result
 from mims.errors import InvalidRequestError, shown
 from mims.told import of_names
 
@@ -66,11 +65,7 @@ def _read(event: Any) -> Request:
     )
 
 
-def _result(event: Any, dispatch: Dispatch) -> Result:
-    return dispatch.result(_read, event)
-
-
-FAMILY = Family(
+FAMILY = family_of_requests(
     "a request with model_s3_uri, or with bucket and key",
     (
         "request",
@@ -80,6 +75,5 @@ FAMILY = Family(
         "request_replace_foreign",
     ),
     recognises,
-    lambda event, dispatch: [_result(event, dispatch)],
-    lambda event, dispatch: _result(event, dispatch).as_dict(),
+    _read,
 )

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mims.aws.events.family import Dispatch, Family, text_at
+from mims.aws.events.family import family_of_requests, text_at
 from mims.aws.request import MODEL_NAME, Request, nothing_to_do, notified_request, split_s3_uri
-from mims.aws.results import Result
 from mims.errors import shown
 
 _STATE_CHANGE = "SageMaker Training Job State Change"
@@ -49,25 +48,15 @@ def _of_job(job: Any) -> Request:
     return notified_request(bucket, key)
 
 
-def _result(event: Any, dispatch: Dispatch) -> Result:
-    return dispatch.result(_read, event)
-
-
-def _result_of_output(event: Any, dispatch: Dispatch) -> Result:
-    return dispatch.result(_of_job, event)
-
-
-FAMILY = Family(
+FAMILY = family_of_requests(
     "an EventBridge event of aws.sagemaker",
     ("training_job", "training_job_without_artifacts", "sagemaker_model_package"),
     recognises,
-    lambda event, dispatch: [_result(event, dispatch)],
-    lambda event, dispatch: _result(event, dispatch).as_dict(),
+    _read,
 )
-OUTPUT = Family(
+OUTPUT = family_of_requests(
     "the output of createTrainingJob.sync in Step Functions",
     ("training_job_output",),
     is_output,
-    lambda event, dispatch: [_result_of_output(event, dispatch)],
-    lambda event, dispatch: _result_of_output(event, dispatch).as_dict(),
+    _of_job,
 )

@@ -1,0 +1,65 @@
+"""A payload file's body → the table of samples in it, whatever the bytes are."""
+
+from __future__ import annotations
+
+from typing import Any, List, NamedTuple, Optional, Sequence
+
+from mims.deadline import Check, checked
+from mims.errors import ArchiveLimitError
+from mims.fields import Field
+from mims.formats.format import Format
+from mims.formats.registry import read_body
+from mims.limits import DIMENSIONS, SAMPLE_VALUES
+from mims.payload.metadata import is_text
+from mims.values import number
+
+
+class Table(NamedTuple):
+    """A body's samples: the columns' names, where it has them, and rows of equal length.
+
+    `rows` is `None` where only that the body is JSON can be said of it.
+    """
+
+    names: Optional[List[str]]
+    rows: Optional[List[List[Any]]]
+
+
+def read_table(
+    content: bytes, content_type: Format, fields: Optional[Sequence[Field]], check: Check
+) -> Table:
+    """Read a body, which must be a table of texts, numbers and truths; else `ValueError`."""
+    try:
+        names, rows = read_body(content, content_type, fields, check)
+    except MemoryError:  # so do Python's older parsers refuse what is nested too deep
+        raise ValueError("it is nested too deep") from None
+    if rows is None:
+        return Table(None, None)
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
+        raise ValueError("it has no samples")
+    width = len(rows[0])
+    if width > SAMPLE_VALUES:
+        raise ArchiveLimitError(
+            f"A payload file has {width:,} values a sample; no more than {SAMPLE_VALUES:,} are "
+            "checked."
+        )
+    if names is not None and not (
+        isinstance(names, list) and len(names) == width and all(map(is_text, checked(names, check)))
+    ):
+        raise ValueError("it has not one name a value")
+    for row in rows:
+        if not isinstance(row, list) or len(row) != width:
+            raise ValueError("its samples are not equally long")
+        for value in checked(row, check):
+            if not _is_value(value, 0, check):
+                raise ValueError("a value is neither a text, a finite number nor a truth")
+    return Table(names, rows)
+
+
+def _is_value(value: Any, depth: int, check: Check) -> bool:
+    if value is None or isinstance(value, (bool, int)) or is_text(value):
+        return True
+    if isinstance(value, list):
+        return depth < DIMENSIONS and all(
+            _is_value(item, depth + 1, check) for item in checked(value, check)
+        )
+    return number(value) is not None
