@@ -21,113 +21,26 @@ function make it, at a place of its own: the function's usual payload stays wher
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mims_pipeline.platform_limits import faults
+from mims_pipeline.registered import DOMAINS, FRAMEWORKS, TASKS, LoadTest, Registration, bad
 from mims_pipeline.results import flat_payload, model_uri, payload_location
 
-# The service's model takes any text for these three.
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RecommendationJobContainerConfig.html
-DOMAINS = ("COMPUTER_VISION", "NATURAL_LANGUAGE_PROCESSING", "MACHINE_LEARNING")
-TASKS = (
-    "IMAGE_CLASSIFICATION",
-    "OBJECT_DETECTION",
-    "TEXT_GENERATION",
-    "IMAGE_SEGMENTATION",
-    "FILL_MASK",
-    "CLASSIFICATION",
-    "REGRESSION",
-    "OTHER",
-)
-# The recommender's; a registration on its own may name any other.
-FRAMEWORKS = ("TENSORFLOW", "PYTORCH", "XGBOOST", "SAGEMAKER-SCIKIT-LEARN")
+__all__ = [
+    "DOMAINS",
+    "FRAMEWORKS",
+    "TASKS",
+    "LoadTest",
+    "Registration",
+    "flat_payload_request",
+    "inference_recommendations_job_request",
+    "input_variable_list",
+    "load_test_description",
+    "model_package_request",
+]
 
 _FLAT_FOLDER = "mims-load-test"
-
-
-@dataclass(frozen=True)
-class Registration:
-    """What a registration says of a model, beside what the payload's result says.
-
-    Parameters
-    ----------
-    model_package_group_name
-        Name or ARN of the model package group; it exists already.
-    image_uri
-        Image of the endpoint's container.
-    framework, framework_version
-        One of `FRAMEWORKS`, and its version ("1.7-1"); both or none. The recommender needs both,
-        a registration on its own takes any framework.
-    domain, task
-        One of `DOMAINS` and of `TASKS`.
-    content_types
-        Media types that the endpoint takes beside the payload's own.
-    response_types
-        Media types of the endpoint's answers.
-    instance_types, transform_instance_types
-        Where the model may be served, and transformed in batches.
-    nearest_model_name
-        The name of a known model that is most like this one, for the recommender.
-    approval_status
-        `Approved`, `Rejected` or `PendingManualApproval`.
-    environment
-        Environment of the container, `{"SAGEMAKER_PROGRAM": "inference.py"}`.
-    """
-
-    model_package_group_name: str
-    image_uri: str
-    framework: Optional[str] = None
-    framework_version: Optional[str] = None
-    domain: str = "MACHINE_LEARNING"
-    task: str = "OTHER"
-    content_types: Sequence[str] = ()
-    response_types: Sequence[str] = ("application/json",)
-    instance_types: Sequence[str] = ("ml.m5.xlarge",)
-    transform_instance_types: Sequence[str] = ("ml.m5.xlarge",)
-    nearest_model_name: Optional[str] = None
-    approval_status: str = "PendingManualApproval"
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, choices in (("domain", DOMAINS), ("task", TASKS)):
-            if getattr(self, name) not in choices:
-                _bad(name, getattr(self, name), f"one of {', '.join(choices)}")
-        if (self.framework is None) != (self.framework_version is None):
-            _bad("framework_version", self.framework_version, "given together with framework")
-
-
-@dataclass(frozen=True)
-class LoadTest:
-    """What a load test asks of an endpoint.
-
-    Parameters
-    ----------
-    expected_tps
-        Transactions a second.
-    max_latency_in_millisecond
-        Milliseconds that an answer may take.
-    max_acceptable_error_rate
-        Share of the requests that may fail, 0 to 1.
-    instance_type_list
-        Instance types to test.
-    """
-
-    expected_tps: float = 2
-    max_latency_in_millisecond: int = 800
-    max_acceptable_error_rate: float = 0.2
-    instance_type_list: Sequence[str] = ("ml.m5.4xlarge",)
-
-    def __post_init__(self) -> None:
-        for name in ("expected_tps", "max_latency_in_millisecond"):
-            if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
-                _bad(name, getattr(self, name), "a number over 0")
-        rate, types = self.max_acceptable_error_rate, self.instance_type_list
-        if not _is_number(rate) or not 0 <= rate <= 1:
-            _bad("max_acceptable_error_rate", rate, "a number from 0 to 1")
-        if isinstance(types, str) or not types:
-            _bad("instance_type_list", types, "a list of instance types, with one at least")
 
 
 def flat_payload_request(
@@ -252,7 +165,7 @@ def inference_recommendations_job_request(
     if (model_name is None) == (model_package_arn is None):
         raise ValueError("Name the model to test: either model_name or model_package_arn.")
     if registration.framework not in FRAMEWORKS:
-        _bad("framework", registration.framework, f"one of {', '.join(FRAMEWORKS)} for this job")
+        bad("framework", registration.framework, f"one of {', '.join(FRAMEWORKS)} for this job")
     container = {
         "Domain": registration.domain,
         "Task": registration.task,
@@ -305,7 +218,7 @@ def input_variable_list(metadata: Mapping[str, Any]) -> List[List[str]]:
     """
     variables = metadata.get("input_variables")
     if not isinstance(variables, list) or not variables or not all(map(_is_variable, variables)):
-        _bad("input_variables", variables, 'a list of [name, "NUMERIC" or "TEXT"], as in a payload')
+        bad("input_variables", variables, 'a list of [name, "NUMERIC" or "TEXT"], as in a payload')
     return [list(pair) for pair in variables]
 
 
@@ -340,11 +253,3 @@ def _is_variable(pair: Any) -> bool:
         and isinstance(pair[0], str)
         and pair[1] in ("NUMERIC", "TEXT")
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _bad(name: str, value: Any, wanted: str) -> NoReturn:
-    raise ValueError(f"{name} is {value!r}; it must be {wanted}.")
