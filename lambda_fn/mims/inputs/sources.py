@@ -13,7 +13,7 @@ of its members may end (in lower case), and how their bytes may begin. They let 
 `wants` takes.
 
 Of two sources the one of the lower `rank` names the fields. `tells_as` is the name by which it
-tells them, where that is not the module's.
+tells them, where that is not the module's; `also` are further ones, which have no entry.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Source(NamedTuple):
     heads: Tuple[bytes, ...] = ()
     rank: int = 2
     tells_as: str = ""
+    also: Tuple[str, ...] = ()
 
     def load(self) -> Any:
         """Import the module: a cold start need not pay for what no archive shows."""
@@ -86,6 +87,7 @@ def _json_heads(*keys: str) -> Tuple[bytes, ...]:
 
 SKLEARN = Source(
     "sklearn",
+    also=("autogluon",),
     heads=(
         *(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),  # a pickle of these protocols
         *(b"(dp", b"(lp", b"(i", b"(c", b"]q\0", b"}q\0"),  # of protocols 0 and 1
@@ -128,7 +130,11 @@ SOURCES: Tuple[Source, ...] = (
 )
 
 # By the name by which it tells them, which of two names the fields: the one of the lower rank.
-RANKS = {source.tells_as or source.module: source.rank for source in SOURCES}
+RANKS = {
+    name: source.rank
+    for source in SOURCES
+    for name in (source.tells_as or source.module, *source.also)
+}
 
 
 def sources_for(path: str, head: bytes) -> Iterator[Any]:
