@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import islice
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    List,
-    Mapping,
-    NamedTuple,
-    NoReturn,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mims.deadline import Check, checked, nothing
-from mims.errors import (
-    InvalidHyperparametersError,
-    InvalidSettingsError,
-    PayloadError,
-    PayloadTooLargeError,
-    shown,
-)
+from mims.errors import PayloadTooLargeError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, Field
-from mims.inputs.hyperparameters import Hyperparameters, decode
-from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES, SAMPLES
+from mims.given_values import Categories, Given, filled, typed_values
+from mims.inputs.hyperparameters import Hyperparameters
+from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES
+from mims.recorded import is_numeric, recorded_values
 from mims.samples import (
     DEFAULT,
     FIELD_DEFAULT,
@@ -42,17 +24,8 @@ from mims.samples import (
 )
 from mims.settings import PAYLOAD_SETTINGS, FieldValues, Settings
 from mims.told import of_kind, of_names, shown_short
-from mims.values import is_unicode, number, text, whole_number
 
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
-
-
-class _Given(NamedTuple):
-    """A value that a field is given, its source, and the place where it can be corrected."""
-
-    value: Any
-    source: str
-    origin: str
+_IN_PAYLOAD_SETTINGS = "payload_settings.field_values of the hyperparameters"
 
 
 def make_samples(
@@ -62,6 +35,7 @@ def make_samples(
     settings: Settings,
     modified: int,
     check: Check = nothing,
+    fields_origin: str = "",
 ) -> Samples:
     """Return the samples for the fields.
 
@@ -71,6 +45,8 @@ def make_samples(
         Field name → values that the model's own files recorded.
     modified
         Seconds since the epoch: the time that `{timestamp}` and a datetime's default stand for.
+    fields_origin
+        The setting that named the fields, and so gave their examples; empty: the model did.
 
     Raises
     ------
@@ -93,7 +69,7 @@ def make_samples(
     warnings: List[str] = []
     special = _special_values(fields, settings, warnings)
     recorded = (
-        _training_values(fields, hyperparameters, training, settings, check)
+        recorded_values(fields, hyperparameters, training, settings, check)
         if settings.realistic_values
         else {}
     )
@@ -102,17 +78,17 @@ def make_samples(
     sources: List[str] = []
     not_numbers: List[str] = []
     for field in checked(fields, check):
-        given = _given(field, special, settings, recorded)
+        given = _given(field, special, settings, recorded, fields_origin)
         if given is None:
             listed: Any = _default(field, settings, time)
-            values.append((_filled(field.shape, listed),))
+            values.append((filled(field.shape, listed),))
             sources.append(DEFAULT)
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
             stamp = time.isoformat(" ", "seconds")
             given = given._replace(value=_stamped(given.value, stamp, check))
-        typed = _typed(field, given, settings.sample_count, check)
-        if settings.numbers_alone and not all(map(_is_numeric, typed)):
+        typed = typed_values(field, given, settings.sample_count, check)
+        if settings.numbers_alone and not all(map(is_numeric, typed)):
             not_numbers.append(field.name)
         values.append(typed)
         sources.append(given.source)
@@ -128,27 +104,35 @@ def make_samples(
 
 def _given(
     field: Field,
-    special: Mapping[str, _Given],
+    special: Mapping[str, Given],
     settings: Settings,
-    recorded: Mapping[str, Sequence[Any]],
-) -> Optional[_Given]:
+    recorded: Mapping[str, List[Any]],
+    fields_origin: str,
+) -> Optional[Given]:
     """Return the value that somebody gave the field; `None` where nobody did."""
     if field.name in special:
         return special[field.name]
     if field.name in settings.field_defaults:
-        return _Given(settings.field_defaults[field.name], FIELD_DEFAULT, "FIELD_DEFAULTS")
+        return Given(settings.field_defaults[field.name], FIELD_DEFAULT, "FIELD_DEFAULTS")
     if field.example is not None:
-        return _Given(field.example, FIELD_INFO, "field_info")
+        by_model = not fields_origin or fields_origin.startswith(PAYLOAD_SETTINGS)
+        origin = fields_origin or "field_info"
+        return Given(
+            field.example,
+            FIELD_INFO,
+            f"{origin} of the hyperparameters" if by_model else origin,
+            is_hyperparameter=by_model,
+        )
     if field.name in recorded:
-        return _Given(list(recorded[field.name]), TRAINING, "what training recorded")
+        return Given(recorded[field.name], TRAINING, "what training recorded", True)
     return None
 
 
 def _special_values(
     fields: Sequence[Field], settings: Settings, warnings: List[str]
-) -> Dict[str, _Given]:
+) -> Dict[str, Given]:
     """Return field name → value, each layer of the settings laid over those below it."""
-    special: Dict[str, _Given] = {}
+    special: Dict[str, Given] = {}
     names = {field.name: None for field in fields}
     by_variable: Optional[Dict[str, List[str]]] = None
     for layer in settings.field_values:
@@ -164,8 +148,10 @@ def _special_values(
                 f"{layer.origin} names what is not an input field of this model: {{names}}.",
                 sorted(name for name in layer.values if name not in names),
             )
+        is_hyperparameter = layer.origin == PAYLOAD_SETTINGS
+        origin = _IN_PAYLOAD_SETTINGS if is_hyperparameter else layer.origin
         for name, value in matched.items():
-            special[name] = _Given(value, SPECIAL_FIELD, layer.origin)
+            special[name] = Given(value, SPECIAL_FIELD, origin, is_hyperparameter)
     return special
 
 
@@ -217,58 +203,9 @@ def _as_variable(name: str) -> str:
     return re.sub("[^A-Za-z0-9]", "_", name).lower()
 
 
-def _training_values(
-    fields: Sequence[Field],
-    hyperparameters: Hyperparameters,
-    training: Mapping[str, Sequence[Any]],
-    settings: Settings,
-    check: Check,
-) -> Dict[str, Sequence[Any]]:
-    """Return field name → values that training recorded, those of no use left out."""
-    imputed = hyperparameters.object("imputation_dict") or {}
-    risk_tables = hyperparameters.object("risk_tables") or {}
-    recorded: Dict[str, Sequence[Any]] = {}
-    for field in checked(fields, check):
-        values: Sequence[Any] = training.get(field.name, ())
-        if field.type in (NUMERIC, INTEGER) and number(imputed.get(field.name)) is not None:
-            values = [imputed[field.name]]
-        elif field.type == CATEGORICAL:
-            values = (
-                _categories(
-                    field, decode(risk_tables.get(field.name), check), settings.numbers_alone
-                )
-                or values
-            )
-        if field.type == INTEGER:
-            values = [int(value) for value in map(number, values) if value is not None]
-        if values:
-            recorded[field.name] = values[: settings.sample_count]
-    return recorded
-
-
-def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
-    """Return the categories that training saw; for servers of numbers, the number of each."""
-    # Some trainers keep the risks by category in a table of their own.
-    bins = table.get("bins") if isinstance(table, dict) else None
-    table = bins if isinstance(bins, dict) else table
-    if isinstance(table, dict) and table:
-        if not numbers_alone:
-            return list(table)
-        return [value for value in table.values() if number(value) is not None]
-    some = field.categories[:SAMPLES]  # no more are ever shown
-    categories = [category for category in some if text(category) is not None]
-    return [c for c in categories if _is_numeric(c)] if numbers_alone else categories
-
-
-def _is_numeric(value: Value) -> bool:
-    if isinstance(value, list):
-        return all(map(_is_numeric, value))
-    return value is None or number(value) is not None
-
-
 def _default(field: Field, settings: Settings, time: datetime) -> Value:
     if field.type == NUMERIC:
-        return settings.default_numeric_value
+        return float(settings.default_numeric_value)
     if field.type == INTEGER:
         return int(settings.default_numeric_value)
     if field.type == BOOLEAN:
@@ -279,7 +216,7 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
         return time.date().isoformat() if field.date_only else time.isoformat("T", "seconds")
     if field.type == CATEGORICAL:
         if settings.default_categorical_value is not None:
-            return _Categories(field).given(settings.default_categorical_value)
+            return Categories(field).given(settings.default_categorical_value)
         if field.categories:
             return field.categories[0]
     return settings.default_text_value
@@ -296,111 +233,3 @@ def _stamped(given: Any, timestamp: str, check: Check) -> Any:
     if isinstance(given, list):
         return [_stamped(item, timestamp, check) for item in checked(given, check)]
     return given.replace("{timestamp}", timestamp) if isinstance(given, str) else given
-
-
-def _typed(field: Field, given: _Given, count: int, check: Check) -> Tuple[Value, ...]:
-    """Return the values, which `count` samples go through in turn, as the field's type has them."""
-    value = given.value
-    if isinstance(value, str) and field.shape:
-        value = decode(value, check)  # a variable holds a text: a list in it is JSON
-    as_typed = partial(_element, field, given, _Categories(field))
-    if not isinstance(value, list):
-        return (_filled(field.shape, as_typed(value)),)
-    if not value:
-        _misfit(field, given, value, "an empty list")
-    if not field.shape:
-        # Every value is judged, and no more are held than samples show.
-        typed = map(as_typed, checked(value, check))
-        shown_ones = tuple(islice(typed, count))
-        deque(typed, maxlen=0)
-        return shown_ones
-    if _has_shape(value, field.shape, check):
-        return (_nested(value, as_typed, check),)
-    if all(_has_shape(item, field.shape, check) for item in value):
-        return tuple(_nested(item, as_typed, check) for item in value)
-    wanted = " × ".join(map(str, field.shape))
-    return _misfit(field, given, value, f"not of the field's shape ({wanted})")
-
-
-def _has_shape(value: Any, shape: Sequence[int], check: Check) -> bool:
-    if not shape:
-        return not isinstance(value, list)
-    return (
-        isinstance(value, list)
-        and len(value) == shape[0]
-        and all(_has_shape(item, shape[1:], check) for item in checked(value, check))
-    )
-
-
-def _nested(value: Any, as_typed: Callable[[Any], Value], check: Check) -> Value:
-    if isinstance(value, list):
-        return [_nested(item, as_typed, check) for item in checked(value, check)]
-    return as_typed(value)
-
-
-def _filled(shape: Sequence[int], value: Value) -> Value:
-    """Return nested lists of that shape, every element of which is the value."""
-    for length in reversed(shape):
-        value = [value] * length
-    return value
-
-
-class _Categories:
-    """The categories of a field, looked up by text: they may be half a million."""
-
-    def __init__(self, field: Field) -> None:
-        self._texts = {category for category in field.categories if isinstance(category, str)}
-        self._spelled: Dict[Optional[str], Value] = {}
-        for category in field.categories[:SAMPLES]:
-            if not isinstance(category, str):
-                self._spelled.setdefault(text(category), category)
-
-    def given(self, item: Any) -> Value:
-        """Return a category as given; a text that spells one of the field's is that one."""
-        if not isinstance(item, str) or item in self._texts:
-            return item
-        return self._spelled.get(item, item)
-
-
-def _element(field: Field, given: _Given, categories: _Categories, item: Any) -> Value:
-    """Return one value as the field's type has it."""
-    if item is None:
-        if given.source in (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO):
-            return None
-        return _misfit(field, given, item, "missing")
-    value: Value
-    wanted = "a text or a number"
-    if field.type == NUMERIC:
-        value, wanted = number(item), "a finite number"
-    elif field.type == INTEGER:
-        value, wanted = whole_number(item), "a whole number"
-    elif field.type == BOOLEAN:
-        value, wanted = _truth(item), "true, false, 1 or 0"
-    elif field.type == CATEGORICAL:
-        value = categories.given(item) if text(item) is not None else None
-    else:
-        value = text(item)
-    if value is None:
-        return _misfit(field, given, item, f"not {wanted}")
-    if isinstance(value, str) and not is_unicode(value):
-        return _misfit(field, given, item, "not valid Unicode (half of a surrogate pair)")
-    return value
-
-
-def _truth(item: Any) -> Optional[bool]:
-    if isinstance(item, str):
-        return _TRUTHS.get(item.strip().lower())
-    return bool(item) if item in (0, 1) else None
-
-
-def _misfit(field: Field, given: _Given, item: Any, what: str) -> NoReturn:
-    fault = f"The {field.type} field '{shown(field.name)}' is given a value that is {what}"
-    error: PayloadError
-    if given.source in (SPECIAL_FIELD, FIELD_DEFAULT) and given.origin != PAYLOAD_SETTINGS:
-        error = InvalidSettingsError(f"{fault}: '{shown(item)}'. Correct it in {given.origin}.")
-    else:  # a hyperparameter's value is never named
-        origin = "payload_settings.field_values" if given.source == SPECIAL_FIELD else given.origin
-        error = InvalidHyperparametersError(
-            f"{fault}. Correct it in {origin} of the hyperparameters."
-        )
-    raise error

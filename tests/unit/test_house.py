@@ -29,6 +29,8 @@ WAY = (
     "setting_table",
     "misspelt_variables",
     "settings",
+    "given_values",
+    "recorded",
     "sampling",
     "payload",
     "__init__",

@@ -1,0 +1,175 @@
+"""Values that a field is given → values of its type, or the error that says where to correct it."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from itertools import islice
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+from mims.deadline import Check, checked
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.inputs.hyperparameters import decode
+from mims.limits import SAMPLES
+from mims.samples import Value
+from mims.values import is_unicode, number, text, whole_number
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+_WANTED = {
+    NUMERIC: "a finite number",
+    INTEGER: "a whole number",
+    BOOLEAN: "true, false, 1 or 0",
+}
+
+
+class Given(NamedTuple):
+    """A value that a field is given.
+
+    Attributes
+    ----------
+    source
+        One of `VALUE_SOURCES`.
+    origin
+        The place where it can be corrected.
+    is_hyperparameter
+        The model itself gives it: its values are never named.
+    """
+
+    value: Any
+    source: str
+    origin: str
+    is_hyperparameter: bool = False
+
+
+def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[Value, ...]:
+    """Return the values, which `count` samples go through in turn, as the field's type has them.
+
+    Raises
+    ------
+    InvalidSettingsError, InvalidHyperparametersError
+        One does not fit the field.
+    """
+    value = given.value
+    if isinstance(value, str) and field.shape:
+        value = decode(value, check)  # a variable holds a text: a list in it is JSON
+    as_typed = partial(_element, field, given, Categories(field))
+    if not isinstance(value, list):
+        return (filled(field.shape, as_typed(value)),)
+    if not value:
+        _misfit(field, given, value, "an empty list")
+    if not field.shape:
+        # Every value is judged, and no more are held than samples show.
+        typed = map(as_typed, checked(value, check))
+        shown_ones = tuple(islice(typed, count))
+        deque(typed, maxlen=0)
+        return shown_ones
+    if _has_shape(value, field.shape, check):
+        return (_nested(value, as_typed, check),)
+    if all(_has_shape(item, field.shape, check) for item in value):
+        return tuple(_nested(item, as_typed, check) for item in value)
+    wanted = " × ".join(map(str, field.shape))
+    return _misfit(field, given, value, f"not of the field's shape ({wanted})")
+
+
+def fitting_values(field: Field, values: Iterable[Any], check: Check) -> Iterator[Any]:
+    """Yield those of the values, of a shaped field lists of its shape, that are of its type."""
+    categories = Categories(field)
+
+    def is_of_type(value: Any) -> bool:
+        if isinstance(value, list):
+            return all(map(is_of_type, checked(value, check)))
+        return value is not None and _converted(field, categories, value) is not None
+
+    for value in checked(values, check):
+        if _has_shape(value, field.shape, check) and is_of_type(value):
+            yield value
+
+
+def _has_shape(value: Any, shape: Sequence[int], check: Check) -> bool:
+    if not shape:
+        return not isinstance(value, list)
+    return (
+        isinstance(value, list)
+        and len(value) == shape[0]
+        and all(_has_shape(item, shape[1:], check) for item in checked(value, check))
+    )
+
+
+def _nested(value: Any, as_typed: Callable[[Any], Value], check: Check) -> Value:
+    if isinstance(value, list):
+        return [_nested(item, as_typed, check) for item in checked(value, check)]
+    return as_typed(value)
+
+
+def filled(shape: Sequence[int], value: Value) -> Value:
+    """Return nested lists of that shape, every element of which is the value."""
+    for length in reversed(shape):
+        value = [value] * length
+    return value
+
+
+class Categories:
+    """The categories of a field, looked up by text: they may be half a million."""
+
+    def __init__(self, field: Field) -> None:
+        self._texts = {category for category in field.categories if isinstance(category, str)}
+        self._spelled: Dict[Optional[str], Value] = {}
+        for category in field.categories[:SAMPLES]:
+            if not isinstance(category, str):
+                self._spelled.setdefault(text(category), category)
+
+    def given(self, item: Any) -> Value:
+        """Return a category as given; a text that spells one of the field's is that one."""
+        if not isinstance(item, str) or item in self._texts:
+            return item
+        return self._spelled.get(item, item)
+
+
+def _element(field: Field, given: Given, categories: Categories, item: Any) -> Value:
+    """Return one value as the field's type has it."""
+    if item is None:
+        return None
+    value = _converted(field, categories, item)
+    if value is None:
+        return _misfit(field, given, item, f"not {_WANTED.get(field.type, 'a text or a number')}")
+    if isinstance(value, str) and not is_unicode(value):
+        return _misfit(field, given, item, "not valid Unicode (half of a surrogate pair)")
+    return value
+
+
+def _converted(field: Field, categories: Categories, item: Any) -> Value:
+    """Return an item as the field's type has it; `None` where it does not fit."""
+    if field.type == NUMERIC:
+        return number(item)
+    if field.type == INTEGER:
+        return whole_number(item)
+    if field.type == BOOLEAN:
+        return _truth(item)
+    if field.type == CATEGORICAL:
+        return categories.given(item) if text(item) is not None else None
+    return text(item)
+
+
+def _truth(item: Any) -> Optional[bool]:
+    if isinstance(item, str):
+        return _TRUTHS.get(item.strip().lower())
+    return bool(item) if item in (0, 1) else None
+
+
+def _misfit(field: Field, given: Given, item: Any, what: str) -> NoReturn:
+    fault = f"The {field.type} field '{shown(field.name)}' is given a value that is {what}"
+    if given.is_hyperparameter:
+        raise InvalidHyperparametersError(f"{fault}. Correct it in {given.origin}.")
+    raise InvalidSettingsError(f"{fault}: '{shown(item)}'. Correct it in {given.origin}.")
