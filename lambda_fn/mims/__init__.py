@@ -115,7 +115,13 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = noth
     family = inputs.shown_family if is_auto else inputs.family
     settings = given.resolve(payload_settings, family, inputs.form, len(inputs.fields))
     samples = make_samples(
-        inputs.fields, inputs.hyperparameters, inputs.training, settings, inputs.modified, check
+        inputs.fields,
+        inputs.hyperparameters,
+        inputs.training,
+        settings,
+        inputs.modified,
+        check,
+        given.fields_origin(payload_settings),
     )
     warnings = [
         *inputs.warnings,

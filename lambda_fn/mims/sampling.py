@@ -9,8 +9,10 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from mims.deadline import Check, checked, nothing
 from mims.errors import PayloadTooLargeError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
-from mims.inputs.hyperparameters import Hyperparameters, decode
-from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES, SAMPLES
+from mims.given_values import Categories, Given, filled, typed_values
+from mims.inputs.hyperparameters import Hyperparameters
+from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES
+from mims.recorded import is_numeric, recorded_values
 from mims.samples import (
     DEFAULT,
     FIELD_DEFAULT,
@@ -20,11 +22,11 @@ from mims.samples import (
     Samples,
     Value,
 )
-from mims.setting_layers import FieldValues
+from mims.setting_layers import PAYLOAD_SETTINGS, FieldValues
 from mims.settings import Settings
 from mims.told import of_kind, of_names, shown_short
-from mims.typed_values import Categories, GivenValue, is_numeric, of_shape, typed_values
-from mims.values import number, text
+
+_IN_PAYLOAD_SETTINGS = "payload_settings.field_values of the hyperparameters"
 
 
 def make_samples(
@@ -34,6 +36,7 @@ def make_samples(
     settings: Settings,
     modified: int,
     check: Check = nothing,
+    fields_origin: str = "",
 ) -> Samples:
     """Return the samples for the fields.
 
@@ -43,6 +46,8 @@ def make_samples(
         Field name → values that the model's own files recorded.
     modified
         Seconds since the epoch: the time that `{timestamp}` and a datetime's default stand for.
+    fields_origin
+        The setting that named the fields, and so gave their examples; empty: the model did.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def make_samples(
     warnings: List[str] = []
     special = _special_values(fields, settings, warnings)
     recorded = (
-        _training_values(fields, hyperparameters, training, settings, check)
+        recorded_values(fields, hyperparameters, training, settings, check)
         if settings.realistic_values
         else {}
     )
@@ -74,10 +79,10 @@ def make_samples(
     sources: List[str] = []
     not_numbers: List[str] = []
     for field in checked(fields, check):
-        given = _given(field, special, settings, recorded)
+        given = _given(field, special, settings, recorded, fields_origin)
         if given is None:
             listed: Any = _default(field, settings, time)
-            values.append((of_shape(field.shape, listed),))
+            values.append((filled(field.shape, listed),))
             sources.append(DEFAULT)
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
@@ -100,27 +105,35 @@ def make_samples(
 
 def _given(
     field: Field,
-    special: Mapping[str, GivenValue],
+    special: Mapping[str, Given],
     settings: Settings,
-    recorded: Mapping[str, Sequence[Any]],
-) -> Optional[GivenValue]:
+    recorded: Mapping[str, List[Any]],
+    fields_origin: str,
+) -> Optional[Given]:
     """Return the value that somebody gave the field; `None` where nobody did."""
     if field.name in special:
         return special[field.name]
     if field.name in settings.field_defaults:
-        return GivenValue(settings.field_defaults[field.name], FIELD_DEFAULT, "FIELD_DEFAULTS")
+        return Given(settings.field_defaults[field.name], FIELD_DEFAULT, "FIELD_DEFAULTS")
     if field.example is not None:
-        return GivenValue(field.example, FIELD_INFO, "field_info")
+        by_model = not fields_origin or fields_origin.startswith(PAYLOAD_SETTINGS)
+        origin = fields_origin or "field_info"
+        return Given(
+            field.example,
+            FIELD_INFO,
+            f"{origin} of the hyperparameters" if by_model else origin,
+            is_hyperparameter=by_model,
+        )
     if field.name in recorded:
-        return GivenValue(list(recorded[field.name]), TRAINING, "what training recorded")
+        return Given(recorded[field.name], TRAINING, "what training recorded", True)
     return None
 
 
 def _special_values(
     fields: Sequence[Field], settings: Settings, warnings: List[str]
-) -> Dict[str, GivenValue]:
+) -> Dict[str, Given]:
     """Return field name → value, each layer of the settings laid over those below it."""
-    special: Dict[str, GivenValue] = {}
+    special: Dict[str, Given] = {}
     names = {field.name: None for field in fields}
     by_variable: Optional[Dict[str, List[str]]] = None
     for layer in settings.field_values:
@@ -136,8 +149,10 @@ def _special_values(
                 f"{layer.origin} names what is not an input field of this model: {{names}}.",
                 sorted(name for name in layer.values if name not in names),
             )
+        is_hyperparameter = layer.origin == PAYLOAD_SETTINGS
+        origin = _IN_PAYLOAD_SETTINGS if is_hyperparameter else layer.origin
         for name, value in matched.items():
-            special[name] = GivenValue(value, SPECIAL_FIELD, layer.origin)
+            special[name] = Given(value, SPECIAL_FIELD, origin, is_hyperparameter)
     return special
 
 
@@ -189,54 +204,11 @@ def _as_variable(name: str) -> str:
     return re.sub("[^A-Za-z0-9]", "_", name).lower()
 
 
-def _training_values(
-    fields: Sequence[Field],
-    hyperparameters: Hyperparameters,
-    training: Mapping[str, Sequence[Any]],
-    settings: Settings,
-    check: Check,
-) -> Dict[str, Sequence[Any]]:
-    """Return field name → values that training recorded, those of no use left out."""
-    imputed = hyperparameters.object("imputation_dict") or {}
-    risk_tables = hyperparameters.object("risk_tables") or {}
-    recorded: Dict[str, Sequence[Any]] = {}
-    for field in checked(fields, check):
-        values: Sequence[Any] = training.get(field.name, ())
-        if field.type in (NUMERIC, INTEGER) and number(imputed.get(field.name)) is not None:
-            values = [imputed[field.name]]
-        elif field.type == CATEGORICAL:
-            values = (
-                _categories(
-                    field, decode(risk_tables.get(field.name), check), settings.numbers_alone
-                )
-                or values
-            )
-        if field.type == INTEGER:
-            values = [int(value) for value in map(number, values) if value is not None]
-        if values:
-            recorded[field.name] = values[: settings.sample_count]
-    return recorded
-
-
-def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
-    """Return the categories that training saw; for servers of numbers, the number of each."""
-    # Some trainers keep the risks by category in a table of their own.
-    bins = table.get("bins") if isinstance(table, dict) else None
-    table = bins if isinstance(bins, dict) else table
-    if isinstance(table, dict) and table:
-        if not numbers_alone:
-            return list(table)
-        return [value for value in table.values() if number(value) is not None]
-    some = field.categories[:SAMPLES]  # no more are ever shown
-    categories = [category for category in some if text(category) is not None]
-    return [c for c in categories if is_numeric(c)] if numbers_alone else categories
-
-
 def _default(field: Field, settings: Settings, time: datetime) -> Value:
     if field.known is not None and not _is_default_set(field, settings):
         return field.known
     if field.type == NUMERIC:
-        return settings.default_numeric_value
+        return float(settings.default_numeric_value)
     if field.type == INTEGER:
         return int(settings.default_numeric_value)
     if field.type == BOOLEAN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from math import isfinite
-from typing import Any, Callable, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
 from mims.deadline import Check, checked
 from mims.errors import shown
@@ -16,7 +16,7 @@ from mims.inputs.field_lists import parse_fields
 from mims.json_parsing import parse_json
 from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES, TEMPLATE_CHARACTERS, Limits
 from mims.recipes import AUTO, NONE, RECIPES
-from mims.values import TRUTHS, is_unicode, number, text
+from mims.values import TRUTHS, is_unicode, number, text, whole_number
 
 CONTRACT, FLAT = "contract", "flat"
 SPECIAL_FIELD = "SPECIAL_FIELD_"
@@ -92,11 +92,12 @@ def _content_types(value: Any, name: str, _check: Check) -> Tuple[Format, ...]:
     return parse_content_types(value, name)
 
 
-def _number(value: Any, _name: str, _check: Check) -> float:
+def _number(value: Any, _name: str, _check: Check) -> Union[int, float]:
     converted = None if isinstance(value, bool) else number(value)
     if converted is None:
         raise MisfitError(value)
-    return converted
+    whole = whole_number(value)  # with every digit, which a large one loses as a float
+    return converted if whole is None or whole == converted else whole
 
 
 def _text(value: Any, _name: str, _check: Check) -> str:

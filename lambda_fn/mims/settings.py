@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from mims.deadline import Check, nothing
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
@@ -59,7 +59,7 @@ class Settings:
     """
 
     content_types: Tuple[Format, ...] = parse_content_types("application/json", "CONTENT_TYPES")
-    default_numeric_value: float = 0.0
+    default_numeric_value: Union[int, float] = 0.0
     default_text_value: Any = "DEFAULT_TEXT"
     default_categorical_value: Any = None
     default_datetime_value: Any = None
@@ -122,6 +122,14 @@ class GivenSettings:
                 return named
         return None
 
+    def fields_origin(self, payload_settings: Mapping[str, Any]) -> str:
+        """Return the name of the setting that names the fields; empty where none does."""
+        if "fields" in self.request:
+            return "fields (FIELDS)"
+        if "fields" in payload_settings:
+            return f"{PAYLOAD_SETTINGS}.fields"
+        return "FIELDS" if "fields" in self.environment else ""
+
     def recipe_name(self, payload_settings: Mapping[str, Any]) -> str:
         """Return the name of the recipe that counts, the highest that is named."""
         for layer in (self.request, payload_settings, self.environment):
@@ -131,7 +139,7 @@ class GivenSettings:
 
     def resolve(
         self,
-        payload_settings: Mapping[str, Any],
+        payload_settings: Optional[Mapping[str, Any]],
         family: Optional[str] = None,
         form: str = "",
         field_count: int = 0,
@@ -141,7 +149,8 @@ class GivenSettings:
         Parameters
         ----------
         payload_settings
-            What its hyperparameters say, as `read_payload_settings` returns it.
+            What its hyperparameters say, as `read_payload_settings` returns it; `None` before they
+            are known, when they may still give a template that is missing.
         family
             What its archive shows, for `RECIPE=auto`.
         form, field_count
@@ -153,6 +162,8 @@ class GivenSettings:
             Two settings contradict each other.
         """
         warnings: List[str] = []
+        is_known = payload_settings is not None
+        payload_settings = payload_settings or {}
         name = self.recipe_name(payload_settings)
         recipe = recipe_of(family if name == AUTO else name)
         if name == AUTO and recipe is None:
@@ -182,7 +193,7 @@ class GivenSettings:
             warnings=tuple(warnings),
         )
         try:
-            return _with_templates(settings)
+            return _with_templates(settings, {*payload_settings} - {*self.request}, is_known)
         except InvalidSettingsError:
             concerned = sorted(_TOGETHER & {*payload_settings})
             if not concerned:
@@ -238,7 +249,7 @@ def read_settings(
         limits=read_limits({**environment, **{k: v for k, v in variables.items() if v}}),
         warnings=misspelt_variables(environment),
     )
-    given.resolve({})  # what contradicts itself is refused before anything is read
+    given.resolve(None)  # what contradicts itself is refused before anything is read
     return given
 
 
@@ -257,8 +268,12 @@ def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:
     return values
 
 
-def _with_templates(settings: Settings) -> Settings:
-    """Check what the settings ask for together; give the templates to those that take them."""
+def _with_templates(settings: Settings, by_model: AbstractSet[str], is_known: bool) -> Settings:
+    """Check what the settings ask for together; give the templates to those that take them.
+
+    `by_model` are the keys of those that the model's own `payload_settings` give; unless these are
+    known, a template may be missing.
+    """
     types = settings.content_types
     if settings.layout == FLAT and len(types) > 1:
         raise InvalidSettingsError(
@@ -268,8 +283,9 @@ def _with_templates(settings: Settings) -> Settings:
         )
     needed = {template for content_type in types for template in content_type.templates}
     given = {CONTENT_TEMPLATE: settings.content_template, RECORD_TEMPLATE: settings.record_template}
-    for template, text in given.items():
-        if template in needed and not text:
+    missing = {template for template, text in given.items() if template in needed and not text}
+    for template in given:
+        if template in missing and is_known:
             raise InvalidSettingsError(
                 f"A content type with format=template needs {template.upper()} ({template}), "
                 "which is not set."
@@ -282,25 +298,29 @@ def _with_templates(settings: Settings) -> Settings:
     ]
     bound: List[Format] = []
     for content_type in types:
-        if content_type.templates:
-            content_type = _bound(content_type, settings)
+        if content_type.templates and not missing.intersection(content_type.templates):
+            content_type = _bound(content_type, settings, by_model)
         if content_type.one_sample and settings.layout == CONTRACT:
             _check_one_sample(content_type, settings.sample_count)
         bound.append(content_type)
     return replace(settings, content_types=tuple(bound), warnings=(*settings.warnings, *warnings))
 
 
-def _bound(content_type: Format, settings: Settings) -> Format:
+def _bound(content_type: Format, settings: Settings, by_model: AbstractSet[str]) -> Format:
+    names = {
+        key: f"{PAYLOAD_SETTINGS}.{key}" if key in by_model else key.upper()
+        for key in content_type.templates
+    }
     content = None
-    if CONTENT_TEMPLATE in content_type.templates:
-        content = parse_content_template(settings.content_template, "CONTENT_TEMPLATE")
-    templates = Templates(
-        content, parse_record_template(settings.record_template, "RECORD_TEMPLATE")
-    )
+    if CONTENT_TEMPLATE in names:
+        content = parse_content_template(settings.content_template, names[CONTENT_TEMPLATE])
+    record = parse_record_template(settings.record_template, names[RECORD_TEMPLATE])
+    record = record._replace(is_hyperparameter=RECORD_TEMPLATE in by_model)
     return replace(
         content_type,
-        write=partial(content_type.write, templates),
+        write=partial(content_type.write, Templates(content, record)),
         one_sample=content is not None and takes_one_sample(content),
+        templates=tuple(names.values()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Any, Dict, Type
 
 import pytest
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, PayloadTooLargeError
@@ -246,6 +246,65 @@ def test_a_template_for_one_sample_and_one_for_lines() -> None:
 def test_a_template_that_cannot_be_used(settings: Dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidSettingsError, match=words):
         body(TEMPLATE, AGE, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"content_template": '{"secret" $records}'}, "payload_settings.content_template"),
+        ({"content_template": "$secret"}, "payload_settings.content_template"),
+        ({"record_template": "${secret}"}, "payload_settings.record_template"),
+        ({"record_template": '"${age}"', "field_values": {"age": None}}, "'age' within quotes"),
+    ],
+)
+def test_a_template_of_the_hyperparameters_is_never_quoted(
+    settings: Dict[str, Any], words: str
+) -> None:
+    templates = {"content_template": "$records", "record_template": "$features"}
+    hyperparameters = {
+        "field_info": {"age": "float"},
+        "payload_settings": {"content_types": TEMPLATE, **templates, **settings},
+    }
+    with pytest.raises(InvalidHyperparametersError, match=words) as caught:
+        payload_of(json.dumps(hyperparameters).encode())
+    assert "secret" not in str(caught.value)
+
+
+def test_the_hyperparameters_may_give_the_template_that_the_environment_lacks() -> None:
+    hyperparameters = {
+        "field_info": {"age": "float"},
+        "payload_settings": {"record_template": '{"a": ${age}}'},
+    }
+    given = read_settings({"CONTENT_TYPES": "application/jsonl; format=template"})
+    archive = payload_of(json.dumps(hyperparameters).encode(), given).archive
+    assert b'{"a": 0.0}' in unpacked(archive).values()
+    with pytest.raises(InvalidSettingsError, match="RECORD_TEMPLATE"):
+        payload_of(b'{"field_info": {"age": "float"}}', given)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "words"),
+    [
+        ("request", InvalidSettingsError, "whole number: 'secret'.*fields"),
+        ("environment", InvalidSettingsError, "whole number: 'secret'.*FIELDS"),
+        (
+            "payload_settings",
+            InvalidHyperparametersError,
+            r"number\..*payload_settings.fields",
+        ),
+    ],
+)
+def test_an_example_that_a_setting_gives_is_corrected_in_that_setting(
+    setting: str, error: Type[Exception], words: str
+) -> None:
+    fields = {"n": {"type": "int", "example": "secret"}}
+    given = read_settings(
+        {"FIELDS": json.dumps(fields)} if setting == "environment" else {},
+        {"fields": fields} if setting == "request" else {},
+    )
+    hyperparameters = {"payload_settings": {"fields": fields}} if setting.startswith("pay") else {}
+    with pytest.raises(error, match=words):
+        payload_of(json.dumps(hyperparameters).encode(), given)
 
 
 def test_a_template_that_no_content_type_uses_is_told() -> None:

@@ -118,6 +118,21 @@ def test_values_in_field_info_are_kept_as_they_are() -> None:
     assert listed({"field_info": [{**entry, "example": 0}]}).fields[0].example == 0
 
 
+def test_a_missing_category_is_none() -> None:
+    entry = {"name": "a", "type": "enum", "categories": [None, float("nan"), "x", 0, False]}
+    assert listed({"field_info": [entry]}).fields[0].categories == ("x", 0, False)
+
+
+@pytest.mark.parametrize("category", [{"secret": 1}, ["secret"], float("inf"), "secret\ud83d"])
+def test_a_category_that_no_payload_can_hold_is_refused(category: Any) -> None:
+    entry = {"name": "a", "type": "enum", "categories": ["x", category]}
+    with pytest.raises(
+        InvalidHyperparametersError, match=r"field_info\[0\]\.categories\[1\]"
+    ) as caught:
+        listed({"field_info": [entry]})
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [

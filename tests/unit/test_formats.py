@@ -117,6 +117,37 @@ def test_text_in_a_body_of_numbers_names_the_field(content_type: str, text: str)
         encode(samples, of_type(content_type))
 
 
+@pytest.mark.parametrize(
+    ("datatype", "carried", "refused"),
+    [
+        ("INT8", [-128, 127], [-129, 128]),
+        ("UINT8", [0, 255], [-1, 256]),
+        ("INT32", [-(2**31), 2**31 - 1], [2**31]),
+        ("", [-(2**63), 2**63 - 1], [2**63, 10**30]),
+        ("UINT64", [2**64 - 1], [2**64, -1]),
+    ],
+)
+def test_an_integer_is_within_its_datatype(
+    datatype: str, carried: List[int], refused: List[int]
+) -> None:
+    (content_type,) = parse_content_types("application/json; format=v2", "x")
+    field = Field("n", "integer", datatype=datatype)
+    for value in carried:
+        made = json.loads(encode(Samples((field,), ((value,),), ("default",), 1), content_type))
+        assert made["inputs"][0]["data"] == [value]
+    for value in refused:
+        with pytest.raises(InvalidSettingsError, match="'n'"):
+            encode(Samples((field,), ((value,),), ("default",), 1), content_type)
+
+
+@pytest.mark.parametrize("datatype", ["FP16", "BF16", "FP32", "FP64"])
+def test_each_datatype_of_floats_is_carried(datatype: str) -> None:
+    (content_type,) = parse_content_types("application/json; format=v2", "x")
+    field = Field("x", "numeric", datatype=datatype)
+    made = json.loads(encode(Samples((field,), ((0.5,),), ("default",), 1), content_type))
+    assert made == {"inputs": [{"name": "x", "shape": [1], "datatype": datatype, "data": [0.5]}]}
+
+
 def test_a_number_beyond_32_bits_names_the_field() -> None:
     npy = of_type("application/x-npy")
     for value in (1e39, -3.5e38, 3.4028235677973366e38):

@@ -242,6 +242,39 @@ def test_realistic_values_are_what_training_recorded(
     assert off.sources == ("default",)
 
 
+@pytest.mark.parametrize(
+    ("field", "recorded", "expected"),
+    [
+        (Field("x", "boolean"), ["yes", 2, 1], [True]),
+        (Field("x", "numeric"), ["a", [1.0], 2], [2.0]),
+        (Field("x", "numeric", (2,)), [[1.0], [1.0, 2.0, 3.0], [1.0, 2.0]], [[1.0, 2.0]]),
+        (Field("x", "integer", (2,)), [[1.5, 2], [3, "a"]], [[1, 2]]),
+        (Field("x", "integer"), [2**60 + 1, 7.9], [2**60 + 1, 7]),
+        (Field("x", "text"), [{"a": 1}, ["a"]], ["DEFAULT_TEXT"]),
+    ],
+)
+def test_recorded_values_that_do_not_fit_their_field_are_left_out(
+    field: Field, recorded: List[Any], expected: List[Any]
+) -> None:
+    request = {"realistic_values": True, "sample_count": len(expected)}
+    settings = read_settings({}, request).resolve({})
+    samples = make_samples([field], Hyperparameters(), {"x": recorded}, settings, 0)
+    assert list(samples.column(0)) == expected
+
+
+def test_an_imputed_value_is_that_of_every_element() -> None:
+    field = Field("x", "integer", (2, 2))
+    samples = make(field, request={"realistic_values": True}, imputation_dict={"x": "3.5"})
+    assert values(samples) == {"x": [[3, 3], [3, 3]]}
+
+
+def test_the_default_of_integers_keeps_every_digit() -> None:
+    samples = make(
+        AGE, Field("n", "integer"), environment={"DEFAULT_NUMERIC_VALUE": f"{2**53 + 1}"}
+    )
+    assert values(samples) == {"age": float(2**53), "n": 2**53 + 1}
+
+
 @pytest.mark.parametrize("key", ["imputation_dict", "risk_tables"])
 def test_recorded_values_that_are_no_object_are_refused_only_where_they_are_used(key: str) -> None:
     recorded: Dict[str, Any] = {key: ["secret"]}

@@ -31,6 +31,8 @@ Files = Mapping[str, bytes]
 def read(stream: MemberBytes) -> Optional[Told]:
     """Read a made-up kind of model file: its content is JSON that says what is to be told."""
     content = json.loads(stream.whole())
+    if content["source"] == "nothing":
+        return None
     if "unreadable" in content:
         raise UnreadableError(content["unreadable"], content["source"])
     fields = tuple(
@@ -190,6 +192,24 @@ def test_where_nothing_tells_the_error_says_what_was_looked_into() -> None:
         assert words in str(caught.value)
     with pytest.raises(NoInputFieldsError, match=r"names no input field.*'n\.told' is cut short"):
         inputs_of({**files, NAME: b'{"eta": "0.3"}'})
+
+
+def test_a_file_that_turns_out_to_be_something_else_was_looked_into_and_is_missed_by_nobody() -> (
+    None
+):
+    files = {"a.told": told("nothing"), "m.told": told("onnx", "a")}
+    assert inputs_of(files).warnings == ()
+    with pytest.raises(HyperparametersNotFoundError, match=r"Looked into: 'a\.told' is nothing"):
+        inputs_of({"a.told": files["a.told"]})
+
+
+def test_a_list_among_the_hyperparameters_that_differs_from_another_is_told() -> None:
+    files = {"a.told": told("feature_list", "a"), NAME: b'{"full_field_list": ["p", "q"]}'}
+    taken = inputs_of(files)
+    assert names(taken) == ["a"]
+    (warning,) = taken.warnings
+    assert "'a.told'" in warning
+    assert f"'{NAME}'" in warning
 
 
 def test_empty_lists_give_way_to_the_models_own_files() -> None:

@@ -69,7 +69,8 @@ class Format:
     binary
         The body is not a text.
     templates
-        The settings that hold the templates that `write` takes beside the samples.
+        The settings that hold the templates that `write` takes beside the samples: their keys, or,
+        once it has them, their names.
     """
 
     media_type: str

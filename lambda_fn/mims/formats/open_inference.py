@@ -20,6 +20,13 @@ from mims.values import text
 
 _BYTES = "BYTES"
 _DATATYPE_OF = {NUMERIC: "FP64", INTEGER: "INT64", BOOLEAN: "BOOL"}
+_FLOATS = ("FP16", "FP32", "FP64", "BF16")
+_BITS = (8, 16, 32, 64)
+# Each datatype of integers, and the values that it has.
+_INTEGERS = {
+    **{f"INT{bits}": range(-(2 ** (bits - 1)), 2 ** (bits - 1)) for bits in _BITS},
+    **{f"UINT{bits}": range(2**bits) for bits in _BITS},
+}
 
 
 def _datatype(field: Field) -> str:
@@ -46,9 +53,10 @@ def _as_datatype(field: Field, value: Value, content_type: str) -> Value:
     assert number is not None
     if datatype == "BOOL" and number in (0, 1):
         return bool(number)
-    if datatype.startswith(("INT", "UINT")) and number == int(number):
-        return int(number)
-    if not datatype.startswith("FP"):
+    whole = int(number)
+    if number == whole and whole in _INTEGERS.get(datatype, ()):
+        return whole
+    if datatype not in _FLOATS:
         raise InvalidSettingsError(
             f"The content type {content_type} carries the field '{shown(field.name)}' as "
             f"{datatype}, which its value does not fit. Give it another value."

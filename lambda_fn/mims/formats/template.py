@@ -12,7 +12,7 @@ import re
 from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mims.deadline import Check, checked
-from mims.errors import InvalidSettingsError, shown
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
 from mims.formats.json_text import loads
@@ -37,10 +37,14 @@ class _Piece(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A template, cut into pieces, and the setting that gave it."""
+    """A template, cut into pieces, and the setting that gave it.
+
+    `is_hyperparameter` says that the model's hyperparameters hold it, which are never quoted.
+    """
 
     setting: str
     pieces: Tuple[_Piece, ...]
+    is_hyperparameter: bool = False
 
     def names(self) -> List[str]:
         return [piece.text for piece in self.pieces if piece.placeholder]
@@ -159,6 +163,12 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
     index_of = {name: index for index, name in enumerate(names)}
     for name in template.names():
         if name not in index_of and name not in (_FEATURES, _FEATURES_KVP):
+            if template.is_hyperparameter:
+                raise InvalidHyperparametersError(
+                    f"The hyperparameter {template.setting} has a placeholder that is the name of "
+                    "no input field of this model. Have the training job write it so that each "
+                    "names a field, or is $features or $features_kvp."
+                )
             raise InvalidSettingsError(
                 f"{template.setting} has the placeholder '{shown(name)}', which is the name of "
                 f"no input field of this model (it has {len(names):,}). Name a field, or use "
@@ -180,7 +190,12 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
             if not piece.quoted:
                 yield _dumps(given)
             elif given is None:
-                raise InvalidSettingsError(
+                refused = (
+                    InvalidHyperparametersError
+                    if template.is_hyperparameter
+                    else InvalidSettingsError
+                )
+                raise refused(
                     f"{template.setting} has the field '{shown(piece.text)}' within quotes, where "
                     "its missing value (null) cannot stand. Write its placeholder without quotes, "
                     "or give the field a value."

@@ -5,7 +5,7 @@ Nothing here depends on the order of the files in their archive.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from mims.errors import shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
@@ -29,6 +29,7 @@ _OF_TYPE: Dict[str, Tuple[type, ...]] = {
     BOOLEAN: (bool,),
 }
 _REASONS = 10  # members that an error says why they told nothing
+_UNKNOWN_RANK = FEATURE_LIST_RANK + 1  # of a file that no source knows: it is missed by nobody
 
 
 class Chosen(NamedTuple):
@@ -70,6 +71,12 @@ class Candidates:
         """Note that a file of that source told nothing, and why."""
         if self._is_new(member):
             self._note(_order(member, source, False), member, why)
+
+    def note_unknown(self, member: str) -> None:
+        """Note that a file which looked like one of a source's turned out to be something else."""
+        if self._is_new(member):
+            order = _order(member, "", False)
+            self._note((_UNKNOWN_RANK, *order[1:]), member, "is nothing that is known to tell them")
 
     def _is_new(self, member: str) -> bool:
         """Say whether a path comes for the first time."""
@@ -115,7 +122,7 @@ class Candidates:
             names = told[0] if told[0].rank < model.rank else model
         if names is None:
             return None
-        warnings += self._disagreements(names, model)
+        warnings += self._disagreements(names, model, lists)
         better = [
             f"'{shown_short(member)}' would have told the fields, but it {why}"
             for order, member, why in self._untold
@@ -128,7 +135,9 @@ class Candidates:
     def _examples_that_count(self) -> List[Candidate]:
         """Return the examples that stand beside an `MLmodel` without a signature."""
         unsigned = {
-            _folder(member) for _, member, _ in self._untold if member.split("/")[-1] == "MLmodel"
+            _folder(member)
+            for order, member, _ in self._untold
+            if member.split("/")[-1] == "MLmodel" and order[0] < _UNKNOWN_RANK
         }
         return [
             c for c in self._completing if c.told.form == _EXAMPLE and _folder(c.member) in unsigned
@@ -165,13 +174,15 @@ class Candidates:
         if names.told.source == _MLFLOW:
             for example in sorted(self._completing, reverse=True):
                 if _folder(example.member) == _folder(names.member):
-                    training.update(example.told.training)
+                    training.update(_example_values(names.told, example.told))
         return tuple(training.items())
 
-    def _disagreements(self, names: Candidate, model: Optional[Candidate]) -> List[str]:
+    def _disagreements(
+        self, names: Candidate, model: Optional[Candidate], lists: Sequence[Candidate]
+    ) -> List[str]:
         """Return a warning for the first other model that tells other names."""
         if names.rank == FEATURE_LIST_RANK or names.told.transformer:
-            told = sorted([*self._models, *self._lists])
+            told = sorted([*self._models, *self._lists, *lists])
             others = [c for c in told if c.rank == names.rank]
         else:
             others = list(self._models)
@@ -195,6 +206,19 @@ class Candidates:
                     "the other is the model that is served."
                 ]
         return []
+
+
+def _example_values(told: Told, example: Told) -> Mapping[str, Tuple[object, ...]]:
+    """Return the values of an example by the names of the fields that are told.
+
+    An example of a tensor without a name has rows without names: each is a value of the tensor.
+    """
+    if told.form != "tensor" or not example.made_up:
+        return example.training
+    columns = [example.training.get(field.name, ()) for field in example.fields]
+    if len({len(column) for column in columns}) != 1:
+        return {}
+    return {told.fields[0].name: tuple(list(row) for row in zip(*columns))}
 
 
 def feature_list(member: str, modified: int, source: str, fields: Tuple[Field, ...]) -> Candidate:

@@ -8,6 +8,7 @@ from mims.deadline import Check, checked, nothing
 from mims.fields import TEXT, Field, WrittenType, parse_type
 from mims.inputs.hyperparameters import as_name, decode, is_absent
 from mims.told import of_names
+from mims.values import is_unicode, text
 
 
 class InvalidFormError(Exception):
@@ -40,7 +41,7 @@ def read_field_info(field_info: Any, check: Check = nothing) -> Described:
     fields: Dict[str, Field] = {}
     unknown: List[str] = []
     for index, (name, entry) in enumerate(checked(_entries(field_info, check), check)):
-        field = _read_entry(name, entry, f"[{index}]", unknown)
+        field = _read_entry(name, entry, f"[{index}]", unknown, check)
         fields.setdefault(field.name, field)
     warnings = of_names("No known type is given for {names}: they count as text.", unknown)
     return Described(tuple(fields.values()), tuple(warnings))
@@ -65,7 +66,7 @@ def _entries(field_info: Any, check: Check) -> Iterator[Tuple[Any, Mapping[str, 
 
 
 def _read_entry(
-    written_name: Any, entry: Mapping[str, Any], where: str, unknown: List[str]
+    written_name: Any, entry: Mapping[str, Any], where: str, unknown: List[str], check: Check
 ) -> Field:
     name = as_name(written_name)
     if name is None:
@@ -77,9 +78,7 @@ def _read_entry(
     shape = read_shape(entry.get("shape"), f"{where}.shape")
     if written.is_array and not shape:
         raise InvalidFormError(f"{where}.shape", "must be given: the type is one of arrays")
-    categories = decode(entry.get("categories"))
-    if categories is not None and not isinstance(categories, list):
-        raise InvalidFormError(f"{where}.categories", "must be a list")
+    categories = _read_categories(entry.get("categories"), f"{where}.categories", check)
     example = entry.get("example")
     if is_absent(example):
         example = entry.get("default")
@@ -88,9 +87,29 @@ def _read_entry(
         written.type,
         shape=shape,
         example=None if is_absent(example) else example,
-        categories=tuple(categories or ()),
+        categories=categories,
         date_only=written.date_only,
     )
+
+
+def _read_categories(written: Any, where: str, check: Check) -> Tuple[Any, ...]:
+    """Return the categories that a payload can hold; a missing one (null, NaN) is none."""
+    listed = decode(written, check)
+    if listed is None:
+        return ()
+    if not isinstance(listed, list):
+        raise InvalidFormError(where, "must be a list")
+    categories = []
+    for index, category in enumerate(checked(listed, check)):
+        if category is None or category != category:
+            continue
+        worded = text(category)
+        if worded is None or not is_unicode(worded):
+            raise InvalidFormError(
+                f"{where}[{index}]", "must be a text of valid Unicode, a finite number or a truth"
+            )
+        categories.append(category)
+    return tuple(categories)
 
 
 def read_shape(written: Any, where: str) -> Tuple[int, ...]:

@@ -196,6 +196,8 @@ class Findings:
             untold.append((told.source, told.why))
         if untold:
             self._candidates.note(file.name, *untold[0])
+        else:
+            self._candidates.note_unknown(file.name)
 
     def _note_family(self, name: str, family: str) -> None:
         self._families.add(family)

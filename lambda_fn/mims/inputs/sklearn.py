@@ -84,7 +84,10 @@ def _list(path: str, outermost: Any) -> Optional[Told]:
     base, _, ending = path.lower().rpartition("/")[2].rpartition(".")
     if ending != "pkl" or base not in FEATURE_LIST_NAMES:
         return None
-    names = input_names(listed(outermost))
+    values = listed(outermost)
+    if values is None or not all(type(value) is str for value in values):
+        return None
+    names = input_names(values)
     if not names:
         return None
     return Told("feature_list", numeric_fields(names))

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Iterator, List
 
 from mims.deadline import Check, checked, nothing
-from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
+from mims.errors import (
+    InvalidHyperparametersError,
+    InvalidSettingsError,
+    PayloadError,
+    PayloadTooLargeError,
+)
 from mims.formats.format import Format
 from mims.formats.registry import read_body
 from mims.formats.table import Table, tabulate
 from mims.limits import CELLS, LISTS, PAYLOAD_FILES_BYTES, REQUEST_BYTES
 from mims.samples import Samples
+from mims.setting_layers import PAYLOAD_SETTINGS
 from mims.setting_table import FLAT
 from mims.settings import Settings
 
@@ -112,9 +118,11 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
         gives_back = _gives_back(body, table, content_type, check)
     except ValueError as error:
         if content_type.templates:
-            raise InvalidSettingsError(
+            by_model = any(name.startswith(PAYLOAD_SETTINGS) for name in content_type.templates)
+            refused = InvalidHyperparametersError if by_model else InvalidSettingsError
+            raise refused(
                 f"The templates of {content_type} do not make valid JSON of this model's fields "
-                f"({error}). Correct {' and '.join(map(str.upper, content_type.templates))}."
+                f"({error}). Correct {' and '.join(content_type.templates)}."
             ) from None
         gives_back = False
     if not gives_back:

@@ -8,10 +8,13 @@ from typing import Any, Dict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mims import find_inputs
 from mims.fields import Field
 from mims.inputs import mlflow
 from mims.inputs.member import MemberBytes, Told, UnreadableError
+from mims.settings import read_settings
 
+from tests.archives import packed
 from tests.unit.inputs.readings import (
     CHUNK_SIZES,
     MIB,
@@ -68,6 +71,25 @@ def test_the_values_of_an_example_are_what_training_recorded() -> None:
         "alone": (False, True),
         "deck": ("F", "C"),
     }
+
+
+SIGNED_TENSOR = (
+    'signature:\n  inputs: \'[{"type": "tensor", "tensor-spec": '
+    '{"dtype": "float64", "shape": [-1, 2]}}]\'\n'
+)
+
+
+@pytest.mark.parametrize("example", [[[1, 2.5], [3, 4]], {"inputs": [[1, 2.5], [3, 4]]}])
+def test_the_rows_of_an_example_are_the_values_of_a_tensor_without_a_name(example: Any) -> None:
+    members = [
+        ("MLmodel", SIGNED_TENSOR.encode()),
+        ("input_example.json", json.dumps(example).encode()),
+    ]
+    for order in (members, members[::-1]):
+        inputs = find_inputs([packed(*order)], read_settings({}))
+        assert inputs.training == {"input": ([1, 2.5], [3, 4])}
+    ragged = [members[0], ("input_example.json", b"[[1, 2], [3, null]]")]
+    assert find_inputs([packed(*ragged)], read_settings({})).training == {}
 
 
 @pytest.mark.parametrize("folder", folders("mlflow"))

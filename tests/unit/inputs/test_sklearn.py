@@ -455,7 +455,7 @@ def test_a_pickled_list_of_texts_is_a_feature_list(name: str) -> None:
     assert (told.source, names(told)) == ("feature_list", ["a", "b"])
 
 
-@pytest.mark.parametrize("value", [[], [1, None], {"a": 1}, "text", [["a"]]])
+@pytest.mark.parametrize("value", [[], [1, None], [1, 2], ["a", 1], {"a": 1}, "text", [["a"]]])
 def test_a_feature_list_of_anything_else_is_none(value: Any) -> None:
     assert told_by(pickle.dumps(value), "features.pkl") is None
     assert told_by(pickle.dumps(["a"]), "labels.pkl") is None

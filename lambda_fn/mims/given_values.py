@@ -1,38 +1,71 @@
-"""A value that a field is given → the values that its samples carry, as its type has them."""
+"""Values that a field is given → values of its type, or the error that says where to correct it."""
 
 from __future__ import annotations
 
 from collections import deque
 from functools import partial
 from itertools import islice
-from typing import Any, Callable, Dict, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from mims.deadline import Check, checked
-from mims.errors import InvalidHyperparametersError, InvalidSettingsError, PayloadError, shown
+from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.inputs.hyperparameters import decode
 from mims.limits import SAMPLES
-from mims.samples import FIELD_DEFAULT, FIELD_INFO, SPECIAL_FIELD, Value
-from mims.setting_layers import PAYLOAD_SETTINGS
+from mims.samples import Value
 from mims.values import TRUTHS, is_unicode, number, text, whole_number
 
+_WANTED = {
+    NUMERIC: "a finite number",
+    INTEGER: "a whole number",
+    BOOLEAN: "true, false, 1 or 0",
+}
 
-class GivenValue(NamedTuple):
-    """A value that a field is given, its source, and the place where it can be corrected."""
+
+class Given(NamedTuple):
+    """A value that a field is given.
+
+    Attributes
+    ----------
+    source
+        One of `VALUE_SOURCES`.
+    origin
+        The place where it can be corrected.
+    is_hyperparameter
+        The model itself gives it: its values are never named.
+    """
 
     value: Any
     source: str
     origin: str
+    is_hyperparameter: bool = False
 
 
-def typed_values(field: Field, given: GivenValue, count: int, check: Check) -> Tuple[Value, ...]:
-    """Return the values, which `count` samples go through in turn, as the field's type has them."""
+def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[Value, ...]:
+    """Return the values, which `count` samples go through in turn, as the field's type has them.
+
+    Raises
+    ------
+    InvalidSettingsError, InvalidHyperparametersError
+        One does not fit the field.
+    """
     value = given.value
     if isinstance(value, str) and field.shape:
         value = decode(value, check)  # a variable holds a text: a list in it is JSON
     as_typed = partial(_element, field, given, Categories(field))
     if not isinstance(value, list):
-        return (of_shape(field.shape, as_typed(value)),)
+        return (filled(field.shape, as_typed(value)),)
     if not value:
         _misfit(field, given, value, "an empty list")
     if not field.shape:
@@ -49,17 +82,18 @@ def typed_values(field: Field, given: GivenValue, count: int, check: Check) -> T
     return _misfit(field, given, value, f"not of the field's shape ({wanted})")
 
 
-def of_shape(shape: Sequence[int], value: Value) -> Value:
-    """Return nested lists of that shape, every element of which is the value."""
-    for length in reversed(shape):
-        value = [value] * length
-    return value
+def fitting_values(field: Field, values: Iterable[Any], check: Check) -> Iterator[Any]:
+    """Yield those of the values, of a shaped field lists of its shape, that are of its type."""
+    categories = Categories(field)
 
+    def is_of_type(value: Any) -> bool:
+        if isinstance(value, list):
+            return all(map(is_of_type, checked(value, check)))
+        return value is not None and _converted(field, categories, value) is not None
 
-def is_numeric(value: Value) -> bool:
-    if isinstance(value, list):
-        return all(map(is_numeric, value))
-    return value is None or number(value) is not None
+    for value in checked(values, check):
+        if _has_shape(value, field.shape, check) and is_of_type(value):
+            yield value
 
 
 def _has_shape(value: Any, shape: Sequence[int], check: Check) -> bool:
@@ -76,6 +110,13 @@ def _nested(value: Any, as_typed: Callable[[Any], Value], check: Check) -> Value
     if isinstance(value, list):
         return [_nested(item, as_typed, check) for item in checked(value, check)]
     return as_typed(value)
+
+
+def filled(shape: Sequence[int], value: Value) -> Value:
+    """Return nested lists of that shape, every element of which is the value."""
+    for length in reversed(shape):
+        value = [value] * length
+    return value
 
 
 class Categories:
@@ -95,29 +136,29 @@ class Categories:
         return self._spelled.get(item, item)
 
 
-def _element(field: Field, given: GivenValue, categories: Categories, item: Any) -> Value:
+def _element(field: Field, given: Given, categories: Categories, item: Any) -> Value:
     """Return one value as the field's type has it."""
     if item is None:
-        if given.source in (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO):
-            return None
-        return _misfit(field, given, item, "missing")
-    value: Value
-    wanted = "a text or a number"
-    if field.type == NUMERIC:
-        value, wanted = number(item), "a finite number"
-    elif field.type == INTEGER:
-        value, wanted = whole_number(item), "a whole number"
-    elif field.type == BOOLEAN:
-        value, wanted = _truth(item), "true, false, 1 or 0"
-    elif field.type == CATEGORICAL:
-        value = categories.given(item) if text(item) is not None else None
-    else:
-        value = text(item)
+        return None
+    value = _converted(field, categories, item)
     if value is None:
-        return _misfit(field, given, item, f"not {wanted}")
+        return _misfit(field, given, item, f"not {_WANTED.get(field.type, 'a text or a number')}")
     if isinstance(value, str) and not is_unicode(value):
         return _misfit(field, given, item, "not valid Unicode (half of a surrogate pair)")
     return value
+
+
+def _converted(field: Field, categories: Categories, item: Any) -> Value:
+    """Return an item as the field's type has it; `None` where it does not fit."""
+    if field.type == NUMERIC:
+        return number(item)
+    if field.type == INTEGER:
+        return whole_number(item)
+    if field.type == BOOLEAN:
+        return _truth(item)
+    if field.type == CATEGORICAL:
+        return categories.given(item) if text(item) is not None else None
+    return text(item)
 
 
 def _truth(item: Any) -> Optional[bool]:
@@ -126,14 +167,8 @@ def _truth(item: Any) -> Optional[bool]:
     return bool(item) if item in (0, 1) else None
 
 
-def _misfit(field: Field, given: GivenValue, item: Any, what: str) -> NoReturn:
+def _misfit(field: Field, given: Given, item: Any, what: str) -> NoReturn:
     fault = f"The {field.type} field '{shown(field.name)}' is given a value that is {what}"
-    error: PayloadError
-    if given.source in (SPECIAL_FIELD, FIELD_DEFAULT) and given.origin != PAYLOAD_SETTINGS:
-        error = InvalidSettingsError(f"{fault}: '{shown(item)}'. Correct it in {given.origin}.")
-    else:  # a hyperparameter's value is never named
-        origin = "payload_settings.field_values" if given.source == SPECIAL_FIELD else given.origin
-        error = InvalidHyperparametersError(
-            f"{fault}. Correct it in {origin} of the hyperparameters."
-        )
-    raise error
+    if given.is_hyperparameter:
+        raise InvalidHyperparametersError(f"{fault}. Correct it in {given.origin}.")
+    raise InvalidSettingsError(f"{fault}: '{shown(item)}'. Correct it in {given.origin}.")

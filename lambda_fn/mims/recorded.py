@@ -1,0 +1,81 @@
+"""What training recorded of its data → values for the fields, where realistic ones are wanted."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
+
+from mims.deadline import Check, checked
+from mims.fields import CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.given_values import filled, fitting_values
+from mims.inputs.hyperparameters import Hyperparameters, decode
+from mims.limits import SAMPLES
+from mims.samples import Value
+from mims.settings import Settings
+from mims.values import number, text, whole_number
+
+
+def recorded_values(
+    fields: Sequence[Field],
+    hyperparameters: Hyperparameters,
+    training: Mapping[str, Sequence[Any]],
+    settings: Settings,
+    check: Check,
+) -> Dict[str, List[Any]]:
+    """Return field name → values that training recorded, those that do not fit it left out.
+
+    Parameters
+    ----------
+    training
+        Field name → values that the model's own files recorded.
+
+    Raises
+    ------
+    InvalidHyperparametersError
+        What records them among the hyperparameters is not an object.
+    """
+    imputed = hyperparameters.object("imputation_dict") or {}
+    risk_tables = hyperparameters.object("risk_tables") or {}
+    recorded: Dict[str, List[Any]] = {}
+    for field in checked(fields, check):
+        values: Iterable[Any] = training.get(field.name, ())
+        if field.type in (NUMERIC, INTEGER) and number(imputed.get(field.name)) is not None:
+            values = [filled(field.shape, imputed[field.name])]
+        elif field.type == CATEGORICAL:
+            table = decode(risk_tables.get(field.name), check)
+            values = _categories(field, table, settings.numbers_alone) or values
+        if field.type == INTEGER:
+            values = map(_whole, values)
+        shown_ones = list(islice(fitting_values(field, values, check), settings.sample_count))
+        if shown_ones:
+            recorded[field.name] = shown_ones
+    return recorded
+
+
+def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
+    """Return the categories that training saw; for servers of numbers, the number of each."""
+    # Some trainers keep the risks by category in a table of their own.
+    bins = table.get("bins") if isinstance(table, dict) else None
+    table = bins if isinstance(bins, dict) else table
+    if isinstance(table, dict) and table:
+        if not numbers_alone:
+            return list(table)
+        return [value for value in table.values() if number(value) is not None]
+    some = field.categories[:SAMPLES]  # no more are ever shown
+    categories = [category for category in some if text(category) is not None]
+    return [c for c in categories if is_numeric(c)] if numbers_alone else categories
+
+
+def is_numeric(value: Value) -> bool:
+    """Say whether a value is a number or spells one; of a list, whether every element does."""
+    if isinstance(value, list):
+        return all(map(is_numeric, value))
+    return value is None or number(value) is not None
+
+
+def _whole(value: Any) -> Any:
+    """Return a number's whole part, of a list that of every element; `None` of anything else."""
+    if isinstance(value, list):
+        return list(map(_whole, value))
+    whole, converted = whole_number(value), number(value)
+    return int(converted) if whole is None and converted is not None else whole
