@@ -40,6 +40,7 @@ from mims.limits import (
     SHOWN_NAMES,
     Limits,
 )
+from mims.told import counted
 
 _NAME_CHARACTERS = 2 * SHOWN_CHARACTERS  # more than a message shows; a name may have a megabyte
 
@@ -335,8 +336,8 @@ class Findings:
         if model is None or model.told.transformer or model.number == number:
             return ()
         return (
-            f"The fields are {number:,}, but the model '{shown(model.member)}' takes "
-            f"{model.number:,} inputs. Check that they belong to this model.",
+            f"The model '{shown(model.member)}' takes {counted(model.number, 'input')}, but the "
+            f"fields have {counted(number, 'value')}. Check that they belong to this model.",
         )
 
 
