@@ -69,3 +69,12 @@ def of_kind(words: str, cases: Sequence[str]) -> List[str]:
 def shown_short(name: object) -> str:
     """Return a name fit for a warning that names several."""
     return cut(shown(name), _NAME_CHARACTERS)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun, singular or plural.
+
+    >>> counted(1, "field"), counted(2_000, "field")
+    ('1 field', '2,000 fields')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

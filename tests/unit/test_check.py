@@ -718,3 +718,11 @@ def test_the_command_ends_with_1_and_one_line_where_it_does_not_hold(
     expected = "InvalidRequestError: " if content is None else "CorruptArchiveError: "
     assert printed.err.startswith(expected)
     assert printed.err.count("\n") == 1
+
+
+def test_a_value_that_the_setting_fields_gives_is_told_as_such() -> None:
+    fields = {"n": {"type": "int", "default": 3}}
+    by_setting = payload_of(b"{}", read_settings({}, {"fields": fields})).archive
+    by_model = payload_of(json.dumps({"field_info": fields}).encode()).archive
+    assert "1 integer field, by FIELDS\n" in describe_report(check_payload_archive(by_setting))
+    assert "by field_info of the hyperp" in describe_report(check_payload_archive(by_model))

@@ -24,9 +24,9 @@ from mims.payload.files import METADATA
 from mims.payload.members import read_members
 from mims.payload.metadata import read_metadata
 from mims.payload.page import Page
-from mims.payload.report import counted, describe_report
+from mims.payload.report import describe_report
 from mims.settings import GivenSettings
-from mims.told import bounded
+from mims.told import bounded, counted
 
 PAYLOAD_NAME = "payload.tar.gz"
 

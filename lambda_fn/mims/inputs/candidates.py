@@ -13,7 +13,7 @@ from mims.inputs.kept import Candidate, Kept, Order
 from mims.inputs.member import Told
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
 from mims.limits import TOLD_BYTES
-from mims.told import of_kind, shown_short
+from mims.told import counted, of_kind, shown_short
 from mims.values import is_unicode, number
 
 _XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
@@ -271,16 +271,17 @@ def _names_for(model: Candidate, told: Sequence[Candidate]) -> Optional[Candidat
 
 def _made_up(model: Candidate) -> str:
     first, last = model.told.fields[0].name, model.told.fields[-1].name
+    names = f"name {first} is" if first == last else f"names {first} to {last} are"
     return (
-        f"'{shown(model.member)}' tells only the number of its inputs, {model.number:,}: the names "
-        f"{first} to {last} are made up. Such a payload suits servers that go by position; name "
-        "the fields (FIELDS), or pack a list of them (feature_names.json)."
+        f"'{shown(model.member)}' tells only the number of its inputs, {model.number:,}: the "
+        f"{names} made up. Such a payload suits servers that go by position; name the fields "
+        "(FIELDS), or pack a list of them (feature_names.json)."
     )
 
 
 def _outdated(model: Candidate, lists: Sequence[Candidate]) -> List[str]:
     return [
-        f"'{shown(listed.member)}' names {listed.number:,} inputs, but the model "
+        f"'{shown(listed.member)}' names {counted(listed.number, 'input')}, but the model "
         f"'{shown(model.member)}' takes {model.number:,}: the list was not used."
         for listed in lists[:1]
     ]

@@ -8,6 +8,7 @@ from mims.errors import shown
 from mims.fields import Field
 from mims.inputs.hyperparameters import FILE_NAME
 from mims.inputs.kept import Candidate
+from mims.told import counted
 
 LOADED_AS_A_MODEL = (
     "The XGBoost container in algorithm mode loads every file at the model's root as a model, so "
@@ -32,6 +33,6 @@ def number(fields: Tuple[Field, ...], model: Optional[Candidate]) -> Tuple[str, 
     if model is None or model.told.transformer or model.number == count:
         return ()
     return (
-        f"The fields are {count:,}, but the model '{shown(model.member)}' takes "
-        f"{model.number:,} inputs. Check that they belong to this model.",
+        f"The model '{shown(model.member)}' takes {counted(model.number, 'input')}, but the "
+        f"fields have {counted(count, 'value')}. Check that they belong to this model.",
     )

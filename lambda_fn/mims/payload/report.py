@@ -9,10 +9,12 @@ from mims.deadline import Check, checked, nothing
 from mims.fields import Field
 from mims.formats.format import Format
 from mims.formats.table import tabulate
+from mims.inputs.model_inputs import SETTINGS
 from mims.limits import ASYNCHRONOUS_BYTES, REQUEST_BYTES, SERVERLESS_BYTES
 from mims.payload.description import DescribedField, FieldsFrom
 from mims.payload.page import Page, columns
-from mims.samples import Samples, Value
+from mims.samples import FIELD_INFO, Samples, Value
+from mims.told import counted
 
 ENDPOINT_LIMITS = {
     "real-time": REQUEST_BYTES,
@@ -148,7 +150,7 @@ def _lines(report: Report, page: Page) -> Iterator[str]:
         yield from page.wrap(page.shown(value), f"  {name:11}  ", " " * 15)
     yield ""
     yield page.styled("Fields", "bold")
-    yield from _describe_fields(report.fields, page)
+    yield from _describe_fields(report, page)
     for payload in report.payloads:
         yield ""
         yield from _describe_payload(payload, page)
@@ -174,13 +176,15 @@ def _facts(report: Report) -> Iterator[Tuple[str, str]]:
         yield "Recipe", report.recipe
 
 
-def _describe_fields(fields: Sequence[DescribedField], page: Page) -> Iterator[str]:
+def _describe_fields(report: Report, page: Page) -> Iterator[str]:
     """Yield the fields, those of one type and source together, in the order of their firsts."""
     groups: Dict[Tuple[str, str], List[DescribedField]] = {}
-    for field in fields:
+    for field in report.fields:
         groups.setdefault((field.type, field.source), []).append(field)
     for (kind, source), group in groups.items():
         where = _SOURCES.get(source, source)
+        if source == FIELD_INFO and report.fields_from and report.fields_from.source == SETTINGS:
+            where = "by FIELDS"
         heading = counted(len(group), f"{kind} field") + (f", {where}" if where else "")
         yield from page.wrap(page.shown(heading), "  ", _INDENT)
         yield from _list_names(group, page)
@@ -234,12 +238,3 @@ def show_body(body: str, page: Page) -> Iterator[str]:
         yield from rows
     if len(lines) > _BODY_LINES:
         yield f"{_INDENT}{page.ellipsis} and {counted(len(lines) - _BODY_LINES, 'more line')}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return the number with its noun, singular or plural.
-
-    >>> counted(1, "field"), counted(2_000, "field")
-    ('1 field', '2,000 fields')
-    """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
