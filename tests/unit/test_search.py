@@ -154,7 +154,12 @@ def test_of_one_path_twice_the_first_counts() -> None:
         ({"a.told": told("onnx", unreadable="is cut short"), "b.told": told("onnx", "b")},
          ["'a.told'", "is cut short", "'b.told'"]),
         ({f"x/{NAME}": LISTED}, [f"'x/{NAME}'"]),
-        ({"xgboost-model": told("xgboost", "h"), NAME: LISTED}, ["XGBoost container"]),
+        ({"xgboost-model": told("xgboost", "h"), NAME: LISTED},
+         ["XGBoost container", f"with {NAME} there", "leave it out"]),
+        ({"xgboost-model": told("xgboost", "f0", made_up=True), "l.told": told("feature_list", "a"),
+          NAME: b"{}"},
+         ["XGBoost container", f"with {NAME} and l.told there", "these files in a sub-folder."]),
+        ({"xgboost-model": told("xgboost", "f0", made_up=True)}, ["json, in a sub-folder"]),
     ],
 )  # fmt: skip
 def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
@@ -170,6 +175,10 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         {"m.told": told("onnx", "h"), NAME: LISTED},
         {"a.told": told("onnx", "a"), "b.told": told("onnx", unreadable="is cut short")},
         {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
+        {
+            "xgboost-model": told("xgboost", "f0", made_up=True),
+            "x/l.told": told("feature_list", "a"),
+        },
     ],
 )
 def test_what_is_no_cause_for_a_warning(files: Files) -> None:

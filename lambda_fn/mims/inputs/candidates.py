@@ -185,6 +185,22 @@ def feature_list(member: str, modified: int, source: str, fields: Tuple[Field, .
     return Candidate((FEATURE_LIST_RANK, *order[1:]), member, modified, Told(source, fields))
 
 
+def beside_xgboost_model(files: Sequence[str], model: Optional[Candidate]) -> List[str]:
+    """Return a warning where one of the files lies beside an `xgboost-model` at the root."""
+    at_root = [file for file in files if file not in ("", _XGBOOST_CONTAINERS_FILE)]
+    at_root = [shown(file) for file in dict.fromkeys(at_root) if "/" not in file]
+    if not at_root:
+        return []
+    names_told = model is not None and not model.told.made_up
+    remedy = ", or leave it out: the model file tells the names" if names_told else ""
+    named = "that file" if len(at_root) == 1 else "these files"
+    return [
+        "The XGBoost container in algorithm mode loads every file at the model's root as a model, "
+        f"so its endpoint fails with {' and '.join(at_root)} there. Put {named} in a sub-folder"
+        f"{remedy}."
+    ]
+
+
 def _order(member: str, source: str, transformer: bool) -> Order:
     """Return where a file stands: the source's rank, a predictor before a transformer, …"""
     parts = member.split("/")
@@ -220,10 +236,11 @@ def _names_for(model: Candidate, told: Sequence[Candidate]) -> Optional[Candidat
 def _made_up(model: Candidate) -> str:
     first, last = model.told.fields[0].name, model.told.fields[-1].name
     names = f"name {first} is" if first == last else f"names {first} to {last} are"
+    in_a_folder = ", in a sub-folder" * (model.member == _XGBOOST_CONTAINERS_FILE)
     return (
         f"'{shown(model.member)}' tells only the number of its inputs, {model.number:,}: the "
         f"{names} made up. Such a payload suits servers that go by position; name the fields "
-        "(FIELDS), or pack a list of them (feature_names.json)."
+        f"(FIELDS), or pack a list of them (feature_names.json{in_a_folder})."
     )
 
 

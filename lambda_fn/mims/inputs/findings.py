@@ -18,7 +18,7 @@ from mims.errors import (
 )
 from mims.fields import Field
 from mims.inputs import families
-from mims.inputs.candidates import Candidates, Chosen, feature_list
+from mims.inputs.candidates import Candidates, Chosen, beside_xgboost_model, feature_list
 from mims.inputs.field_lists import Listed, listed_fields
 from mims.inputs.hyperparameters import (
     FILE_NAME,
@@ -312,19 +312,17 @@ class Findings:
         **more: Any,
     ) -> ModelInputs:
         all_warnings = [*self._warnings, *warnings]
-        if self._root is not None and self._xgboost_model_at_root and not self._has_code:
-            all_warnings.append(
-                "The XGBoost container in algorithm mode loads every file at the model's root as a "
-                f"model, so its endpoint fails with {FILE_NAME} there. Put that file in a "
-                "sub-folder, or leave it out: the model file tells the names."
-            )
+        model = self._candidates.model()
+        if self._xgboost_model_at_root and not self._has_code:
+            beside = (FILE_NAME if self._root is not None else "", member or "")
+            all_warnings += beside_xgboost_model(beside, model)
         return ModelInputs(
             fields,
             source,
             member,
             modified,
             self._hyperparameters,
-            shown_family=self._families.shown(self._candidates.model()),
+            shown_family=self._families.shown(model),
             warnings=tuple(all_warnings),
             **more,
         )
