@@ -11,7 +11,7 @@ import re
 import struct
 from typing import Dict, List, Optional, Tuple, Union
 
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.fields import BOOLEAN, CATEGORICAL, CODES, INTEGER, NUMERIC, Field
 from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import (
     HEAD,
@@ -184,7 +184,7 @@ def _unnamed(types: List[str]) -> Tuple[Field, ...]:
 
 def _field(name: str, written: str) -> Field:
     kind = _TYPES.get(written, NUMERIC)
-    return Field(name, kind, categories=(0,) if kind == CATEGORICAL else ())
+    return Field(name, kind, categories=CODES if kind == CATEGORICAL else ())
 
 
 def _binary(head: bytes) -> Optional[Told]:
