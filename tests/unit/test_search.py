@@ -267,6 +267,21 @@ def test_fields_of_the_settings_read_no_further_than_the_first_part() -> None:
     assert find_inputs([b"no archive"], given).warnings
 
 
+@pytest.mark.parametrize("size", [1000, 100_000, 10**6])
+def test_hyperparameters_may_ask_for_the_family_of_fields_of_the_settings(size: int) -> None:
+    settings = b'{"payload_settings": {"recipe": "auto"}}'
+    parts = (
+        member(NAME, settings),
+        member("z", noise(400_000)),
+        member("MLmodel", told("nothing")),
+        END,
+    )
+    chunks = chunked(gz(b"".join(parts)), size)
+    for given in (chunks, iter(chunks)):
+        payload = generate(given, read_settings({"FIELDS": "a, b"}))
+        assert (payload.family, payload.recipe, payload.all_warnings) == ("mlflow", "mlflow", [])
+
+
 def test_fields_in_payload_settings_and_a_recipe_there() -> None:
     content = {"tab_field_list": ["h"], "payload_settings": {"fields": 2, "recipe": "xgboost"}}
     archive = gz(member(NAME, json.dumps(content).encode()) + END)

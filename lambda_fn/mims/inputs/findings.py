@@ -99,6 +99,10 @@ class Findings:
         """Whether the fields are known, and no more than the family is read for."""
         return self._wishes.fields is not None or self._is_named_by_root
 
+    @property
+    def wants_family(self) -> bool:
+        return self._wishes.family
+
     def has_read_on(self, offset: int) -> bool:
         """Say whether enough of the archive was read on, which is now at that compressed offset."""
         if self._read_on_from is None:
