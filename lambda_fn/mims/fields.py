@@ -8,6 +8,7 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 NUMERIC, INTEGER, BOOLEAN = "numeric", "integer", "boolean"
 CATEGORICAL, TEXT, DATETIME = "categorical", "text", "datetime"
 TYPES = (NUMERIC, INTEGER, BOOLEAN, CATEGORICAL, TEXT, DATETIME)
+CODES = (0,)  # the categories of a model that takes codes, where it does not say how many there are
 
 # Each type, as pandas, Spark, SQL, MLflow, JSON Schema, XGBoost (q, i, c) and people write it, in
 # lower case.
@@ -45,7 +46,7 @@ class Field(NamedTuple):
     example
         The value that `field_info` gives it, as it stands there.
     categories
-        The values that it takes, as its source gives them; of a model that takes codes, `(0,)`.
+        The values that it takes, as its source gives them; of a model that takes codes, `CODES`.
     date_only
         Of a datetime: a day without a time.
     mask

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Dict, Iterable, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence
 
 from mims.deadline import Check, checked
-from mims.fields import CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.fields import CATEGORICAL, CODES, INTEGER, NUMERIC, Field
 from mims.given_values import filled, fitting_values
 from mims.inputs.hyperparameters import Hyperparameters, decode
 from mims.limits import SAMPLES
@@ -38,21 +38,23 @@ def recorded_values(
     risk_tables = hyperparameters.object("risk_tables") or {}
     recorded: Dict[str, List[Any]] = {}
     for field in checked(fields, check):
-        values: Iterable[Any] = training.get(field.name, ())
+        values: Sequence[Any] = training.get(field.name, ())
         if field.type in (NUMERIC, INTEGER) and number(imputed.get(field.name)) is not None:
             values = [filled(field.shape, imputed[field.name])]
         elif field.type == CATEGORICAL:
             table = decode(risk_tables.get(field.name), check)
-            values = _categories(field, table, settings.numbers_alone) or values
+            values = _categories(field, table, values, settings.numbers_alone)
         if field.type == INTEGER:
-            values = map(_whole, values)
+            values = [_whole(value) for value in checked(values, check)]
         shown_ones = list(islice(fitting_values(field, values, check), settings.sample_count))
         if shown_ones:
             recorded[field.name] = shown_ones
     return recorded
 
 
-def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
+def _categories(
+    field: Field, table: Any, training: Sequence[Any], numbers_alone: bool
+) -> Sequence[Any]:
     """Return the categories that training saw; for servers of numbers, the number of each."""
     # Some trainers keep the risks by category in a table of their own.
     bins = table.get("bins") if isinstance(table, dict) else None
@@ -61,7 +63,8 @@ def _categories(field: Field, table: Any, numbers_alone: bool) -> List[Any]:
         if not numbers_alone:
             return list(table)
         return [value for value in table.values() if number(value) is not None]
-    some = field.categories[:SAMPLES]  # no more are ever shown
+    known = () if field.categories == CODES else field.categories
+    some = training or known[:SAMPLES]  # no more are ever shown
     categories = [category for category in some if text(category) is not None]
     return [c for c in categories if is_numeric(c)] if numbers_alone else categories
 

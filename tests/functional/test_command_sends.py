@@ -155,7 +155,11 @@ def test_a_proxy_is_not_asked_for_this_machine(server: Server, models: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "target", ["", "localhost", "ftp://host/", "http://", "http://a b/", "endpoint", "http://[::1"]
+    "target",
+    [
+        *("", "localhost", "ftp://host/", "http://", "http://a b/", "http://[::1"),
+        *("endpoint", "endpoint:", "endpoint:a b", "endpoint:-a"),
+    ],
 )
 def test_a_target_of_no_known_form_is_named(target: str, models: Path) -> None:
     done = command("--send", target, PAYLOAD, folder=models)

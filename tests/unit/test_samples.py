@@ -262,6 +262,15 @@ def test_recorded_values_that_do_not_fit_their_field_are_left_out(
     assert list(samples.column(0)) == expected
 
 
+def test_codes_are_those_that_training_recorded() -> None:
+    field = Field("x", "categorical", categories=(0,))
+    settings = read_settings({}, {"realistic_values": True, "sample_count": 4}).resolve({})
+    samples = make_samples([field], Hyperparameters(), {"x": [2, 1, 0]}, settings, 0)
+    assert list(samples.column(0)) == [2, 1, 0, 2]
+    samples = make_samples([field], Hyperparameters(), {}, settings, 0)
+    assert (list(samples.column(0)), samples.sources) == ([0] * 4, ("default",))
+
+
 def test_an_imputed_value_is_that_of_every_element() -> None:
     field = Field("x", "integer", (2, 2))
     samples = make(field, request={"realistic_values": True}, imputation_dict={"x": "3.5"})

@@ -160,7 +160,12 @@ def test_of_one_path_twice_the_first_counts() -> None:
         ({"a.told": told("onnx", unreadable="is cut short"), "b.told": told("onnx", "b")},
          ["'a.told'", "is cut short", "'b.told'"]),
         ({f"x/{NAME}": LISTED}, [f"'x/{NAME}'"]),
-        ({"xgboost-model": told("xgboost", "h"), NAME: LISTED}, ["XGBoost container"]),
+        ({"xgboost-model": told("xgboost", "h"), NAME: LISTED},
+         ["XGBoost container", f"with {NAME} there", "leave it out"]),
+        ({"xgboost-model": told("xgboost", "f0", made_up=True), "l.told": told("feature_list", "a"),
+          NAME: b"{}"},
+         ["XGBoost container", f"with {NAME} and l.told there", "these files in a sub-folder."]),
+        ({"xgboost-model": told("xgboost", "f0", made_up=True)}, ["json, in a sub-folder"]),
     ],
 )  # fmt: skip
 def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
@@ -178,6 +183,10 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
         # The models within a predictor of AutoGluon's take what it makes of its inputs.
         {"learner.told": told("autogluon", "a"), "models/X/b.told": told("xgboost", "b", "c")},
+        {
+            "xgboost-model": told("xgboost", "f0", made_up=True),
+            "x/l.told": told("feature_list", "a"),
+        },
     ],
 )
 def test_what_is_no_cause_for_a_warning(files: Files) -> None:
@@ -264,6 +273,21 @@ def test_fields_of_the_settings_read_no_further_than_the_first_part() -> None:
     (warning,) = find_inputs([damaged], given).warnings
     assert "truncated" in warning
     assert find_inputs([b"no archive"], given).warnings
+
+
+@pytest.mark.parametrize("size", [1000, 100_000, 10**6])
+def test_hyperparameters_may_ask_for_the_family_of_fields_of_the_settings(size: int) -> None:
+    settings = b'{"payload_settings": {"recipe": "auto"}}'
+    parts = (
+        member(NAME, settings),
+        member("z", noise(400_000)),
+        member("MLmodel", told("nothing")),
+        END,
+    )
+    chunks = chunked(gz(b"".join(parts)), size)
+    for given in (chunks, iter(chunks)):
+        payload = generate(given, read_settings({"FIELDS": "a, b"}))
+        assert (payload.family, payload.recipe, payload.all_warnings) == ("mlflow", "mlflow", [])
 
 
 def test_fields_in_payload_settings_and_a_recipe_there() -> None:

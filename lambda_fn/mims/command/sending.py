@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +21,8 @@ from mims.payload.page import Page
 from mims.setting_table import FLAT
 
 ENDPOINT = "endpoint:"
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html (EndpointName)
+_ENDPOINT_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}\Z")
 _SECONDS = 70.0  # an endpoint's own limit is 60
 _ANSWER_BYTES = 4096  # that are read of an answer
 _ANSWER_CHARACTERS = 300  # that are shown of it
@@ -110,7 +113,7 @@ def _beginning(body: bytes) -> str:
 
 
 def _post_to(target: str) -> Post:
-    if target.startswith(ENDPOINT):
+    if target.startswith(ENDPOINT) and _ENDPOINT_NAME.match(target[len(ENDPOINT) :]):
         return _post_to_endpoint(target[len(ENDPOINT) :])
     try:
         parts = urlsplit(target)

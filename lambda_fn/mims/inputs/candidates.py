@@ -16,7 +16,7 @@ from mims.limits import TOLD_BYTES
 from mims.told import counted, of_kind, shown_short
 from mims.values import is_unicode, number
 
-_XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
+XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
 _MLFLOW, _SKLEARN, _AUTOGLUON = "mlflow", "sklearn", "autogluon"
 # What completes another file beside it.
 _EXAMPLE, _TOKENIZER = "example", "tokenizer"
@@ -99,7 +99,7 @@ class Candidates:
         models = list(self._models)
         if models and models[0].told.source == "xgboost":
             for candidate in models:
-                if candidate.member == _XGBOOST_CONTAINERS_FILE:
+                if candidate.member == XGBOOST_CONTAINERS_FILE:
                     return candidate
         return models[0] if models else None
 
@@ -272,10 +272,11 @@ def _names_for(model: Candidate, told: Sequence[Candidate]) -> Optional[Candidat
 def _made_up(model: Candidate) -> str:
     first, last = model.told.fields[0].name, model.told.fields[-1].name
     names = f"name {first} is" if first == last else f"names {first} to {last} are"
+    in_a_folder = ", in a sub-folder" * (model.member == XGBOOST_CONTAINERS_FILE)
     return (
         f"'{shown(model.member)}' tells only the number of its inputs, {model.number:,}: the "
         f"{names} made up. Such a payload suits servers that go by position; name the fields "
-        "(FIELDS), or pack a list of them (feature_names.json)."
+        f"(FIELDS), or pack a list of them (feature_names.json{in_a_folder})."
     )
 
 

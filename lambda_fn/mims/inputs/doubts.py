@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from mims.errors import shown
 from mims.fields import Field
+from mims.inputs.candidates import XGBOOST_CONTAINERS_FILE
 from mims.inputs.hyperparameters import FILE_NAME
 from mims.inputs.kept import Candidate
 from mims.told import counted
-
-LOADED_AS_A_MODEL = (
-    "The XGBoost container in algorithm mode loads every file at the model's root as a model, so "
-    f"its endpoint fails with {FILE_NAME} there. Put that file in a sub-folder, or leave it out: "
-    "the model file tells the names."
-)
 
 
 def nested(name: str) -> Tuple[str, ...]:
@@ -36,3 +31,19 @@ def number(fields: Tuple[Field, ...], model: Optional[Candidate]) -> Tuple[str, 
         f"The model '{shown(model.member)}' takes {counted(model.number, 'input')}, but the "
         f"fields have {counted(count, 'value')}. Check that they belong to this model.",
     )
+
+
+def beside_xgboost_model(files: Sequence[str], model: Optional[Candidate]) -> List[str]:
+    """Return a warning where one of the files lies beside an `xgboost-model` at the root."""
+    at_root = [file for file in files if file not in ("", XGBOOST_CONTAINERS_FILE)]
+    at_root = [shown(file) for file in dict.fromkeys(at_root) if "/" not in file]
+    if not at_root:
+        return []
+    names_told = model is not None and not model.told.made_up
+    remedy = ", or leave it out: the model file tells the names" if names_told else ""
+    named = "that file" if len(at_root) == 1 else "these files"
+    return [
+        "The XGBoost container in algorithm mode loads every file at the model's root as a model, "
+        f"so its endpoint fails with {' and '.join(at_root)} there. Put {named} in a sub-folder"
+        f"{remedy}."
+    ]

@@ -97,6 +97,10 @@ class Findings:
         """Whether the fields are known, and no more than the family is read for."""
         return self._wishes.fields is not None or self._is_named_by_root
 
+    @property
+    def wants_family(self) -> bool:
+        return self._wishes.family
+
     def has_read_on(self, offset: int) -> bool:
         """Say whether enough of the archive was read on, which is now at that compressed offset."""
         if self._read_on_from is None:
@@ -315,15 +319,17 @@ class Findings:
         **more: Any,
     ) -> ModelInputs:
         all_warnings = [*self._warnings, *warnings]
-        if self._root is not None and self._xgboost_model_at_root and not self._has_code:
-            all_warnings.append(doubts.LOADED_AS_A_MODEL)
+        model = self._candidates.model()
+        if self._xgboost_model_at_root and not self._has_code:
+            beside = (FILE_NAME if self._root is not None else "", member or "")
+            all_warnings += doubts.beside_xgboost_model(beside, model)
         return ModelInputs(
             fields,
             source,
             member,
             modified,
             self._hyperparameters,
-            shown_family=self._families.shown(self._candidates.model()),
+            shown_family=self._families.shown(model),
             warnings=tuple(all_warnings),
             **more,
         )

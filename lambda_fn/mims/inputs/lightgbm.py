@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
-from mims.fields import CATEGORICAL, NUMERIC, Field
+from mims.fields import CATEGORICAL, CODES, NUMERIC, Field
 from mims.inputs.member import (
     BYTES_A_STEP,
     HEAD,
@@ -88,7 +88,7 @@ def _told(member: MemberBytes) -> Told:
         if name in fields:
             continue
         if index in categorical or _CODES.match(written) is not None:
-            fields[name] = Field(name, CATEGORICAL, categories=(0,))
+            fields[name] = Field(name, CATEGORICAL, categories=CODES)
         else:
             fields[name] = Field(name, NUMERIC)
         recorded = _recorded(written)[:left]

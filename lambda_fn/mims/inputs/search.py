@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator
+from typing import Callable, Iterable, Iterator
 
 from mims.archive.inflate import TarStream
 from mims.archive.members import Walk
@@ -54,7 +54,7 @@ def search_archive(
     """
     wishes = consult(Hyperparameters())
     only_settings = wishes.fields is not None and not wishes.family
-    first_part = _FirstPart(chunks) if only_settings else None
+    first_part = _FirstPart(chunks, lambda: findings.wants_family) if only_settings else None
 
     def check_both() -> None:
         check()
@@ -102,18 +102,27 @@ class _EnoughReadError(Exception):
 
 
 class _FirstPart:
-    """The beginning of an archive, as often as it is iterated; `is_cut` says that it is not all."""
+    """The beginning of an archive, as often as it is iterated; `is_cut` says that it is not all.
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    It is the whole archive once `wants_all` says so: hyperparameters may ask for the family.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], wants_all: Callable[[], bool]) -> None:
         self._chunks = chunks
+        self._wants_all = wants_all
         self.is_cut = False
 
     def __iter__(self) -> Iterator[bytes]:
         left = FIRST_PART
         for chunk in self._chunks:
-            self.is_cut = len(chunk) > left
-            yield chunk[:left]
+            if left > 0:
+                yield chunk[:left]
+            rest = chunk[max(left, 0) :]
             left -= len(chunk)
-            if left <= 0:
-                self.is_cut = True
+            if left > 0:
+                continue
+            self.is_cut = not self._wants_all()
+            if self.is_cut:
                 return
+            if rest:
+                yield rest

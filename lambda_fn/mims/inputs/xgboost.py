@@ -12,7 +12,7 @@ import struct
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from mims.deadline import nothing
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
+from mims.fields import BOOLEAN, CATEGORICAL, CODES, INTEGER, NUMERIC, Field
 from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import (
     HEAD,
@@ -191,7 +191,7 @@ def _unnamed(types: List[str]) -> Tuple[Field, ...]:
 
 def _field(name: str, written: str) -> Field:
     kind = _TYPES.get(written, NUMERIC)
-    return Field(name, kind, categories=(0,) if kind == CATEGORICAL else ())
+    return Field(name, kind, categories=CODES if kind == CATEGORICAL else ())
 
 
 def _binary(head: bytes) -> Optional[Told]:
