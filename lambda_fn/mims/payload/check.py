@@ -324,9 +324,14 @@ def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[
 def _is_alike(first: _Table, other: _Table, content_type: Format) -> bool:
     if first.rows is None or other.rows is None:
         return True
-    if content_type.numbers_alone and not content_type.binary:
-        return True  # missing values are left out, so rows may differ in width
+    if _leaves_out(content_type):
+        return True  # so rows may differ in width
     return first.names == other.names and len(first.rows[0]) == len(other.rows[0])
+
+
+def _leaves_out(content_type: Format) -> bool:
+    """Say whether a body leaves missing values out: a row of them alone has no value at all."""
+    return content_type.numbers_alone and not content_type.binary
 
 
 def _read_table(
@@ -339,8 +344,10 @@ def _read_table(
         raise ValueError("it is nested too deep") from None
     if rows is None:
         return _Table(None, None)
-    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list):
         raise ValueError("it has no samples")
+    if not rows[0] and not _leaves_out(content_type):
+        raise ValueError("its samples have no values")
     width = len(rows[0])
     if width > SAMPLE_VALUES:
         raise ArchiveLimitError(
