@@ -726,3 +726,34 @@ def test_a_value_that_the_setting_fields_gives_is_told_as_such() -> None:
     by_model = payload_of(json.dumps({"field_info": fields}).encode()).archive
     assert "1 integer field, by FIELDS\n" in describe_report(check_payload_archive(by_setting))
     assert "by field_info of the hyperp" in describe_report(check_payload_archive(by_model))
+
+
+@pytest.mark.parametrize("layout", ["contract", "flat"])
+@pytest.mark.parametrize("content_type", ["text/libsvm", "application/x-npy", "text/csv"])
+def test_samples_whose_values_are_all_missing_hold(content_type: str, layout: str) -> None:
+    request = {
+        "content_types": content_type,
+        "layout": layout,
+        "sample_count": 2,
+        "field_values": {"a": [None, 1], "b": None},
+    }
+    content = json.dumps({"field_info": {"a": "float", "b": "int"}}).encode()
+    report = check_payload_archive(payload_of(content, read_settings({}, request)).archive)
+    assert (report.layout, report.sample_count) == (layout, 2)
+    assert describe_report(report)
+
+
+@pytest.mark.parametrize(
+    ("categories", "value"), [([True, False], 0), ([True, False], 1), ([1, 2], 1.0), ([0.5], 1)]
+)
+def test_a_category_that_a_datatype_writes_otherwise_is_the_same(
+    categories: List[Any], value: Any
+) -> None:
+    fields = {"c": {"type": "enum", "categories": categories}}
+    request = {
+        "content_types": "application/json; format=v2, application/json; format=lists",
+        "field_values": {"c": value},
+    }
+    content = json.dumps({"field_info": fields}).encode()
+    archive = payload_of(content, read_settings({}, request)).archive
+    assert check_payload_archive(archive).sample_count == 1

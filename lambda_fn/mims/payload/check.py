@@ -29,7 +29,7 @@ from mims.payload.members import (
 )
 from mims.payload.metadata import read_metadata
 from mims.payload.report import Report, ReportedPayload, first_sample
-from mims.payload.tables import Table, read_table
+from mims.payload.tables import Table, leaves_out, read_table
 from mims.payload.values import fits, restored, same
 from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
@@ -312,6 +312,6 @@ def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[
 def _is_alike(first: Table, other: Table, content_type: Format) -> bool:
     if first.rows is None or other.rows is None:
         return True
-    if content_type.numbers_alone and not content_type.binary:
-        return True  # missing values are left out, so rows may differ in width
+    if leaves_out(content_type):
+        return True  # so rows may differ in width
     return first.names == other.names and len(first.rows[0]) == len(other.rows[0])

@@ -34,8 +34,10 @@ def read_table(
         raise ValueError("it is nested too deep") from None
     if rows is None:
         return Table(None, None)
-    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list) or not rows[0]:
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list):
         raise ValueError("it has no samples")
+    if not rows[0] and not leaves_out(content_type):
+        raise ValueError("its samples have no values")
     width = len(rows[0])
     if width > SAMPLE_VALUES:
         raise ArchiveLimitError(
@@ -53,6 +55,11 @@ def read_table(
             if not _is_value(value, 0, check):
                 raise ValueError("a value is neither a text, a finite number nor a truth")
     return Table(names, rows)
+
+
+def leaves_out(content_type: Format) -> bool:
+    """Say whether a body leaves missing values out: a row of them alone has no value at all."""
+    return content_type.numbers_alone and not content_type.binary
 
 
 def _is_value(value: Any, depth: int, check: Check) -> bool:
