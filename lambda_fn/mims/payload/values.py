@@ -10,7 +10,7 @@ from mims.formats.format import Format
 from mims.samples import Value
 from mims.values import number, text, whole_number
 
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, check: Check) -> bool:
@@ -71,7 +71,7 @@ def _fits_text(cell: str, kind: str) -> bool:
     if kind == INTEGER:
         return whole_number(cell) is not None
     if kind == BOOLEAN:
-        return cell in _TRUTHS
+        return cell in TRUTHS
     return True
 
 
@@ -112,7 +112,7 @@ def _restored(item: Any, field: Field, content_type: Format) -> Value:
     if field.type == INTEGER:
         return whole_number(item)
     if field.type == BOOLEAN:
-        return _TRUTHS[item]
+        return TRUTHS[item]
     return item
 
 
