@@ -744,7 +744,8 @@ def test_samples_whose_values_are_all_missing_hold(content_type: str, layout: st
 
 
 @pytest.mark.parametrize(
-    ("categories", "value"), [([True, False], 0), ([True, False], 1), ([1, 2], 1.0), ([0.5], 1)]
+    ("categories", "value"),
+    [([True, False], 0), ([1, 2], True), ([1, 2], 1.0), ([0.5], 1), ([True], "true")],
 )
 def test_a_category_that_a_datatype_writes_otherwise_is_the_same(
     categories: List[Any], value: Any
@@ -757,3 +758,10 @@ def test_a_category_that_a_datatype_writes_otherwise_is_the_same(
     content = json.dumps({"field_info": fields}).encode()
     archive = payload_of(content, read_settings({}, request)).archive
     assert check_payload_archive(archive).sample_count == 1
+
+
+def test_a_truth_as_a_category_is_a_text_in_one_file_and_a_number_in_another() -> None:
+    request = {"content_types": "text/csv, text/libsvm", "field_values": {"c": [True, False]}}
+    given = read_settings({}, {**request, "sample_count": 2})
+    archive = payload_of(b'{"field_info": {"c": "enum"}}', given).archive
+    assert check_payload_archive(archive).sample_count == 2
