@@ -8,6 +8,7 @@ import re
 from contextlib import contextmanager, suppress
 from typing import Any, Callable, Iterator, Optional
 
+from mims.deadline import Check, nothing
 from mims.limits import BUILT_BYTES, MIB, REQUEST_BYTES
 
 # What CPython takes, in bytes: for a list and an object without anything in it; for the room that
@@ -18,6 +19,7 @@ _SCALAR, _KEY = 64, 150
 _PIECE = 1024  # characters: what is not longer is built at once
 _TEXT_PIECES = (_PIECE, 64 * _PIECE, REQUEST_BYTES)
 _LONG_VALUES = 64 * MIB
+_VALUES_A_CHECK = 1024
 _BLANK = re.compile(r"[ \t\n\r]*")
 _DENSEST = 64  # bytes that a character of JSON makes at the most
 
@@ -93,14 +95,21 @@ class JsonCursor:
 
     A cursor stands before a value: `entries`, `items`, `value` or `bounded_value` takes it from
     there to behind the value. Each raises `ValueError` (or `RecursionError`) where the text is not
-    JSON, or the value is of another kind.
+    JSON, or the value is of another kind. `check` is called every thousand of them.
     """
 
-    def __init__(self, text: str, parse_int: Optional[Callable[[str], Any]] = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        parse_int: Optional[Callable[[str], Any]] = None,
+        check: Check = nothing,
+    ) -> None:
         self.text = text
         self.at = 0
         self._decode = json.JSONDecoder(parse_int=parse_int).raw_decode
         self._room = _LONG_VALUES
+        self._check = check
+        self._passed = 0
         self._depth = 0  # of long lists and objects that are being built
         self._taken: Any = None
         self._pass_blanks()
@@ -176,6 +185,9 @@ class JsonCursor:
             self._pass(closing)
             return
         while True:
+            self._passed += 1
+            if self._passed % _VALUES_A_CHECK == 0:
+                self._check()
             yield
             if self.text.startswith(closing, self.at):
                 self._pass(closing)

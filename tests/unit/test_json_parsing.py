@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import pytest
 from hypothesis import given
@@ -134,3 +134,11 @@ def test_long_values_are_bounded() -> None:
         with pytest.raises(TooManyValuesError):
             JsonCursor(text).bounded_value()
     assert len(JsonCursor(f'"{"x" * 6_000_000}"').bounded_value()) == 6_000_000
+
+
+@pytest.mark.parametrize("nested", ["[%s]", '{"a": [%s]}', '[[[%s]], "b"]'])
+def test_a_cursor_looks_at_the_deadline_as_values_go_by(nested: str) -> None:
+    looks: List[int] = []
+    text = nested % ", ".join(["[1, 2]"] * 10_000)
+    JsonCursor(text, check=lambda: looks.append(1)).bounded_value()
+    assert 9 <= len(looks) <= 30

@@ -276,12 +276,15 @@ def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check
     if table.rows is not None:
         (row,) = table.rows
         columns = table.names or list(map(str, range(1, len(row) + 1)))
-        fields = [_looks_like(name, value) for name, value in zip(columns, row)]
-    sample = first_sample(fields, row, content_type, first)
+        fields = [_looks_like(name, value) for name, value in checked(zip(columns, row), check)]
+    sample = first_sample(fields, row, content_type, first, check)
     return Report(
         FLAT,
         "",
-        tuple(DescribedField(field.name, field.type, "", field.shape) for field in fields),
+        tuple(
+            DescribedField(field.name, field.type, "", field.shape)
+            for field in checked(fields, check)
+        ),
         (ReportedPayload(min(names), content_type, len(names), largest, sample),),
         len(names),
         tuple(warnings),

@@ -96,7 +96,7 @@ def read_metadata(content: bytes, check: Check = nothing) -> Description:
 
 def _parse(text: str, check: Check) -> Dict[str, Any]:
     """Return what stands under each key, the long lists of it entry by entry."""
-    cursor = JsonCursor(text)
+    cursor = JsonCursor(text, check=check)
     metadata: Dict[str, Any] = {}
     for key in cursor.entries():
         check()
