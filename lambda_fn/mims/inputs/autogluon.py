@@ -14,7 +14,7 @@ from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, 
 from mims.inputs.arrays import listed
 from mims.inputs.member import Told
 from mims.inputs.named import Found, input_names
-from mims.inputs.nodes import Instance
+from mims.inputs.nodes import Instance, attributes_of
 
 NAME = "autogluon"
 NUMBERED = "numbered"
@@ -54,12 +54,12 @@ def learner_inputs(instance: Instance) -> Found:
         return Found(Told(NAME, why=why), is_certain=True)
     if not instance.is_complete:  # its columns come last
         return Found(Told(NAME, why=_UNTOLD))
-    generator = _attributes(instance.attributes.get(_GENERATOR))
+    generator = attributes_of(instance.attributes.get(_GENERATOR))
     columns = listed(instance.attributes.get(_COLUMNS)) or listed(generator.get(_OF_USE)) or []
     names = input_names(columns)
     if not names:
         return Found(Told(NAME, why=_UNTOLD))
-    metadata = _attributes(generator.get(_METADATA))
+    metadata = attributes_of(generator.get(_METADATA))
     special = _groups(metadata.get(_SPECIAL_TYPES))
     if any(special.get(kind) for kind in _IMAGES):
         return Found(Told(NAME, why="is of a predictor that takes images"))
@@ -83,8 +83,4 @@ def _types(raw: Any, special: Dict[str, Any]) -> Dict[str, str]:
 
 def _groups(value: Any) -> Dict[str, Any]:
     """Return special type → names: a dictionary, or one that makes its entries itself."""
-    return value if type(value) is dict else _attributes(value)
-
-
-def _attributes(value: Any) -> Dict[str, Any]:
-    return value.attributes if type(value) is Instance else {}
+    return value if type(value) is dict else attributes_of(value)

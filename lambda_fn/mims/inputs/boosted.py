@@ -9,7 +9,7 @@ from mims.fields import NUMERIC, Field
 from mims.inputs.arrays import listed, scalar
 from mims.inputs.member import MemberBytes, Told, UnreadableError, made_up_fields
 from mims.inputs.named import Found, input_names, numeric_fields
-from mims.inputs.nodes import LOST, Blob, Instance
+from mims.inputs.nodes import LOST, Blob, Instance, attributes_of
 
 XGBOOST, LIGHTGBM, CATBOOST = "xgboost", "lightgbm", "catboost"
 LIBRARIES = (XGBOOST, LIGHTGBM, CATBOOST)
@@ -25,7 +25,7 @@ def boosted_inputs(instance: Instance) -> Optional[Found]:
     """Return what a model of one of `LIBRARIES` tells; `None` where the object is not a model."""
     library = instance.made_by.library
     attributes = instance.attributes
-    for part in (attributes, *(_attributes(attributes.get(key)) for key in _BOOSTERS)):
+    for part in (attributes, *(attributes_of(attributes.get(key)) for key in _BOOSTERS)):
         found = _named(library, part) or _handle(part)
         if found is not None:
             return found
@@ -36,10 +36,6 @@ def boosted_inputs(instance: Instance) -> Optional[Found]:
             return Found(Told(library, fields, made_up=True))
     why = "tells neither the names nor the number of its inputs"
     return Found(Told(library, why=why)) if attributes else None
-
-
-def _attributes(value: Any) -> Dict[str, Any]:
-    return value.attributes if type(value) is Instance else {}
 
 
 def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:

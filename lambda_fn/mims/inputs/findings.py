@@ -17,7 +17,13 @@ from mims.errors import (
 )
 from mims.fields import Field
 from mims.inputs import doubts, families
-from mims.inputs.candidates import COMPLETING, Candidates, Chosen, feature_list
+from mims.inputs.candidates import (
+    COMPLETING,
+    XGBOOST_CONTAINERS_FILE,
+    Candidates,
+    Chosen,
+    feature_list,
+)
 from mims.inputs.field_lists import Listed, listed_fields
 from mims.inputs.hyperparameters import (
     FILE_NAME,
@@ -205,7 +211,7 @@ class Findings:
 
     def _note_family(self, name: str, family: str) -> None:
         self._families.add(family)
-        if name == "xgboost-model" and family == "xgboost":
+        if name == XGBOOST_CONTAINERS_FILE and family == "xgboost":
             self._xgboost_model_at_root = True
 
     def result(self, count: int, garbled: bool) -> ModelInputs:

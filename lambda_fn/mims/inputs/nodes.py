@@ -78,6 +78,11 @@ def note(made_by: Any, arguments: Any) -> Instance:
     )
 
 
+def attributes_of(value: Any) -> Dict[str, Any]:
+    """Return the attributes of an object in the picture; of anything else none."""
+    return value.attributes if type(value) is Instance else {}
+
+
 class Lost:
     """What had no room in the picture, or no meaning for it."""
 
