@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Iterable, List, Optional
+from typing import Iterable, Optional
 
 from tests.mutants.mutations import MUTATIONS, Mutation
 
@@ -27,8 +29,7 @@ COPIED = (
     "template.yaml",
     "pyproject.toml",
 )
-TESTS_FAILED = 1  # pytest's exit status; the others mean that no test could tell
-PYTEST = ("-m", "pytest", "-qx", "-pno:cacheprovider", "--hypothesis-profile=mutants")
+PYTEST = ("-m", "pytest", "-q", "-rf", "-pno:cacheprovider", "--hypothesis-profile=mutants")
 AT_ONCE = 2
 WITHIN = 300  # seconds for each
 
@@ -36,13 +37,16 @@ WITHIN = 300  # seconds for each
 def main() -> int:
     """Return the exit status: 0 where each mutation was seen."""
     started = time.monotonic()
-    named = sorted({test for mutation in MUTATIONS for test in mutation.tests})
-    failure = run_unmutated(named)
-    if failure:
-        print(f"{failure}\nerror: the tests fail without any mutation", file=sys.stderr)
-        return 1
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        faults = list(pool.map(judge, MUTATIONS))
+    with tempfile.TemporaryDirectory(prefix="unmutated-") as folder:
+        unmutated = Path(folder)
+        copy_tree(ROOT, unmutated)
+        named = sorted({test for mutation in MUTATIONS for test in mutation.tests})
+        done = run_tests(unmutated, named)
+        if done.returncode != 0:
+            print(f"{done.stdout}\nerror: the tests fail without any mutation", file=sys.stderr)
+            return 1
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            faults = list(pool.map(partial(judge, unmutated), MUTATIONS))
     for mutation, fault in zip(MUTATIONS, faults):
         print(f"{'SURVIVED' if fault else 'seen':8}  {mutation.what}")
         if fault:
@@ -52,34 +56,31 @@ def main() -> int:
     return 1 if survived else 0
 
 
-def run_unmutated(tests: Iterable[str]) -> Optional[str]:
-    """Return what pytest said of tests that fail in the tree as it is."""
+def judge(unmutated: Path, mutation: Mutation) -> Optional[str]:
+    """Return which of the mutation's tests did not fail, and what pytest said."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        copy_tree(Path(folder))
-        done = run_tests(Path(folder), tests)
-    return None if done.returncode == 0 else done.stdout
-
-
-def judge(mutation: Mutation) -> Optional[str]:
-    """Return which of the mutation's tests did not fail, and how they ended."""
-    faults: List[str] = []
-    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        copy_tree(Path(folder))
+        copy_tree(unmutated, Path(folder))
         mutate(Path(folder), mutation)
-        for test in mutation.tests:
-            done = run_tests(Path(folder), [test])
-            if done.returncode != TESTS_FAILED:
-                faults.append(f"{test} did not fail (exit {done.returncode}):\n{done.stdout}")
-    return "\n".join(faults) or None
+        done = run_tests(Path(folder), mutation.tests)
+    passed = [test for test in mutation.tests if not has_failed(test, done.stdout)]
+    if not passed:
+        return None
+    return f"{', '.join(passed)} did not fail (exit {done.returncode}):\n{done.stdout}"
 
 
-def copy_tree(folder: Path) -> None:
+def has_failed(test: str, output: str) -> bool:
+    """Tell whether pytest's summary names the test, or one of its cases, as failed."""
+    return re.search(rf"^FAILED {re.escape(test)}(\[| |$)", output, re.MULTILINE) is not None
+
+
+def copy_tree(source: Path, folder: Path) -> None:
+    """Copy what the tests need, with the bytecode that an earlier run left."""
     for name in COPIED:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "models")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        if (source / name).is_dir():
+            ignored = shutil.ignore_patterns("models")
+            shutil.copytree(source / name, folder / name, ignore=ignored)
         else:
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy(source / name, folder / name)
 
 
 def mutate(folder: Path, mutation: Mutation) -> None:
@@ -104,7 +105,7 @@ def run_tests(folder: Path, tests: Iterable[str]) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, *PYTEST, *tests],
         cwd=folder,
-        env={**os.environ, "CI": "true", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "CI": "true"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
