@@ -14,6 +14,8 @@ True
 
 from __future__ import annotations
 
+from mims.setting_table import SETTINGS
+
 from mims_pipeline.script_contract import ScriptContract, ValidationResult
 
 __all__ = [
@@ -32,21 +34,7 @@ MIMS_PAYLOAD_CONTRACT = ScriptContract(
     expected_output_paths={"payload_sample": "/opt/ml/processing/output"},
     required_env_vars=[],
     optional_env_vars={
-        "CONTENT_TYPES": "application/json",
-        "DEFAULT_NUMERIC_VALUE": "0.0",
-        "DEFAULT_TEXT_VALUE": "DEFAULT_TEXT",
-        "DEFAULT_CATEGORICAL_VALUE": "",
-        "FIELD_DEFAULTS": "{}",
-        "FIELDS": "",
-        "RECIPE": "",
-        "CONTENT_TEMPLATE": "",
-        "RECORD_TEMPLATE": "",
-        "PAYLOAD_LAYOUT": "contract",
-        "SAMPLE_COUNT": "1",
-        "REALISTIC_VALUES": "false",
-        "MAX_HYPERPARAMETERS_BYTES": "4194304",
-        "MAX_ARCHIVE_BYTES": "1099511627776",
-        "MAX_MEMBERS": "1000000",
+        setting.variable: setting.default for setting in SETTINGS if setting.variable
     },
     framework_requirements={"python": ">=3.8"},
     description="""Makes sample payloads for the load test and registration of a model.

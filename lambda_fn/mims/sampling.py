@@ -23,7 +23,7 @@ from mims.samples import (
     Value,
 )
 from mims.setting_layers import PAYLOAD_SETTINGS, FieldValues
-from mims.settings import Settings
+from mims.settings import DEFAULTS, Settings
 from mims.told import of_kind, of_names, shown_short
 
 _IN_PAYLOAD_SETTINGS = "payload_settings.field_values of the hyperparameters"
@@ -230,9 +230,9 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
 def _is_default_set(field: Field, settings: Settings) -> bool:
     """Say whether somebody set what the fields of that type default to."""
     if field.type == TEXT:
-        return bool(settings.default_text_value != Settings.default_text_value)
+        return bool(settings.default_text_value != DEFAULTS["default_text_value"])
     if field.type in (NUMERIC, INTEGER):
-        return settings.default_numeric_value != Settings.default_numeric_value
+        return bool(settings.default_numeric_value != DEFAULTS["default_numeric_value"])
     return False
 
 

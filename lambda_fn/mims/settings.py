@@ -37,7 +37,7 @@ from mims.setting_layers import (
     read_variables,
     special_fields,
 )
-from mims.setting_table import CONTRACT, FLAT
+from mims.setting_table import CONTRACT, FLAT, SETTINGS
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Settings:
         The one that took effect, if any.
     """
 
-    content_types: Tuple[Format, ...] = parse_content_types("application/json", "CONTENT_TYPES")
-    default_numeric_value: Union[int, float] = 0.0
-    default_text_value: Any = "DEFAULT_TEXT"
+    content_types: Tuple[Format, ...]
+    default_numeric_value: Union[int, float]
+    default_text_value: Any
+    field_defaults: Mapping[str, Any]
+    layout: str
+    sample_count: int
+    realistic_values: bool
     default_categorical_value: Any = None
     default_datetime_value: Any = None
     field_values: Tuple[FieldValues, ...] = ()
-    field_defaults: Mapping[str, Any] = field(default_factory=dict)
-    layout: str = CONTRACT
-    sample_count: int = 1
-    realistic_values: bool = False
     content_template: str = ""
     record_template: str = ""
     recipe: Optional[Recipe] = None
@@ -173,7 +173,7 @@ class GivenSettings:
                 + ": the contract's defaults were taken. Name a recipe, or CONTENT_TYPES."
             )
         by_recipe = _values_of(recipe, form, field_count) if recipe is not None else {}
-        chosen: Dict[str, Any] = {}
+        chosen: Dict[str, Any] = dict(DEFAULTS)
         for layer in (self.environment, payload_settings, self.request):  # the lowest first
             if "recipe" in layer:
                 chosen = {**chosen, **by_recipe} if layer.get("recipe") == name else chosen
@@ -206,6 +206,8 @@ class GivenSettings:
             ) from None
 
 
+# What counts where nobody says anything: attribute → value.
+DEFAULTS = read_variables({setting.variable: setting.default for setting in SETTINGS}, nothing)
 # What is not an attribute of Settings, or is laid over each other otherwise.
 _NOT_SHAPING = ("fields", "recipe", "field_values")
 # What is judged together.

@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from mims.setting_table import SETTINGS
-from mims.settings import Settings, read_settings
+from mims.settings import read_settings
 
 from tests.template.stack import (
     ACCOUNT,
@@ -99,7 +99,7 @@ def test_every_setting_has_a_parameter_but_limits_and_values_of_single_fields() 
 def test_the_smallest_stack_leaves_every_setting_at_its_default() -> None:
     given = read_settings(environment())
     assert given.warnings == ()
-    defaults = Settings()
+    defaults = read_settings({}).resolve({})
     assert given.environment == {name: getattr(defaults, name) for name in given.environment}
 
 

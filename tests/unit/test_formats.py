@@ -21,7 +21,7 @@ from mims.formats.registry import parse_content_types, read_body
 from mims.limits import REQUEST_BYTES
 from mims.payload.files import encode, generate_sample_payload
 from mims.samples import Samples
-from mims.settings import Settings
+from mims.settings import read_settings
 
 AGE, CITY = Field("age", "numeric"), Field("city", "categorical")
 TWO = Samples((AGE, CITY), ((7.0, 8.5), ("Rome", "Ω")), ("default",) * 2, 2)
@@ -257,7 +257,8 @@ def test_a_body_that_does_not_give_back_its_samples_is_never_delivered() -> None
 
 
 def test_the_flat_layout_has_a_file_a_sample() -> None:
-    settings = Settings(content_types=(of_type("text/csv; header=absent"),), layout="flat")
+    request = {"content_types": "text/csv; header=absent", "layout": "flat"}
+    settings = read_settings({}, request).resolve({})
     files = list(generate_sample_payload(TWO, settings))
     assert [file.path for file in files] == ["sample_payload_0001.csv", "sample_payload_0002.csv"]
     assert [file.content.decode() for file in files] == ["7.0,Rome", "8.5,Ω"]

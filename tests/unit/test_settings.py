@@ -26,11 +26,11 @@ def types(settings: Settings) -> str:
 def test_the_defaults() -> None:
     assert read_settings({}) == GivenSettings()
     settings = resolved({})
-    assert settings == Settings()
     assert types(settings) == "application/json"
     assert settings.default_numeric_value == 0.0
     assert settings.default_text_value == "DEFAULT_TEXT"
     assert settings.default_categorical_value is None
+    assert (settings.field_values, settings.field_defaults) == ((), {})
     assert (settings.layout, settings.sample_count, settings.realistic_values) == (
         "contract",
         1,
@@ -38,7 +38,7 @@ def test_the_defaults() -> None:
     )
 
 
-def test_every_setting_has_an_attribute_and_the_default_that_the_table_tells() -> None:
+def test_every_setting_has_an_attribute_and_its_default_is_one_of_its_values() -> None:
     attributes = {field.name for field in dataclasses.fields(Settings)}
     told_apart = {"fields", "recipe", "field_values"}
     for setting in SETTINGS:
@@ -46,7 +46,7 @@ def test_every_setting_has_an_attribute_and_the_default_that_the_table_tells() -
             assert setting.attribute in attributes | told_apart, setting
         if setting.variable:
             given = read_settings({setting.variable: setting.default})
-            assert (given.resolve({}), given.limits) == (Settings(), Limits()), setting
+            assert (given.resolve({}), given.limits) == (resolved({}), Limits()), setting
 
 
 def test_empty_variables_count_as_unset_but_for_special_fields() -> None:
