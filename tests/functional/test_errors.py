@@ -237,6 +237,17 @@ def test_an_empty_model_is_a_corrupt_archive(function: Function, s3: S3Client) -
         function(REQUEST)
 
 
+def test_an_empty_model_whose_fields_are_given_has_a_payload(
+    function: Function, s3: S3Client
+) -> None:
+    etag = s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"")["ETag"]
+    sent = {**REQUEST, "settings": {"fields": "age, income"}}
+    result = function(sent)
+    assert (result["status"], result["model_etag"], result["restarts"]) == ("created", etag, 0)
+    assert [warning for warning in result["warnings"] if "empty" in warning]
+    assert function(sent)["status"] == "unchanged"
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [("MAX_ARCHIVE_BYTES", "100"), ("MAX_MEMBERS", "1"), ("MAX_HYPERPARAMETERS_BYTES", "10")],
