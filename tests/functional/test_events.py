@@ -461,6 +461,11 @@ def test_a_notification_of_another_object_is_skipped_without_a_call(
     assert calls.made == []
 
 
+def test_a_folder_is_skipped_by_its_whole_key(function: Function) -> None:
+    result = function(keyed("eventbridge_object_created", "job/output/"))
+    assert result["reason"] == "'job/output/' is not named model.tar.gz"
+
+
 def test_what_is_skipped_needs_no_good_settings(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:

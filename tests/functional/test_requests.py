@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
+from typing import Any, Dict, Type
 
 import pytest
 from mims.errors import (
@@ -18,9 +18,6 @@ from tests.functional.events import (
     URI,
     event,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.mark.parametrize(
@@ -119,6 +116,24 @@ def test_an_access_point_is_refused_by_name_and_never_split(
         with pytest.raises((InvalidRequestError, InvalidSettingsError), match=what) as caught:
             function(sent)
         assert "Name the bucket itself" in str(caught.value)
+    assert calls.made == []
+
+
+@pytest.mark.parametrize("bucket", ["s3://models", "models/churn", "my models", " "])
+@pytest.mark.parametrize("form", ["bucket", "The event's bucket", "PAYLOAD_BUCKET"])
+def test_what_cannot_be_a_bucket_s_name_is_refused_under_its_own(
+    form: str, bucket: str, function: Function, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: Any = {"bucket": bucket, "key": KEY}
+    error: Type[Exception] = InvalidRequestError
+    if form == "The event's bucket":
+        sent = event("eventbridge_object_created")
+        sent["detail"]["bucket"]["name"] = bucket
+    elif form == "PAYLOAD_BUCKET":
+        monkeypatch.setenv("PAYLOAD_BUCKET", bucket)
+        sent, error = {"model_s3_uri": URI}, InvalidSettingsError
+    with pytest.raises(error, match=f"{form} is '{bucket}', which cannot be a bucket"):
+        function(sent)
     assert calls.made == []
 
 

@@ -41,7 +41,7 @@ def _read(event: Any) -> Request:
     texts = {name: event.get(name) for name in ("payload_s3_uri", "version_id")}
     for name, value in texts.items():
         if value is not None and (not isinstance(value, str) or not value):
-            raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be a text.")
+            raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be a non-empty text.")
         check_unicode(value or "", name)
     if texts["version_id"] and not texts["payload_s3_uri"]:
         raise InvalidRequestError(
