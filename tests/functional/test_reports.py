@@ -68,13 +68,13 @@ def test_a_line_for_what_is_skipped(function: Function) -> None:
 
 
 def test_a_line_for_a_failure(function: Function, s3: S3Client) -> None:
-    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"no archive")
+    etag = s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"no archive")["ETag"]
     with pytest.raises(CorruptArchiveError) as caught:
         function(REQUEST)
     (line,) = function.log()
     assert (line["level"], line["status"], line["permanent"]) == ("ERROR", "failed", True)
     assert (line["error"], line["error_message"]) == ("CorruptArchiveError", str(caught.value))
-    assert (line["model_s3_uri"], line["bytes_read"]) == (URI, 10)
+    assert (line["model_s3_uri"], line["model_etag"], line["bytes_read"]) == (URI, etag, 10)
 
 
 def test_a_line_for_an_event_of_no_known_shape(function: Function) -> None:

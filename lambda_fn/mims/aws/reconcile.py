@@ -73,6 +73,7 @@ def reconcile(
         try:
             # 2. Open the newest model, unless the payload was made from it.
             opened = _open_newest(session, source, current, made)
+            session.model_etag = opened.etag
             if stored and not request.replace_foreign:
                 refuse_foreign(session, location, stored)
             # 3. Read on, as far as need be, in this one version of it.

@@ -134,7 +134,15 @@ class ExpectedStatusError(Exception):
 
 @dataclass
 class S3Session:
-    """S3 for the time of one request: its deadline, a time of `time.monotonic`, and its figures."""
+    """S3 for the time of one request: its deadline, its figures, and which model it reads.
+
+    Attributes
+    ----------
+    deadline
+        A time of `time.monotonic`.
+    model_etag
+        Of the version that was opened last; `None` before one was.
+    """
 
     client: S3Client
     deadline: float
@@ -143,6 +151,7 @@ class S3Session:
     restarts: int = 0
     bytes_read: int = 0
     archive_seconds: float = 0.0
+    model_etag: Optional[str] = None
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()

@@ -53,6 +53,7 @@ def log_failure(
         error_message=str(error),
         permanent=error.permanent,
         model_s3_uri=request.model_s3_uri if request else None,
+        model_etag=session.model_etag if session else None,
         **(_log_session(session, seconds) if session else {}),
     )
 
