@@ -73,6 +73,12 @@ def test_an_answer_of_many_always_fits(
         assert list(listed[0]) == kept.split()
 
 
+def test_of_more_results_than_can_be_listed_the_statuses_are_counted() -> None:
+    skipped = Result("skipped", "s3://bucket/notes.txt", reason="it is not a model")
+    listed = as_dicts([result()] * 12_000 + [skipped] * 3)
+    assert listed == [{"status": "created", "count": 12_000}, {"status": "skipped", "count": 3}]
+
+
 # --- the metadata of a payload ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -92,7 +93,8 @@ def as_dicts(results: Sequence[Result]) -> List[Dict[str, Any]]:
     """Return many results as an answer lists them, altogether less than 262,144 bytes.
 
     Where there are too many, warnings are left out first, then all but what is needed to find the
-    payloads, then all but the statuses. The log has every result whole.
+    payloads, then all but the statuses, then all but how often each status came. The log has every
+    result whole.
     """
     listed = [result.as_dict() for result in results]
     if _fits(listed):
@@ -104,7 +106,10 @@ def as_dicts(results: Sequence[Result]) -> List[Dict[str, Any]]:
         if _fits(listed):
             break
         listed = [{key: result[key] for key in kept if key in result} for result in listed]
-    return listed
+    if _fits(listed):
+        return listed
+    counts = Counter(result.status for result in results)
+    return [{"status": status, "count": count} for status, count in counts.items()]
 
 
 def _fits(listed: List[Dict[str, Any]]) -> bool:
