@@ -60,6 +60,36 @@ def test_a_request_that_cannot_be_meant_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"bucket": None, "key": KEY}, "no bucket"),
+        ({"bucket": BUCKET, "key": None}, "no key"),
+        ({"bucket": "", "key": KEY}, "bucket is ''; it must be a non-empty text"),
+        ({"bucket": BUCKET, "key": 5}, "key is '5'; it must be a non-empty text"),
+        ({"bucket": None, "key": None}, "model_s3_uri is 'None'"),
+        ({"model_s3_uri": URI, "bucket": BUCKET, "key": KEY}, "twice"),
+        ({"model_s3_uri": URI, "version_id": ""}, "version_id is ''; it must be a non-empty text"),
+    ],
+)
+def test_a_refused_name_is_told(sent: Any, told: str, function: Function, calls: Calls) -> None:
+    with pytest.raises(InvalidRequestError, match=told):
+        function(sent)
+    assert calls.made == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"model_s3_uri": URI, "bucket": None, "key": None},
+        {"model_s3_uri": None, "bucket": BUCKET, "key": KEY},
+    ],
+)
+def test_a_name_that_is_null_is_absent(sent: Any, function: Function) -> None:
+    result = function(sent)
+    assert (result["status"], result["warnings"]) == ("created", [])
+
+
+@pytest.mark.parametrize(
     "settings", [{"content_type": "text/csv"}, {"content_types": "text/html"}, [], "x"]
 )
 def test_settings_of_a_request_are_checked_before_anything_is_read(

@@ -67,7 +67,7 @@ BROKEN = (
 
 
 class ModelObject(NamedTuple):
-    """Where the object lies, and, if only that one will do, its version and its bucket's owner."""
+    """Where an object lies; the version and the bucket's owner, if no others will do."""
 
     bucket: str
     key: str

@@ -31,8 +31,8 @@ _BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 class Request(NamedTuple):
     """A model whose payload is wanted; a key that ends in `/` is an uncompressed model.
 
-    `notified` tells an event that only says *look at this key* from a request by name; a
-    `skip_reason` tells that it asks for nothing.
+    `notified` is true of an event, which only says *look at this key*, and false of a request by
+    name. A `skip_reason` says why nothing is to be done.
     """
 
     bucket: str
