@@ -124,6 +124,14 @@ def test_a_failure_is_counted_as_a_whole_and_by_its_error(
     assert (dimensions(whole), whole["PayloadsFailed"]) == ([{"service"}], [1.0])
 
 
+def test_the_time_that_a_bad_archive_took_is_told(function: Function, s3: S3Client) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"no archive")
+    with pytest.raises(CorruptArchiveError):
+        function(REQUEST)
+    _, whole = function.metrics()
+    assert 0 < whole["ArchiveTime"][0] <= whole["GenerationTime"][0]
+
+
 def test_each_model_of_an_event_is_counted(function: Function) -> None:
     function(event("sqs"))
     (line,) = function.metrics()

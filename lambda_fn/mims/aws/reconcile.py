@@ -35,6 +35,7 @@ from mims.aws.s3 import S3Session
 from mims.errors import ModelChangingError, ModelNotFoundError, StorageError, shown
 from mims.inputs.hyperparameters import FILE_NAME
 from mims.inputs.model_files import ModelFile
+from mims.inputs.model_inputs import ModelInputs
 from mims.settings import GivenSettings
 from mims.version import VERSION
 
@@ -154,20 +155,27 @@ def _make(session: S3Session, model: Model, request: Request, given: GivenSettin
 
 def _generate(session: S3Session, model: Model, request: Request, given: GivenSettings) -> Payload:
     started = time.monotonic()
-    if request.uncompressed:
-        file = ModelFile(
-            FILE_NAME,
-            True,
-            model.size,
-            model.modified,
-            lambda _size: b"",
-            lambda: iter(model),
-        )
-        inputs = find_inputs_in_files([file], given, session.check_deadline)
-    else:
-        inputs = find_inputs(model, given, session.check_deadline)
-    session.archive_seconds += time.monotonic() - started
+    try:
+        inputs = _find_inputs(session, model, request, given)
+    finally:
+        session.archive_seconds += time.monotonic() - started
     return generate_from(inputs, given, session.check_deadline)
+
+
+def _find_inputs(
+    session: S3Session, model: Model, request: Request, given: GivenSettings
+) -> ModelInputs:
+    if not request.uncompressed:
+        return find_inputs(model, given, session.check_deadline)
+    file = ModelFile(
+        FILE_NAME,
+        regular=True,
+        size=model.size,
+        modified=model.modified,
+        head=lambda _size: b"",
+        chunks=lambda: iter(model),
+    )
+    return find_inputs_in_files([file], given, session.check_deadline)
 
 
 def _put(
