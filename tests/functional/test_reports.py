@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, Dict, List, Set
 
 import pytest
@@ -130,6 +131,19 @@ def test_the_time_that_a_bad_archive_took_is_told(function: Function, s3: S3Clie
         function(REQUEST)
     _, whole = function.metrics()
     assert 0 < whole["ArchiveTime"][0] <= whole["GenerationTime"][0]
+
+
+def test_the_first_request_is_part_of_the_time_that_reading_took(
+    function: Function, s3: S3Client
+) -> None:
+    def answer_late(**_: Any) -> None:
+        time.sleep(0.2)
+
+    s3.meta.events.register("before-send.s3.GetObject", answer_late)
+    function(REQUEST)
+    s3.meta.events.unregister("before-send.s3.GetObject", answer_late)
+    (line,) = function.metrics()
+    assert line["ArchiveTime"][0] > 0.2
 
 
 def test_each_model_of_an_event_is_counted(function: Function) -> None:

@@ -7,7 +7,6 @@ all is quiet the payload belongs to the newest model. There is no lock and no ta
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple, Optional, Union
 
 from mims import Payload, find_inputs, find_inputs_in_files, generate_from
@@ -141,7 +140,8 @@ def _open_newest(
     """
     known_etag = current.model_etag if current else made.etag if made else ""
     try:
-        model = Model(session, source, known_etag)
+        with session.reading():
+            model = Model(session, source, known_etag)
     except ModelUnchangedError:
         if current or made is None:
             raise
@@ -154,11 +154,8 @@ def _make(session: S3Session, model: Model, request: Request, given: GivenSettin
 
 
 def _generate(session: S3Session, model: Model, request: Request, given: GivenSettings) -> Payload:
-    started = time.monotonic()
-    try:
+    with session.reading():
         inputs = _find_inputs(session, model, request, given)
-    finally:
-        session.archive_seconds += time.monotonic() - started
     return generate_from(inputs, given, session.check_deadline)
 
 

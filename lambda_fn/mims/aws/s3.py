@@ -9,8 +9,9 @@ import functools
 import random
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Tuple
 
 import boto3
 from botocore.config import Config
@@ -163,6 +164,15 @@ class S3Session:
                 "read so far. Raise the function's time-out or memory, or pack "
                 "hyperparameters.json first."
             )
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count the time of what is done within as that of reading the model, however it ends."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.archive_seconds += time.monotonic() - started
 
     def backoff(self, failures: int) -> float:
         """Return how long to wait after so many failures, in seconds, none past the deadline."""
