@@ -159,6 +159,12 @@ def test_an_answer_that_comes_back_is_skipped(name: str, function: Function, cal
     assert calls.made == []
 
 
+@pytest.mark.parametrize("kept", [[{"status": "created"}], [{"status": "skipped", "count": 9}]])
+def test_an_answer_of_very_many_that_comes_back_is_skipped(kept: Any, function: Function) -> None:
+    (result,) = function(kept)
+    assert (result["status"], result["reason"]) == (SKIPPED, "it is an answer of this function")
+
+
 @pytest.mark.parametrize(
     ("source", "what"),
     [
@@ -408,6 +414,8 @@ def without(name: str, *path: Any) -> Any:
         without("training_job_without_artifacts", "detail", "TrainingJobName"),
         without("training_job", "detail", "ModelArtifacts", "S3ModelArtifacts"),
         {"results": [], "more": 1},
+        {"status": "Completed"},
+        {"status": "created", "more": 1},
         {"requestContext": {"condition": "Success"}, "requestPayload": {"bucket": "b", "key": "k"}},
         {**event("success_record"), "responsePayload": None},
         {"invocationSchemaVersion": "3.0", "tasks": []},

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mims.told import bounded, count_left_out, cut
 
-CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
+STATUSES = CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
 
 # The most that Step Functions takes of a task's output, in bytes.
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
