@@ -104,7 +104,7 @@ def as_dicts(results: Sequence[Result]) -> List[Dict[str, Any]]:
             result["warnings"] = [count_left_out(len(result["warnings"])) + ", in the log"]
     for kept in _KEPT:
         if _fits(listed):
-            break
+            return listed
         listed = [{key: result[key] for key in kept if key in result} for result in listed]
     if _fits(listed):
         return listed
