@@ -325,6 +325,16 @@ def test_a_registration_that_is_null_is_none(machine: Machine) -> None:
     assert execution["states"] == ["GeneratePayload", "IsRegistrationWanted", "Done"]
 
 
+def test_a_content_type_of_the_registration_that_is_null_is_none(machine: Machine) -> None:
+    settings = {"content_types": "text/csv, application/json"}
+    execution = machine.run(
+        request={"model_s3_uri": MODEL, "settings": settings},
+        registration={**REGISTRATION, "content_type": None},
+    )
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert set(files(machine)) == {"sample_payload_0001.csv"}
+
+
 def test_both_payloads_replace_what_is_foreign_where_the_request_says_so(machine: Machine) -> None:
     for key in ("churn/payload/payload.tar.gz", LOAD_TEST_KEY):
         machine.s3.put_object(Bucket="models", Key=key, Body=b"by hand")
