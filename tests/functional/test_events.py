@@ -448,6 +448,13 @@ def test_a_model_that_is_gone_is_skipped_for_a_notification(
     assert (result["status"], result["reason"]) == ("skipped", "the model is gone")
 
 
+def test_an_uncompressed_model_without_the_file_is_skipped_after_a_job(function: Function) -> None:
+    sent = event("training_job")
+    sent["detail"]["ModelArtifacts"]["S3ModelArtifacts"] = f"s3://{BUCKET}/job/output/model/"
+    reason = "the model is gone, or has no hyperparameters.json directly under it"
+    assert function(sent)["reason"] == reason
+
+
 @pytest.mark.parametrize("name", ["request", "request_bucket_key"])
 def test_a_model_that_is_gone_is_an_error_for_a_request(
     name: str, function: Function, s3: S3Client

@@ -246,7 +246,8 @@ def _unchanged(
 
 def _gone(session: S3Session, request: Request) -> Result:
     if request.notified:
-        return skipped(session, request, "the model is gone")
+        missing = f", or has no {FILE_NAME} directly under it" if request.uncompressed else ""
+        return skipped(session, request, f"the model is gone{missing}")
     raise ModelNotFoundError(
         f"There is no model at '{shown(request.model_s3_uri)}'"
         + (f" in version '{shown(request.version_id)}'" if request.version_id else "")
