@@ -62,6 +62,8 @@ REFUSALS = [
     ("PutObject", 400, "ExpiredToken", "StorageError", "ExpiredToken"),
     ("PutObject", 400, "KMS.ThrottlingException", "StorageError", "KMS"),
     ("GetObject", 400, "KMS.KMSInternalException", "StorageError", "KMS"),
+    ("GetObject", 400, "KMS.InvalidMacException", "RefusedError", "KMS.InvalidMacException"),
+    ("GetObject", 403, "KMS.IncorrectKeyException", "AccessDeniedError", "kms:Decrypt"),
     ("GetObject", 400, "ThrottlingException", "StorageError", "ThrottlingException"),
     ("GetObject", 501, "NotImplemented", "StorageError", "NotImplemented"),
     # Another refusal is permanent, and named.

@@ -65,8 +65,7 @@ _ACTIONS = {
     "put_object": "s3:PutObject",
 }
 
-
-# The key is disabled, deleted or of another kind. KMS's other errors are passing ones.
+# The key is disabled, deleted or of another kind.
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
 _KMS_REFUSALS = (
     "KMS.DisabledException",
@@ -81,6 +80,11 @@ _TRANSIENT_STATUSES = (0, 408, 409, 429)
 _EXPIRED_CODES = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
 _TRANSIENT_CODES = (
     *_EXPIRED_CODES,
+    "KMS.DependencyTimeoutException",
+    "KMS.KMSInternalException",
+    "KMS.KeyUnavailableException",
+    "KMS.LimitExceededException",
+    "KMS.ThrottlingException",
     "RequestTimeTooSkewed",
     "RequestExpired",
     "RequestTimeout",
@@ -247,8 +251,6 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
         status in (404, 405) or (code == "InvalidArgument" and "VersionId" in parameters)
     ):
         return ModelNotFoundError(f"There is no {where}. Correct the key or the version.")
-    if code.startswith("KMS.") and code not in _KMS_REFUSALS:
-        return StorageError(f"KMS failed at {action} on {where} ({code}). Try again later.")
     if status == 403 or code in _KMS_REFUSALS:
         return AccessDeniedError(
             f"S3 refused {action} on {where} ({code or status}). Allow it in the policies of who "
