@@ -19,6 +19,7 @@ from mims import errors
 from mims.aws import s3 as s3_calls
 from mims.aws import telemetry
 from mims.errors import PayloadError
+from mims.setting_table import SETTINGS, SPECIAL_FIELD
 from moto import mock_aws
 from moto.backends import get_backend
 
@@ -30,16 +31,12 @@ if TYPE_CHECKING:
 # For mutants: that an example fails is enough, it need not be made small.
 settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.generate])
 
+# The beginnings of the variables that the function reads.
 _SETTINGS = (
-    "CONTENT_TYPES",
-    "DEFAULT_",
-    "SPECIAL_FIELD_",
-    "FIELD_DEFAULTS",
+    *(setting.variable for setting in SETTINGS if setting.variable),
+    SPECIAL_FIELD,
     "PAYLOAD_",
     "MODEL_BUCKET_OWNER",
-    "SAMPLE_COUNT",
-    "REALISTIC_VALUES",
-    "MAX_",
 )
 
 

@@ -62,6 +62,8 @@ REFUSALS = [
     ("PutObject", 400, "ExpiredToken", "StorageError", "ExpiredToken"),
     ("PutObject", 400, "KMS.ThrottlingException", "StorageError", "KMS"),
     ("GetObject", 400, "KMS.KMSInternalException", "StorageError", "KMS"),
+    ("GetObject", 400, "KMS.InvalidMacException", "RefusedError", "KMS.InvalidMacException"),
+    ("GetObject", 403, "KMS.IncorrectKeyException", "AccessDeniedError", "kms:Decrypt"),
     ("GetObject", 400, "ThrottlingException", "StorageError", "ThrottlingException"),
     ("GetObject", 501, "NotImplemented", "StorageError", "NotImplemented"),
     # Another refusal is permanent, and named.
@@ -235,6 +237,17 @@ def test_an_empty_model_is_a_corrupt_archive(function: Function, s3: S3Client) -
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"")
     with pytest.raises(errors.CorruptArchiveError, match="empty"):
         function(REQUEST)
+
+
+def test_an_empty_model_whose_fields_are_given_has_a_payload(
+    function: Function, s3: S3Client
+) -> None:
+    etag = s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"")["ETag"]
+    sent = {**REQUEST, "settings": {"fields": "age, income"}}
+    result = function(sent)
+    assert (result["status"], result["model_etag"], result["restarts"]) == ("created", etag, 0)
+    assert [warning for warning in result["warnings"] if "empty" in warning]
+    assert function(sent)["status"] == "unchanged"
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,12 @@ def test_an_answer_that_comes_back_is_skipped(name: str, function: Function, cal
     assert calls.made == []
 
 
+@pytest.mark.parametrize("kept", [[{"status": "created"}], [{"status": "skipped", "count": 9}]])
+def test_an_answer_of_very_many_that_comes_back_is_skipped(kept: Any, function: Function) -> None:
+    (result,) = function(kept)
+    assert (result["status"], result["reason"]) == (SKIPPED, "it is an answer of this function")
+
+
 @pytest.mark.parametrize(
     ("source", "what"),
     [
@@ -408,6 +414,8 @@ def without(name: str, *path: Any) -> Any:
         without("training_job_without_artifacts", "detail", "TrainingJobName"),
         without("training_job", "detail", "ModelArtifacts", "S3ModelArtifacts"),
         {"results": [], "more": 1},
+        {"status": "Completed"},
+        {"status": "created", "more": 1},
         {"requestContext": {"condition": "Success"}, "requestPayload": {"bucket": "b", "key": "k"}},
         {**event("success_record"), "responsePayload": None},
         {"invocationSchemaVersion": "3.0", "tasks": []},
@@ -440,6 +448,13 @@ def test_a_model_that_is_gone_is_skipped_for_a_notification(
     assert (result["status"], result["reason"]) == ("skipped", "the model is gone")
 
 
+def test_an_uncompressed_model_without_the_file_is_skipped_after_a_job(function: Function) -> None:
+    sent = event("training_job")
+    sent["detail"]["ModelArtifacts"]["S3ModelArtifacts"] = f"s3://{BUCKET}/job/output/model/"
+    reason = "the model is gone, or has no hyperparameters.json directly under it"
+    assert function(sent)["reason"] == reason
+
+
 @pytest.mark.parametrize("name", ["request", "request_bucket_key"])
 def test_a_model_that_is_gone_is_an_error_for_a_request(
     name: str, function: Function, s3: S3Client
@@ -459,6 +474,11 @@ def test_a_notification_of_another_object_is_skipped_without_a_call(
     answer = function(keyed(shape, f"folder/{name}"))
     assert "skipped" in json.dumps(answer)
     assert calls.made == []
+
+
+def test_a_folder_is_skipped_by_its_whole_key(function: Function) -> None:
+    result = function(keyed("eventbridge_object_created", "job/output/"))
+    assert result["reason"] == "'job/output/' is not named model.tar.gz"
 
 
 def test_what_is_skipped_needs_no_good_settings(

@@ -188,9 +188,17 @@ def test_a_small_object_takes_one_request(size: int) -> None:
 
 
 def test_an_object_of_no_bytes_is_read_as_such() -> None:
-    s3 = ScriptedS3(_refused(416, "InvalidRange"))
-    model = Model(_session(s3), SOURCE)
-    assert (b"".join(model), model.size) == (b"", 0)
+    s3 = ScriptedS3(_refused(416, "InvalidRange"), _whole(b""))
+    model = Model(_session(s3), SOURCE, known_etag=OTHER_ETAG)
+    assert (b"".join(model), model.size, model.etag) == (b"", 0, ETAG)
+    first, second = s3.asked
+    assert ("Range" in first, "Range" in second) == (True, False)
+    assert second["IfNoneMatch"] == OTHER_ETAG
+
+
+def test_an_object_that_is_no_longer_empty_when_it_is_asked_for_again() -> None:
+    s3 = ScriptedS3(_refused(416, "InvalidRange"), _whole(), _sent())
+    assert b"".join(Model(_session(s3), SOURCE)) == CONTENT
 
 
 def test_chunks_are_no_larger_than_their_size() -> None:

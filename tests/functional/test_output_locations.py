@@ -153,6 +153,19 @@ def test_owners_and_key_go_with_every_call(
     assert put["SSEKMSKeyId"] == variables["PAYLOAD_KMS_KEY_ID"]
 
 
+def test_a_bucket_that_holds_both_has_the_owner_of_the_models(
+    function: Function, s3: S3Client, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.create_bucket(Bucket="elsewhere")
+    calls.made.clear()
+    monkeypatch.setenv("MODEL_BUCKET_OWNER", "111122223333")
+    function(event("request"))
+    function({"model_s3_uri": URI, "payload_s3_uri": "s3://elsewhere/payload.tar.gz"})
+    for _, parameters in calls.made:
+        owner = "111122223333" if parameters["Bucket"] == BUCKET else None
+        assert parameters.get("ExpectedBucketOwner") == owner
+
+
 def test_without_owners_and_key_none_is_named(function: Function, calls: Calls) -> None:
     function(event("request"))
     named: Dict[str, Any] = {}

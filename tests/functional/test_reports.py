@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, Dict, List, Set
 
 import pytest
@@ -68,13 +69,13 @@ def test_a_line_for_what_is_skipped(function: Function) -> None:
 
 
 def test_a_line_for_a_failure(function: Function, s3: S3Client) -> None:
-    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"no archive")
+    etag = s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"no archive")["ETag"]
     with pytest.raises(CorruptArchiveError) as caught:
         function(REQUEST)
     (line,) = function.log()
     assert (line["level"], line["status"], line["permanent"]) == ("ERROR", "failed", True)
     assert (line["error"], line["error_message"]) == ("CorruptArchiveError", str(caught.value))
-    assert (line["model_s3_uri"], line["bytes_read"]) == (URI, 10)
+    assert (line["model_s3_uri"], line["model_etag"], line["bytes_read"]) == (URI, etag, 10)
 
 
 def test_a_line_for_an_event_of_no_known_shape(function: Function) -> None:
@@ -122,6 +123,27 @@ def test_a_failure_is_counted_as_a_whole_and_by_its_error(
     assert (by_error["error"], by_error["PayloadsFailed"]) == ("AccessDeniedError", [1.0])
     assert described(whole) == {"PayloadsFailed": "Count", **RUN_METRICS}
     assert (dimensions(whole), whole["PayloadsFailed"]) == ([{"service"}], [1.0])
+
+
+def test_the_time_that_a_bad_archive_took_is_told(function: Function, s3: S3Client) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"no archive")
+    with pytest.raises(CorruptArchiveError):
+        function(REQUEST)
+    _, whole = function.metrics()
+    assert 0 < whole["ArchiveTime"][0] <= whole["GenerationTime"][0]
+
+
+def test_the_first_request_is_part_of_the_time_that_reading_took(
+    function: Function, s3: S3Client
+) -> None:
+    def answer_late(**_: Any) -> None:
+        time.sleep(0.2)
+
+    s3.meta.events.register("before-send.s3.GetObject", answer_late)
+    function(REQUEST)
+    s3.meta.events.unregister("before-send.s3.GetObject", answer_late)
+    (line,) = function.metrics()
+    assert line["ArchiveTime"][0] > 0.2
 
 
 def test_each_model_of_an_event_is_counted(function: Function) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
+from typing import Any, Dict, Type
 
 import pytest
 from mims.errors import (
@@ -18,9 +18,6 @@ from tests.functional.events import (
     URI,
     event,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.mark.parametrize(
@@ -60,6 +57,36 @@ def test_a_request_that_cannot_be_meant_is_refused(
         function({"model_s3_uri": URI, **change})
     (line,) = function.log()
     assert line["error"] == "InvalidRequestError"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"bucket": None, "key": KEY}, "no bucket"),
+        ({"bucket": BUCKET, "key": None}, "no key"),
+        ({"bucket": "", "key": KEY}, "bucket is ''; it must be a non-empty text"),
+        ({"bucket": BUCKET, "key": 5}, "key is '5'; it must be a non-empty text"),
+        ({"bucket": None, "key": None}, "model_s3_uri is 'None'"),
+        ({"model_s3_uri": URI, "bucket": BUCKET, "key": KEY}, "twice"),
+        ({"model_s3_uri": URI, "version_id": ""}, "version_id is ''; it must be a non-empty text"),
+    ],
+)
+def test_a_refused_name_is_told(sent: Any, told: str, function: Function, calls: Calls) -> None:
+    with pytest.raises(InvalidRequestError, match=told):
+        function(sent)
+    assert calls.made == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"model_s3_uri": URI, "bucket": None, "key": None},
+        {"model_s3_uri": None, "bucket": BUCKET, "key": KEY},
+    ],
+)
+def test_a_name_that_is_null_is_absent(sent: Any, function: Function) -> None:
+    result = function(sent)
+    assert (result["status"], result["warnings"]) == ("created", [])
 
 
 @pytest.mark.parametrize(
@@ -119,6 +146,24 @@ def test_an_access_point_is_refused_by_name_and_never_split(
         with pytest.raises((InvalidRequestError, InvalidSettingsError), match=what) as caught:
             function(sent)
         assert "Name the bucket itself" in str(caught.value)
+    assert calls.made == []
+
+
+@pytest.mark.parametrize("bucket", ["s3://models", "models/churn", "my models", " "])
+@pytest.mark.parametrize("form", ["bucket", "The event's bucket", "PAYLOAD_BUCKET"])
+def test_what_cannot_be_a_bucket_s_name_is_refused_under_its_own(
+    form: str, bucket: str, function: Function, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: Any = {"bucket": bucket, "key": KEY}
+    error: Type[Exception] = InvalidRequestError
+    if form == "The event's bucket":
+        sent = event("eventbridge_object_created")
+        sent["detail"]["bucket"]["name"] = bucket
+    elif form == "PAYLOAD_BUCKET":
+        monkeypatch.setenv("PAYLOAD_BUCKET", bucket)
+        sent, error = {"model_s3_uri": URI}, InvalidSettingsError
+    with pytest.raises(error, match=f"{form} is '{bucket}', which cannot be a bucket"):
+        function(sent)
     assert calls.made == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -71,6 +72,23 @@ def test_an_answer_of_many_always_fits(
         assert listed[0] == {**result(key, warnings).as_dict(), "warnings": [told]}
     else:
         assert list(listed[0]) == kept.split()
+
+
+def test_of_more_results_than_can_be_listed_the_statuses_are_counted() -> None:
+    skipped = Result("skipped", "s3://bucket/notes.txt", reason="it is not a model")
+    listed = as_dicts([result()] * 12_000 + [skipped] * 3)
+    assert listed == [{"status": "created", "count": 12_000}, {"status": "skipped", "count": 3}]
+
+
+def test_an_answer_of_many_is_not_written_whole_to_be_measured() -> None:
+    results = [result(f"{number}", (f"{number}" + "w" * 490,) * 20) for number in range(2000)]
+    tracemalloc.start()
+    try:
+        as_dicts(results)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 8_000_000  # the warnings alone are 20 MB of JSON
 
 
 # --- the metadata of a payload ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator
 
 import app
@@ -15,6 +16,7 @@ from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
 from tests.archives import packed
+from tests.functional.events import BUCKET, FOLDER, event
 from tests.template.stack import SMALLEST, resolved, statements
 
 if TYPE_CHECKING:
@@ -121,6 +123,16 @@ def test_the_role_suffices_to_make_and_to_renew_a_payload(
     ]
     assert [answer["status"] for answer in answers] == ["created", "unchanged", "updated"]
     assert {answer["payload_s3_uri"] for answer in answers} == {payload}
+
+
+def test_the_places_that_examples_name_are_open_to_the_role() -> None:
+    template = resolved(**{**SMALLEST, "ModelBucketName": BUCKET})
+    allowed = statements(template, "FunctionRole")["WritePayloads"]["Resource"]
+    examples = [event(file.stem) for file in FOLDER.glob("request*.json")]
+    named = [example["payload_s3_uri"] for example in examples if "payload_s3_uri" in example]
+    assert named
+    for uri in named:
+        assert fnmatchcase(uri.replace("s3://", "arn:aws:s3:::"), allowed)
 
 
 @pytest.mark.parametrize(

@@ -303,8 +303,52 @@ def test_an_event_can_be_registered_too(machine: Machine) -> None:
             "version_id": None,
             "payload_s3_uri": LOAD_TEST_PAYLOAD,
             "settings": {"layout": "flat"},
+            "force": False,
+            "replace_foreign": False,
         },
     ]
+
+
+@pytest.mark.parametrize("absent", ["version_id", "settings", "force", "replace_foreign"])
+def test_what_a_request_says_is_null_is_absent_from_both_tasks(
+    machine: Machine, absent: str
+) -> None:
+    execution = machine.run(
+        request={"model_s3_uri": MODEL, absent: None}, registration=REGISTRATION
+    )
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert set(files(machine)) == {"sample_payload_0001.json"}
+
+
+def test_a_registration_that_is_null_is_none(machine: Machine) -> None:
+    execution = machine.run(request={"model_s3_uri": MODEL}, registration=None)
+    assert execution["states"] == ["GeneratePayload", "IsRegistrationWanted", "Done"]
+
+
+def test_a_content_type_of_the_registration_that_is_null_is_none(machine: Machine) -> None:
+    settings = {"content_types": "text/csv, application/json"}
+    execution = machine.run(
+        request={"model_s3_uri": MODEL, "settings": settings},
+        registration={**REGISTRATION, "content_type": None},
+    )
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert set(files(machine)) == {"sample_payload_0001.csv"}
+
+
+def test_both_payloads_replace_what_is_foreign_where_the_request_says_so(machine: Machine) -> None:
+    for key in ("churn/payload/payload.tar.gz", LOAD_TEST_KEY):
+        machine.s3.put_object(Bucket="models", Key=key, Body=b"by hand")
+    request = {"model_s3_uri": MODEL, "replace_foreign": True}
+    execution = machine.run(request=request, registration=REGISTRATION)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert set(files(machine)) == {"sample_payload_0001.json"}
+
+
+def test_both_payloads_are_written_again_by_force(machine: Machine) -> None:
+    request = {"model_s3_uri": MODEL}
+    machine.run(request=request, registration=REGISTRATION)
+    output = machine.run(request={**request, "force": True}, registration=REGISTRATION)["output"]
+    assert (output["payload"]["status"], output["load_test"]["status"]) == ("updated", "updated")
 
 
 def test_a_load_test_of_an_old_version_is_of_that_version(machine: Machine) -> None:

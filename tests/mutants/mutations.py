@@ -162,7 +162,7 @@ MUTATIONS = (
     Mutation(
         "an old version may replace the newest model's payload",
         f"{_AWS}/events/request_by_name.py",
-        'if texts["version_id"] and not texts["payload_s3_uri"]:',
+        "if version_id and not payload_s3_uri:",
         "if False:",
         (f"{_REQUESTS}::test_a_request_that_cannot_be_meant_is_refused",),
     ),

@@ -83,7 +83,10 @@ def payload_location(request: Request, destination: Destination) -> PayloadLocat
             f"The payload's key would have {len(key.encode()):,} bytes, more than the "
             f"{MAX_KEY_BYTES:,} that S3 takes: '{shown(key)}'. Name a payload_s3_uri."
         )
-    return PayloadLocation(bucket, key, destination.payload_owner, destination.kms_key_id)
+    owner = destination.payload_owner
+    if not owner and bucket == request.bucket:
+        owner = destination.model_owner  # one bucket has one owner
+    return PayloadLocation(bucket, key, owner, destination.kms_key_id)
 
 
 def _usual_location(request: Request, destination: Destination) -> tuple[str, str]:

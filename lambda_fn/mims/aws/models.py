@@ -7,7 +7,6 @@ the same.
 
 from __future__ import annotations
 
-import io
 import re
 import threading
 from contextlib import closing, suppress
@@ -68,7 +67,7 @@ BROKEN = (
 
 
 class ModelObject(NamedTuple):
-    """Where the object lies, and, if only that one will do, its version and its bucket's owner."""
+    """Where an object lies; the version and the bucket's owner, if no others will do."""
 
     bucket: str
     key: str
@@ -168,29 +167,7 @@ class Model:
 
     def _open(self, offset: int, stop: Optional[int]) -> Any:
         """Return the body of one ranged GET, its headers checked against what was asked for."""
-        conditions = {}
-        if self.etag:
-            conditions = {"IfMatch": self.etag}
-        elif self._known_etag:
-            conditions = {"IfNoneMatch": self._known_etag}
-        try:
-            answer = self._session.call(
-                "get_object",
-                expected=(304, 404, 405, 412, 416),
-                Range=f"bytes={offset}-{'' if stop is None else stop - 1}",
-                **self._source.parameters,
-                **conditions,
-            )
-        except ExpectedStatusError as error:
-            if error.status == 304:
-                raise ModelUnchangedError(error.headers.get("x-amz-version-id")) from None
-            if error.status == 416 and not self.etag:
-                return io.BytesIO()  # an object of 0 bytes has no range
-            if error.status in (412, 416):
-                raise ModelReplacedError from None
-            if error.code == "NoSuchBucket":
-                raise missing_bucket(self._source.parameters) from None
-            raise ModelGoneError from None
+        answer = self._get(Range=f"bytes={offset}-{'' if stop is None else stop - 1}")
         self._body = answer["Body"]
         try:
             self._check(answer, offset, stop)
@@ -198,6 +175,33 @@ class Model:
             self._body.close()
             raise
         return self._body
+
+    def _get(self, **asked: str) -> Dict[str, Any]:
+        """Return the answer to one GET, on the condition of what is known of the object so far."""
+        conditions = {}
+        if self.etag:
+            conditions = {"IfMatch": self.etag}
+        elif self._known_etag:
+            conditions = {"IfNoneMatch": self._known_etag}
+        try:
+            answer: Dict[str, Any] = self._session.call(
+                "get_object",
+                expected=(304, 404, 405, 412, 416),
+                **asked,
+                **self._source.parameters,
+                **conditions,
+            )
+        except ExpectedStatusError as error:
+            if error.status == 304:
+                raise ModelUnchangedError(error.headers.get("x-amz-version-id")) from None
+            if error.status == 416 and asked and not self.etag:
+                return self._get()  # an object of 0 bytes has no range, but an ETag
+            if error.status in (412, 416):
+                raise ModelReplacedError from None
+            if error.code == "NoSuchBucket":
+                raise missing_bucket(self._source.parameters) from None
+            raise ModelGoneError from None
+        return answer
 
     def _check(self, answer: Dict[str, Any], offset: int, stop: Optional[int]) -> None:
         """Check the response's headers against what was asked for; put the body at `offset`."""

@@ -7,7 +7,6 @@ all is quiet the payload belongs to the newest model. There is no lock and no ta
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple, Optional, Union
 
 from mims import Payload, find_inputs, find_inputs_in_files, generate_from
@@ -35,6 +34,7 @@ from mims.aws.s3 import S3Session
 from mims.errors import ModelChangingError, ModelNotFoundError, StorageError, shown
 from mims.inputs.hyperparameters import FILE_NAME
 from mims.inputs.model_files import ModelFile
+from mims.inputs.model_inputs import ModelInputs
 from mims.settings import GivenSettings
 from mims.version import VERSION
 
@@ -73,6 +73,7 @@ def reconcile(
         try:
             # 2. Open the newest model, unless the payload was made from it.
             opened = _open_newest(session, source, current, made)
+            session.model_etag = opened.etag
             if stored and not request.replace_foreign:
                 refuse_foreign(session, location, stored)
             # 3. Read on, as far as need be, in this one version of it.
@@ -139,7 +140,8 @@ def _open_newest(
     """
     known_etag = current.model_etag if current else made.etag if made else ""
     try:
-        model = Model(session, source, known_etag)
+        with session.reading():
+            model = Model(session, source, known_etag)
     except ModelUnchangedError:
         if current or made is None:
             raise
@@ -152,21 +154,25 @@ def _make(session: S3Session, model: Model, request: Request, given: GivenSettin
 
 
 def _generate(session: S3Session, model: Model, request: Request, given: GivenSettings) -> Payload:
-    started = time.monotonic()
-    if request.uncompressed:
-        file = ModelFile(
-            FILE_NAME,
-            True,
-            model.size,
-            model.modified,
-            lambda _size: b"",
-            lambda: iter(model),
-        )
-        inputs = find_inputs_in_files([file], given, session.check_deadline)
-    else:
-        inputs = find_inputs(model, given, session.check_deadline)
-    session.archive_seconds += time.monotonic() - started
+    with session.reading():
+        inputs = _find_inputs(session, model, request, given)
     return generate_from(inputs, given, session.check_deadline)
+
+
+def _find_inputs(
+    session: S3Session, model: Model, request: Request, given: GivenSettings
+) -> ModelInputs:
+    if not request.uncompressed:
+        return find_inputs(model, given, session.check_deadline)
+    file = ModelFile(
+        FILE_NAME,
+        regular=True,
+        size=model.size,
+        modified=model.modified,
+        head=lambda _size: b"",
+        chunks=lambda: iter(model),
+    )
+    return find_inputs_in_files([file], given, session.check_deadline)
 
 
 def _put(
@@ -240,7 +246,8 @@ def _unchanged(
 
 def _gone(session: S3Session, request: Request) -> Result:
     if request.notified:
-        return skipped(session, request, "the model is gone")
+        missing = f", or has no {FILE_NAME} directly under it" if request.uncompressed else ""
+        return skipped(session, request, f"the model is gone{missing}")
     raise ModelNotFoundError(
         f"There is no model at '{shown(request.model_s3_uri)}'"
         + (f" in version '{shown(request.version_id)}'" if request.version_id else "")

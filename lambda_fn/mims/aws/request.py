@@ -24,13 +24,15 @@ _UNSUPPORTED_ENDINGS = {
     ".mrap": "a Multi-Region access point",
 }
 _BUCKET_ARN = re.compile(r"arn:[^:/]*:s3:::([^/]+)\Z")
+# What a bucket may be called, old ones included: what the SDK lets through.
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 
 
 class Request(NamedTuple):
     """A model whose payload is wanted; a key that ends in `/` is an uncompressed model.
 
-    `notified` tells an event that only says *look at this key* from a request by name; a
-    `skip_reason` tells that it asks for nothing.
+    `notified` is true of an event, which only says *look at this key*, and false of a request by
+    name. A `skip_reason` says why nothing is to be done.
     """
 
     bucket: str
@@ -64,7 +66,7 @@ def notified_request(bucket: str, key: str) -> Request:
     check_key(key, "The event's key")
     name = key.rsplit("/", 1)[-1]
     if name != MODEL_NAME:
-        return nothing_to_do(f"'{shown(name)}' is not named {MODEL_NAME}", bucket, key)
+        return nothing_to_do(f"'{shown(name or key)}' is not named {MODEL_NAME}", bucket, key)
     check_bucket(bucket, "The event's bucket")
     return Request(bucket, key, notified=True)
 
@@ -109,7 +111,9 @@ def bucket_of_arn(arn: str, name: str) -> str:
 
 
 def check_bucket(bucket: str, name: str) -> None:
-    """Refuse what S3 accepts instead of a bucket's name: one object would have several names.
+    """Refuse what is not a bucket's name; an empty one is let through.
+
+    Refused is also what S3 accepts instead of it, since one object would have several names.
 
     Raises
     ------
@@ -120,6 +124,11 @@ def check_bucket(bucket: str, name: str) -> None:
     if what:
         raise InvalidRequestError(
             f"{name} is '{shown(bucket)}', {what}, which is not supported. Name the bucket itself."
+        )
+    if bucket and not _BUCKET_NAME.match(bucket):
+        raise InvalidRequestError(
+            f"{name} is '{shown(bucket)}', which cannot be a bucket's name. Give the name alone, "
+            "without s3:// and without a path."
         )
 
 

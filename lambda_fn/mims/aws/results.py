@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mims.told import bounded, count_left_out, cut
 
-CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
+STATUSES = CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
 
 # The most that Step Functions takes of a task's output, in bytes.
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
@@ -92,7 +93,8 @@ def as_dicts(results: Sequence[Result]) -> List[Dict[str, Any]]:
     """Return many results as an answer lists them, altogether less than 262,144 bytes.
 
     Where there are too many, warnings are left out first, then all but what is needed to find the
-    payloads, then all but the statuses. The log has every result whole.
+    payloads, then all but the statuses, then all but how often each status came. The log has every
+    result whole.
     """
     listed = [result.as_dict() for result in results]
     if _fits(listed):
@@ -102,13 +104,22 @@ def as_dicts(results: Sequence[Result]) -> List[Dict[str, Any]]:
             result["warnings"] = [count_left_out(len(result["warnings"])) + ", in the log"]
     for kept in _KEPT:
         if _fits(listed):
-            break
+            return listed
         listed = [{key: result[key] for key in kept if key in result} for result in listed]
-    return listed
+    if _fits(listed):
+        return listed
+    counts = Counter(result.status for result in results)
+    return [{"status": status, "count": count} for status, count in counts.items()]
 
 
 def _fits(listed: List[Dict[str, Any]]) -> bool:
-    return len(json.dumps({"results": listed})) <= ANSWER_BYTES
+    """Say whether an answer can list these; of what cannot, no more is written than is needed."""
+    left = ANSWER_BYTES - len('{"results": []}')
+    for result in listed:
+        left -= len(json.dumps(result)) + len(", ")
+        if left < 0:
+            return False
+    return True
 
 
 def _shortened(fields_from: Optional[Mapping[str, Any]]) -> Optional[Dict[str, Any]]:

@@ -9,8 +9,9 @@ import functools
 import random
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Tuple
 
 import boto3
 from botocore.config import Config
@@ -64,8 +65,7 @@ _ACTIONS = {
     "put_object": "s3:PutObject",
 }
 
-
-# The key is disabled, deleted or of another kind. KMS's other errors are passing ones.
+# The key is disabled, deleted or of another kind.
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html#API_GenerateDataKey_Errors
 _KMS_REFUSALS = (
     "KMS.DisabledException",
@@ -80,6 +80,11 @@ _TRANSIENT_STATUSES = (0, 408, 409, 429)
 _EXPIRED_CODES = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
 _TRANSIENT_CODES = (
     *_EXPIRED_CODES,
+    "KMS.DependencyTimeoutException",
+    "KMS.KMSInternalException",
+    "KMS.KeyUnavailableException",
+    "KMS.LimitExceededException",
+    "KMS.ThrottlingException",
     "RequestTimeTooSkewed",
     "RequestExpired",
     "RequestTimeout",
@@ -134,7 +139,15 @@ class ExpectedStatusError(Exception):
 
 @dataclass
 class S3Session:
-    """S3 for the time of one request: its deadline, a time of `time.monotonic`, and its figures."""
+    """S3 for the time of one request: its deadline, its figures, and which model it reads.
+
+    Attributes
+    ----------
+    deadline
+        A time of `time.monotonic`.
+    model_etag
+        Of the version that was opened last; `None` before one was.
+    """
 
     client: S3Client
     deadline: float
@@ -143,6 +156,7 @@ class S3Session:
     restarts: int = 0
     bytes_read: int = 0
     archive_seconds: float = 0.0
+    model_etag: Optional[str] = None
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
@@ -154,6 +168,15 @@ class S3Session:
                 "read so far. Raise the function's time-out or memory, or pack "
                 "hyperparameters.json first."
             )
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count the time of what is done within as that of reading the model, however it ends."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.archive_seconds += time.monotonic() - started
 
     def backoff(self, failures: int) -> float:
         """Return how long to wait after so many failures, in seconds, none past the deadline."""
@@ -228,8 +251,6 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
         status in (404, 405) or (code == "InvalidArgument" and "VersionId" in parameters)
     ):
         return ModelNotFoundError(f"There is no {where}. Correct the key or the version.")
-    if code.startswith("KMS.") and code not in _KMS_REFUSALS:
-        return StorageError(f"KMS failed at {action} on {where} ({code}). Try again later.")
     if status == 403 or code in _KMS_REFUSALS:
         return AccessDeniedError(
             f"S3 refused {action} on {where} ({code or status}). Allow it in the policies of who "

@@ -31,7 +31,7 @@ _COUNTED = {
 def log_result(result: Result, session: S3Session, seconds: float) -> None:
     """Log one line for a model, and count it."""
     metrics.add_metric(_COUNTED[result.status], MetricUnit.Count, 1)
-    logger.info("payload", **{**result.as_dict(), **_log_session(session, seconds)})
+    logger.info("payload", **{**result.as_dict(), **_count_figures(session, seconds)})
 
 
 def log_failure(
@@ -53,7 +53,8 @@ def log_failure(
         error_message=str(error),
         permanent=error.permanent,
         model_s3_uri=request.model_s3_uri if request else None,
-        **(_log_session(session, seconds) if session else {}),
+        model_etag=session.model_etag if session else None,
+        **(_count_figures(session, seconds) if session else {}),
     )
 
 
@@ -63,7 +64,8 @@ def flush_metrics() -> None:
         metrics.flush_metrics()
 
 
-def _log_session(session: S3Session, seconds: float) -> Dict[str, Any]:
+def _count_figures(session: S3Session, seconds: float) -> Dict[str, Any]:
+    """Add a run's figures to the metrics; return them as a log line has them."""
     # Linux counts it in KiB, and for the process's whole life.
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     metrics.add_metric("GenerationTime", MetricUnit.Seconds, seconds)

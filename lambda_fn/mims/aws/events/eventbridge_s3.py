@@ -22,7 +22,7 @@ def recognises(event: Any) -> bool:
 def _read(event: Any) -> Request:
     what = event.get("detail-type", _LOOKED_AT[0])
     if what not in _LOOKED_AT:
-        return nothing_to_do(f"nothing is made of the event '{shown(what)}' of aws.s3")
+        return nothing_to_do(f"the event '{shown(what)}' of aws.s3 calls for no payload")
     # The key stands there as it is. (Powertools' event class decodes it all the same.)
     key = text_at(event, "detail", "object", "key")
     return notified_request(text_at(event, "detail", "bucket", "name"), key)

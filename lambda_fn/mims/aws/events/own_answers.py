@@ -6,6 +6,7 @@ from typing import Any
 
 from mims.aws.events.family import family_of_requests
 from mims.aws.request import Request, nothing_to_do
+from mims.aws.results import STATUSES
 
 
 def recognises(event: Any) -> bool:
@@ -14,6 +15,8 @@ def recognises(event: Any) -> bool:
     keys = set(event)
     return (
         keys >= {"status", "model_etag"}
+        # What is left of a result in an answer of very many.
+        or ("status" in keys <= {"status", "count"} and event["status"] in STATUSES)
         or keys in ({"results"}, {"batchItemFailures"})
         or keys >= {"results", "invocationSchemaVersion"}
     )

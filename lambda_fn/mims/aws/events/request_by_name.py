@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional, Tuple
 
-from mims.aws.events.family import family_of_requests, text_at
+from mims.aws.events.family import family_of_requests
 from mims.aws.request import Request, check_bucket, check_key, check_unicode, split_s3_uri
 from mims.errors import InvalidRequestError, shown
 from mims.told import of_names
@@ -28,41 +28,61 @@ def recognises(event: Any) -> bool:
 
 
 def _read(event: Any) -> Request:
-    if "model_s3_uri" not in event:
-        bucket, key = text_at(event, "bucket"), text_at(event, "key")
-        check_bucket(bucket, "bucket")
-        check_key(key, "key")
-    elif "bucket" in event or "key" in event:
-        raise InvalidRequestError(
-            "The request names its model twice. Give model_s3_uri, or bucket and key."
-        )
-    else:
-        bucket, key = split_s3_uri(event["model_s3_uri"], "model_s3_uri")
-    texts = {name: event.get(name) for name in ("payload_s3_uri", "version_id")}
-    for name, value in texts.items():
-        if value is not None and (not isinstance(value, str) or not value):
-            raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be a text.")
-        check_unicode(value or "", name)
-    if texts["version_id"] and not texts["payload_s3_uri"]:
+    bucket, key = _model(event)
+    payload_s3_uri, version_id = _text(event, "payload_s3_uri"), _text(event, "version_id")
+    if version_id and not payload_s3_uri:
         raise InvalidRequestError(
             "version_id needs a payload_s3_uri: the payload of an old version must not replace "
             "that of the newest model."
         )
-    truths = {name: event.get(name) for name in ("force", "replace_foreign")}
-    for name, value in truths.items():
-        if value is not None and not isinstance(value, bool):
-            raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be true or false.")
-    unknown = [key for key in event if key not in _KEYS]
+    unknown = [name for name in event if name not in _KEYS]
     return Request(
         bucket,
         key,
-        texts["payload_s3_uri"],
-        texts["version_id"],
+        payload_s3_uri,
+        version_id,
         event.get("settings"),
-        force=bool(truths["force"]),
-        replace_foreign=bool(truths["replace_foreign"]),
+        force=_truth(event, "force"),
+        replace_foreign=_truth(event, "replace_foreign"),
         warnings=tuple(of_names("Unknown keys of the request are ignored: {names}.", unknown)),
     )
+
+
+def _model(event: Any) -> Tuple[str, str]:
+    """Return bucket and key of the model that is named; what is null counts as absent."""
+    uri, bucket, key = (event.get(name) for name in ("model_s3_uri", "bucket", "key"))
+    if bucket is None and key is None:
+        return split_s3_uri(uri, "model_s3_uri")
+    if uri is not None:
+        raise InvalidRequestError(
+            "The request names its model twice. Give model_s3_uri, or bucket and key."
+        )
+    bucket, key = _text(event, "bucket"), _text(event, "key")
+    if bucket is None or key is None:
+        raise InvalidRequestError(
+            f"The request has no {'bucket' if bucket is None else 'key'}. Give bucket and key, or "
+            "model_s3_uri."
+        )
+    check_bucket(bucket, "bucket")
+    check_key(key, "key")
+    return bucket, key
+
+
+def _text(event: Any, name: str) -> Optional[str]:
+    value: Any = event.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be a non-empty text.")
+    check_unicode(value, name)
+    return value
+
+
+def _truth(event: Any, name: str) -> bool:
+    value = event.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be true or false.")
+    return bool(value)
 
 
 FAMILY = family_of_requests(

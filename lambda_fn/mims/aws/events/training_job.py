@@ -26,7 +26,7 @@ def is_output(event: Any) -> bool:
 def _read(event: Any) -> Request:
     what = event.get("detail-type", _STATE_CHANGE)
     if what != _STATE_CHANGE:
-        return nothing_to_do(f"nothing is made of the event '{shown(what)}' of aws.sagemaker")
+        return nothing_to_do(f"the event '{shown(what)}' of aws.sagemaker calls for no payload")
     text_at(event, "detail", "TrainingJobStatus")
     return _of_job(event["detail"])
 
