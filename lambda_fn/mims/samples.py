@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle
 from typing import Any, Iterator, List, Sequence, Tuple
 
 from mims.fields import Field
@@ -37,10 +37,6 @@ class Samples:
     def rows(self) -> Iterator[List[Value]]:
         """Yield each sample's values in the order of the fields."""
         return rows(self.values, self.count)
-
-    def column(self, index: int) -> Iterator[Value]:
-        """Yield the values of the field of that index, sample by sample."""
-        return islice(cycle(self.values[index]), self.count)
 
     def one(self, index: int) -> Samples:
         """Return the sample of that index alone."""

@@ -176,7 +176,7 @@ def test_lists_are_cycled_over_the_samples() -> None:
     fields = (AGE, NOTE, Field("city", "categorical", categories=("p", "q")))
     request = {"sample_count": 5, "realistic_values": True, "field_values": {"note": ["z"]}}
     samples = make(*fields, environment=environment, request=request)
-    columns = [list(samples.column(index)) for index in range(3)]
+    columns = [[row[index] for row in samples.rows()] for index in range(3)]
     assert columns == [[1.0, 2.0, 3.5, 1.0, 2.0], ["z"] * 5, ["p", "q", "p", "q", "p"]]
     assert list(samples.rows())[4] == [2.0, "z", "p"]
     assert list(samples.one(4).rows()) == [[2.0, "z", "p"]]
@@ -236,7 +236,7 @@ def test_realistic_values_are_what_training_recorded(
 ) -> None:
     request = {"realistic_values": True, "sample_count": len(expected)}
     samples = make(field, request=request, **hyperparameters)
-    assert list(samples.column(0)) == expected
+    assert [row[0] for row in samples.rows()] == expected
     assert samples.sources == ("default" if expected[0] in (0.0, "DEFAULT_TEXT") else "training",)
     off = make(field, request={"sample_count": 2}, **hyperparameters)
     assert off.sources == ("default",)
@@ -259,16 +259,16 @@ def test_recorded_values_that_do_not_fit_their_field_are_left_out(
     request = {"realistic_values": True, "sample_count": len(expected)}
     settings = read_settings({}, request).resolve({})
     samples = make_samples([field], Hyperparameters(), {"x": recorded}, settings, 0)
-    assert list(samples.column(0)) == expected
+    assert [row[0] for row in samples.rows()] == expected
 
 
 def test_codes_are_those_that_training_recorded() -> None:
     field = Field("x", "categorical", categories=(0,))
     settings = read_settings({}, {"realistic_values": True, "sample_count": 4}).resolve({})
     samples = make_samples([field], Hyperparameters(), {"x": [2, 1, 0]}, settings, 0)
-    assert list(samples.column(0)) == [2, 1, 0, 2]
+    assert [row[0] for row in samples.rows()] == [2, 1, 0, 2]
     samples = make_samples([field], Hyperparameters(), {}, settings, 0)
-    assert (list(samples.column(0)), samples.sources) == ([0] * 4, ("default",))
+    assert ([row[0] for row in samples.rows()], samples.sources) == ([0] * 4, ("default",))
 
 
 def test_an_imputed_value_is_that_of_every_element() -> None:

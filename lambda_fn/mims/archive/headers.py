@@ -19,7 +19,9 @@ REGULAR_TYPES = frozenset(b"0\x007")
 DATALESS_TYPES = frozenset(b"123456")
 GNU_LONG_NAME, GNU_LONG_LINK, GNU_SPARSE, GNU_LABEL = b"LKSV"
 PAX_LOCAL, PAX_LOCAL_SOLARIS, PAX_GLOBAL = b"xXg"
-EXTENSION_TYPES = frozenset(b"LKxXg")
+EXTENSION_TYPES = frozenset(
+    (GNU_LONG_NAME, GNU_LONG_LINK, PAX_LOCAL, PAX_LOCAL_SOLARIS, PAX_GLOBAL)
+)
 # Where nothing follows, some writers leave the size out: GNU tar itself in a label (--label).
 _MAY_LACK_SIZE = DATALESS_TYPES | {GNU_LABEL}
 _NO_SIZE = bytes(12)

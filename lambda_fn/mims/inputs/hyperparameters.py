@@ -28,13 +28,12 @@ _JSON_MARK = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 class Member:
     """A file `hyperparameters.json`: its name in the model, bytes, and modification time.
 
-    `modified` is in seconds since the epoch; `warnings` say what to know of the choice.
+    `modified` is in seconds since the epoch.
     """
 
     name: str
     content: bytes
     modified: int
-    warnings: Tuple[str, ...] = ()
 
 
 class _Packed(NamedTuple):
