@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import List, Mapping, Tuple
 
 from mims.errors import shown
-from mims.setting_table import SETTINGS, SPECIAL_FIELD
+from mims.setting_table import SPECIAL_FIELD, setting_names
 from mims.told import of_kind, shown_short
 
 _SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little to be one's beginning
@@ -13,7 +13,7 @@ _SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little to be o
 
 def misspelt_variables(environment: Mapping[str, str]) -> Tuple[str, ...]:
     """Return a warning where variables look like a setting's name and are none."""
-    known = [setting.variable for setting in SETTINGS if setting.variable]
+    known = setting_names()
     found: List[Tuple[str, str]] = []
     for name in sorted(environment):
         meant = _looks_like(name, known)

@@ -7,9 +7,8 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, Callable, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
-from mims.deadline import Check, checked
+from mims.deadline import Check, checked, nothing
 from mims.errors import shown
-from mims.fields import NamedFields
 from mims.formats.format import Format
 from mims.formats.registry import parse_content_types
 from mims.inputs.field_lists import parse_fields
@@ -159,10 +158,6 @@ def _is_value(given: Any, check: Check, depth: int = 0) -> bool:
     return given is None or (worded is not None and is_unicode(worded))
 
 
-def _fields(value: Any, name: str, check: Check) -> NamedFields:
-    return parse_fields(value, name, check)
-
-
 def _recipe(value: Any, _name: str, _check: Check) -> str:
     folded = value.strip().lower() if isinstance(value, str) else ""
     if folded not in _RECIPE_NAMES:
@@ -205,7 +200,14 @@ def _truth(value: Any, _name: str, _check: Check) -> bool:
 
 _A_TEXT = "a text of valid Unicode"
 _AN_OBJECT = "a JSON object"
-_A_NUMBER_OF = "a whole number of 1 or more"
+
+
+def _limit(variable: str, attribute: str, meaning: str) -> Setting:
+    """Return the setting of one of the `Limits`."""
+    default = str(getattr(Limits(), attribute))
+    wanted = "a whole number of 1 or more"
+    return Setting(variable, "", _positive, wanted, meaning, default, attribute)
+
 
 SETTINGS: Tuple[Setting, ...] = (
     Setting(
@@ -226,7 +228,7 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "FIELDS",
         "fields",
-        _fields,
+        parse_fields,
         "names, a number of inputs, or an object name → type",
         "the model's inputs, where nothing in its archive tells them",
     ),
@@ -306,34 +308,24 @@ SETTINGS: Tuple[Setting, ...] = (
         _A_TEXT,
         "a record of format=template, with $features, $features_kvp or ${field name}",
     ),
-    Setting(
+    _limit(
         "MAX_HYPERPARAMETERS_BYTES",
-        "",
-        _positive,
-        _A_NUMBER_OF,
+        "hyperparameters_bytes",
         "the most bytes that hyperparameters.json may have",
-        str(Limits().hyperparameters_bytes),
-        limit="hyperparameters_bytes",
     ),
-    Setting(
+    _limit(
         "MAX_ARCHIVE_BYTES",
-        "",
-        _positive,
-        _A_NUMBER_OF,
+        "archive_bytes",
         "the most bytes that the archive may have, decompressed",
-        str(Limits().archive_bytes),
-        limit="archive_bytes",
     ),
-    Setting(
-        "MAX_MEMBERS",
-        "",
-        _positive,
-        _A_NUMBER_OF,
-        "the most members that the archive may have",
-        str(Limits().members),
-        limit="members",
-    ),
+    _limit("MAX_MEMBERS", "members", "the most members that the archive may have"),
 )
+
+
+def default_of(attribute: str) -> Any:
+    """Return the value of a setting that nobody gave, read from the table."""
+    (setting,) = (setting for setting in SETTINGS if setting.attribute == attribute)
+    return setting.read(setting.default, setting.variable, nothing)
 
 
 def setting_names() -> List[str]:

@@ -37,7 +37,7 @@ from mims.setting_layers import (
     read_variables,
     special_fields,
 )
-from mims.setting_table import CONTRACT, FLAT
+from mims.setting_table import CONTRACT, FLAT, default_of
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Settings:
         The one that took effect, if any.
     """
 
-    content_types: Tuple[Format, ...] = parse_content_types("application/json", "CONTENT_TYPES")
-    default_numeric_value: Union[int, float] = 0.0
-    default_text_value: Any = "DEFAULT_TEXT"
+    content_types: Tuple[Format, ...] = default_of("content_types")
+    default_numeric_value: Union[int, float] = default_of("default_numeric_value")
+    default_text_value: Union[str, int] = default_of("default_text_value")
     default_categorical_value: Any = None
     default_datetime_value: Any = None
     field_values: Tuple[FieldValues, ...] = ()
     field_defaults: Mapping[str, Any] = field(default_factory=dict)
-    layout: str = CONTRACT
-    sample_count: int = 1
-    realistic_values: bool = False
+    layout: str = default_of("layout")
+    sample_count: int = default_of("sample_count")
+    realistic_values: bool = default_of("realistic_values")
     content_template: str = ""
     record_template: str = ""
     recipe: Optional[Recipe] = None
@@ -116,11 +116,8 @@ class GivenSettings:
 
     def fields(self, payload_settings: Mapping[str, Any]) -> Optional[NamedFields]:
         """Return the fields that a setting names; `None` where none does."""
-        for layer in (self.request, payload_settings, self.environment):
-            if "fields" in layer:
-                named: NamedFields = layer["fields"]
-                return named
-        return None
+        named: Optional[NamedFields] = self._highest("fields", payload_settings)
+        return named
 
     def fields_origin(self, payload_settings: Mapping[str, Any]) -> str:
         """Return the name of the setting that names the fields; empty where none does."""
@@ -131,11 +128,16 @@ class GivenSettings:
         return "FIELDS" if "fields" in self.environment else ""
 
     def recipe_name(self, payload_settings: Mapping[str, Any]) -> str:
-        """Return the name of the recipe that counts, the highest that is named."""
+        """Return the name of the recipe that counts."""
+        name: str = self._highest("recipe", payload_settings) or NONE
+        return name
+
+    def _highest(self, key: str, payload_settings: Mapping[str, Any]) -> Any:
+        """Return the value that wins over the others; `None` where nobody gave one."""
         for layer in (self.request, payload_settings, self.environment):
-            if "recipe" in layer:
-                return str(layer["recipe"])
-        return NONE
+            if key in layer:
+                return layer[key]
+        return None
 
     def resolve(
         self,
@@ -175,8 +177,8 @@ class GivenSettings:
         by_recipe = _values_of(recipe, form, field_count) if recipe is not None else {}
         chosen: Dict[str, Any] = {}
         for layer in (self.environment, payload_settings, self.request):  # the lowest first
-            if "recipe" in layer:
-                chosen = {**chosen, **by_recipe} if layer.get("recipe") == name else chosen
+            if layer.get("recipe") == name:
+                chosen.update(by_recipe)
             chosen.update(layer)
         chosen = {key: value for key, value in chosen.items() if key not in _NOT_SHAPING}
         in_payload_settings = FieldValues(

@@ -12,7 +12,7 @@ from mims.errors import (
     NoInputFieldsError,
     shown,
 )
-from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
+from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field, NamedFields
 from mims.inputs.field_info import InvalidFormError, read_field_info
 from mims.inputs.hyperparameters import (
     Hyperparameters,
@@ -106,9 +106,7 @@ def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> L
     return Listed(tuple(fields.values()), warnings, form.is_feature_list)
 
 
-def parse_fields(
-    value: Any, setting: str, check: Check = nothing
-) -> Tuple[Tuple[Field, ...], Tuple[str, ...]]:
+def parse_fields(value: Any, setting: str, check: Check = nothing) -> NamedFields:
     """Return the fields that the setting `FIELDS` names, and warnings; nothing is left out of them.
 
     Parameters
