@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
@@ -68,10 +69,7 @@ class Field(NamedTuple):
     @property
     def size(self) -> int:
         """How many values a sample has for the field: the product of its shape."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
 
     @property
     def list_count(self) -> int:

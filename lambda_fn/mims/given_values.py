@@ -7,14 +7,12 @@ from functools import partial
 from itertools import islice
 from typing import (
     Any,
-    Callable,
     Dict,
     Iterable,
     Iterator,
     NamedTuple,
     NoReturn,
     Optional,
-    Sequence,
     Tuple,
 )
 
@@ -24,6 +22,7 @@ from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.inputs.hyperparameters import decode
 from mims.limits import SAMPLES
 from mims.samples import Value
+from mims.shapes import convert_elements, filled, has_shape
 from mims.values import TRUTHS, is_unicode, number, text, whole_number
 
 _WANTED = {
@@ -74,10 +73,10 @@ def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[
         shown_ones = tuple(islice(typed, count))
         deque(typed, maxlen=0)
         return shown_ones
-    if _has_shape(value, field.shape, check):
-        return (_nested(value, as_typed, check),)
-    if all(_has_shape(item, field.shape, check) for item in value):
-        return tuple(_nested(item, as_typed, check) for item in value)
+    if has_shape(value, field.shape, check):
+        return (convert_elements(value, as_typed, check),)
+    if all(has_shape(item, field.shape, check) for item in value):
+        return tuple(convert_elements(item, as_typed, check) for item in value)
     wanted = " × ".join(map(str, field.shape))
     return _misfit(field, given, value, f"not of the field's shape ({wanted})")
 
@@ -92,31 +91,8 @@ def fitting_values(field: Field, values: Iterable[Any], check: Check) -> Iterato
         return value is not None and _converted(field, categories, value) is not None
 
     for value in checked(values, check):
-        if _has_shape(value, field.shape, check) and is_of_type(value):
+        if has_shape(value, field.shape, check) and is_of_type(value):
             yield value
-
-
-def _has_shape(value: Any, shape: Sequence[int], check: Check) -> bool:
-    if not shape:
-        return not isinstance(value, list)
-    return (
-        isinstance(value, list)
-        and len(value) == shape[0]
-        and all(_has_shape(item, shape[1:], check) for item in checked(value, check))
-    )
-
-
-def _nested(value: Any, as_typed: Callable[[Any], Value], check: Check) -> Value:
-    if isinstance(value, list):
-        return [_nested(item, as_typed, check) for item in checked(value, check)]
-    return as_typed(value)
-
-
-def filled(shape: Sequence[int], value: Value) -> Value:
-    """Return nested lists of that shape, every element of which is the value."""
-    for length in reversed(shape):
-        value = [value] * length
-    return value
 
 
 class Categories:

@@ -7,11 +7,12 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from mims.deadline import Check, checked
 from mims.fields import CATEGORICAL, CODES, INTEGER, NUMERIC, Field
-from mims.given_values import filled, fitting_values
+from mims.given_values import fitting_values
 from mims.inputs.hyperparameters import Hyperparameters, decode
 from mims.limits import SAMPLES
 from mims.samples import Value
 from mims.settings import Settings
+from mims.shapes import convert_elements, filled
 from mims.values import number, text, whole_number
 
 
@@ -45,7 +46,7 @@ def recorded_values(
             table = decode(risk_tables.get(field.name), check)
             values = _categories(field, table, values, settings.numbers_alone)
         if field.type == INTEGER:
-            values = [_whole(value) for value in checked(values, check)]
+            values = [convert_elements(value, _whole, check) for value in checked(values, check)]
         shown_ones = list(islice(fitting_values(field, values, check), settings.sample_count))
         if shown_ones:
             recorded[field.name] = shown_ones
@@ -70,15 +71,13 @@ def _categories(
 
 
 def is_numeric(value: Value) -> bool:
-    """Say whether a value is a number or spells one; of a list, whether every element does."""
+    """Say whether a value is missing, a number, or spells one; of a list, whether all of it is."""
     if isinstance(value, list):
         return all(map(is_numeric, value))
     return value is None or number(value) is not None
 
 
 def _whole(value: Any) -> Any:
-    """Return a number's whole part, of a list that of every element; `None` of anything else."""
-    if isinstance(value, list):
-        return list(map(_whole, value))
+    """Return a number's whole part; `None` for anything else."""
     whole, converted = whole_number(value), number(value)
     return int(converted) if whole is None and converted is not None else whole

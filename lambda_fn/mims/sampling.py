@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mims.deadline import Check, checked, nothing
 from mims.errors import PayloadTooLargeError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
-from mims.given_values import Categories, Given, filled, typed_values
+from mims.given_values import Categories, Given, typed_values
 from mims.inputs.hyperparameters import Hyperparameters
 from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES
 from mims.recorded import is_numeric, recorded_values
@@ -24,6 +25,7 @@ from mims.samples import (
 )
 from mims.setting_layers import PAYLOAD_SETTINGS, FieldValues
 from mims.settings import Settings
+from mims.shapes import convert_elements, filled
 from mims.told import of_kind, of_names, shown_short
 
 _IN_PAYLOAD_SETTINGS = "payload_settings.field_values of the hyperparameters"
@@ -86,8 +88,8 @@ def make_samples(
             sources.append(DEFAULT)
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
-            stamp = time.isoformat(" ", "seconds")
-            given = given._replace(value=_stamped(given.value, stamp, check))
+            stamped = partial(_stamped, time.isoformat(" ", "seconds"))
+            given = given._replace(value=convert_elements(given.value, stamped, check))
         typed = typed_values(field, given, settings.sample_count, check)
         if settings.numbers_alone and not all(map(is_numeric, typed)):
             not_numbers.append(field.name)
@@ -250,7 +252,5 @@ def _time(modified: int) -> datetime:
         return datetime(1970, 1, 1)
 
 
-def _stamped(given: Any, timestamp: str, check: Check) -> Any:
-    if isinstance(given, list):
-        return [_stamped(item, timestamp, check) for item in checked(given, check)]
+def _stamped(timestamp: str, given: Any) -> Any:
     return given.replace("{timestamp}", timestamp) if isinstance(given, str) else given

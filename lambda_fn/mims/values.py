@@ -51,6 +51,11 @@ def is_unicode(string: str) -> bool:
     return True
 
 
+def is_text(value: object) -> bool:
+    """Say whether a value is a string that can be written as UTF-8."""
+    return isinstance(value, str) and is_unicode(value)
+
+
 def integer(digits: str) -> int:
     """Return a JSON integer; `ValueError` for one of more digits than are parsed."""
     if len(digits) > INTEGER_DIGITS:

@@ -10,8 +10,7 @@ from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from mims.deadline import Check
 from mims.fields import BOOLEAN, Field
-from mims.formats.format import Body, Format
-from mims.formats.json_text import joined
+from mims.formats.format import Body, Format, joined
 from mims.formats.table import Table
 from mims.limits import SAMPLES
 from mims.samples import Value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mims.deadline import Check
 from mims.fields import Field
@@ -33,6 +33,14 @@ Write = Callable[[Table], Iterator[bytes]]
 # where they are known: some bodies do not tell a vector from a list of values without them. Raises
 # ValueError, or one of READ_ERRORS.
 Read = Callable[[bytes, Optional[Sequence[Field]], Check], Body]
+
+
+def joined(head: bytes, pieces: Iterable[bytes], separator: bytes, tail: bytes) -> Iterator[bytes]:
+    """Yield the pieces with the separator between them, between head and tail."""
+    for piece in pieces:
+        yield head + piece
+        head = separator
+    yield tail
 
 
 @dataclass(frozen=True)

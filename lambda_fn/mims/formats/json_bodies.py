@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 from mims.deadline import Check, checked
 from mims.errors import shown
 from mims.fields import Field
-from mims.formats.format import Body, Format
-from mims.formats.json_text import dumps, joined, loads
+from mims.formats.format import Body, Format, joined
+from mims.formats.json_text import dumps, loads
 from mims.formats.table import Table
 from mims.limits import SAMPLES
 
@@ -25,7 +25,8 @@ class _Shape(NamedTuple):
     one_field: bool = False
 
 
-def _records(table: Table) -> Iterator[bytes]:
+def write_records(table: Table) -> Iterator[bytes]:
+    """Yield each sample as an object of its values by name."""
     names = table.names
     return (dumps(dict(zip(names, row))) for row in table.rows())
 
@@ -71,12 +72,17 @@ def _only(parsed: Any, key: str) -> Any:
     return parsed[key]
 
 
+def write_vectors(table: Table) -> Iterator[bytes]:
+    """Yield each sample as an object with the list of its values under `features`."""
+    return (dumps({"features": row}) for row in table.rows())
+
+
 def _under(key: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
     return joined(b'{"%s": [' % key.encode(), pieces, b", ", b"]}")
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return _under("instances", (dumps({"features": row}) for row in table.rows()))
+    return _under("instances", write_vectors(table))
 
 
 def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
@@ -136,7 +142,7 @@ def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_task(table: Table) -> Iterator[bytes]:
-    samples = map(dumps, table.column(0)) if len(table.fields) == 1 else _records(table)
+    samples = map(dumps, table.column(0)) if len(table.fields) == 1 else write_records(table)
     if table.count == 1:
         return joined(b'{"inputs": ', samples, b"", b"}")
     return _under("inputs", samples)
@@ -167,7 +173,7 @@ _SHAPES: Dict[str, _Shape] = {
     # The most particular first: what a file of the flat layout is, is told by its body alone.
     "features": _Shape(_write_features, _read_features, holds_names=False),
     "instances": _Shape(
-        lambda table: _under("instances", _records(table)),
+        lambda table: _under("instances", write_records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "instances"), check),
     ),
     "rows": _Shape(
@@ -179,7 +185,7 @@ _SHAPES: Dict[str, _Shape] = {
     "tensor": _Shape(_write_tensor, _read_tensor, holds_names=False, one_field=True),
     "task": _Shape(_write_task, _read_task),
     "dataframe_records": _Shape(
-        lambda table: _under("dataframe_records", _records(table)),
+        lambda table: _under("dataframe_records", write_records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "dataframe_records"), check),
     ),
     "dataframe_split": _Shape(
@@ -188,14 +194,14 @@ _SHAPES: Dict[str, _Shape] = {
     ),
     "split": _Shape(_write_split, _read_split),
     "records": _Shape(
-        lambda table: joined(b"[", _records(table), b", ", b"]"),
+        lambda table: joined(b"[", write_records(table), b", ", b"]"),
         lambda parsed, _, check: read_records(parsed, check),
     ),
     "lists": _Shape(
         lambda table: joined(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
     ),
     "record": _Shape(
-        lambda table: joined(b"", _records(table), b"", b""),
+        lambda table: joined(b"", write_records(table), b"", b""),
         lambda parsed, _, check: read_records([parsed], check),
         one_sample=True,
     ),

@@ -12,8 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from mims.deadline import Check, checked
 from mims.fields import Field
 from mims.formats.carrying import as_number
-from mims.formats.format import Body, Format
-from mims.formats.json_text import joined
+from mims.formats.format import Body, Format, joined
 from mims.formats.table import Table
 from mims.limits import CELLS, SAMPLE_VALUES, SAMPLES
 

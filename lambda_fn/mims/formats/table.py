@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, cycle, islice
+from itertools import cycle, islice
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from mims.deadline import Check, checked, nothing
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.samples import Samples, Value, rows
+from mims.shapes import convert_elements, elements
 
 # Field, value, and the content type's name for an error → what a body holds of the value.
 Carry = Callable[[Field, Value, str], Any]
@@ -126,20 +127,4 @@ def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: b
             else known.setdefault(element, carry(field, element, content_type))
             for element in elements(value)
         ]
-    return _nested(field, value, carry, content_type)
-
-
-def _nested(field: Field, value: Value, carry: Carry, content_type: str) -> Any:
-    if isinstance(value, list):
-        return [_nested(field, item, carry, content_type) for item in value]
-    return carry(field, value, content_type)
-
-
-def elements(value: Value) -> Iterator[Any]:
-    """Yield the elements of nested lists of one depth, row by row."""
-    if not isinstance(value, list):
-        yield value
-        return
-    while value and isinstance(value[0], list):
-        value = list(chain.from_iterable(value))
-    yield from value
+    return convert_elements(value, lambda element: carry(field, element, content_type))

@@ -7,7 +7,6 @@ A placeholder becomes JSON; within a string's quotes, its escaped text. `$$` is 
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -15,7 +14,7 @@ from mims.deadline import Check, checked
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
-from mims.formats.json_text import loads
+from mims.formats.json_text import as_json, loads
 from mims.formats.table import Table
 
 CONTENT_TEMPLATE, RECORD_TEMPLATE = "content_template", "record_template"
@@ -188,7 +187,7 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                 continue
             given = value(piece, row)
             if not piece.quoted:
-                yield _dumps(given)
+                yield as_json(given)
             elif given is None:
                 refused = (
                     InvalidHyperparametersError
@@ -201,17 +200,13 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                     "or give the field a value."
                 )
             else:
-                yield _escaped(given if isinstance(given, str) else _dumps(given))
+                yield _escaped(given if isinstance(given, str) else as_json(given))
 
     return render
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
 def _escaped(text: str) -> str:
-    return _dumps(text)[1:-1]
+    return as_json(text)[1:-1]
 
 
 def _read_document(body: bytes, _fields: Optional[Sequence[Field]], _check: Check) -> Body:

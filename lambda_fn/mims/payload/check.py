@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 from mims.deadline import Check, checked, nothing
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
-from mims.formats.format import Format
+from mims.formats.format import Body, Format
 from mims.formats.registry import FORMATS
 from mims.formats.table import carried, column_names
 from mims.limits import LISTS, SAMPLE_VALUES
@@ -29,7 +29,7 @@ from mims.payload.members import (
 )
 from mims.payload.metadata import read_metadata
 from mims.payload.report import Report, ReportedPayload, first_sample
-from mims.payload.tables import Table, leaves_out, read_table
+from mims.payload.tables import leaves_out, read_table
 from mims.payload.values import fits, restored, same
 from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
@@ -256,7 +256,7 @@ def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check
     ):
         fail(f"'{missing}' is missing")
     candidates = [known for known in FORMATS if known.extension == extension]
-    tables: Dict[Format, Table] = {}
+    tables: Dict[Format, Body] = {}
     largest = 0
     first = b""
     for member in read_members(archive, check):
@@ -306,7 +306,7 @@ def _looks_like(name: str, value: Any) -> Field:
     return Field(name, kind, tuple(shape))
 
 
-def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[Table]:
+def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[Body]:
     check()
     try:
         table = read_table(content, content_type, None, check)
@@ -315,7 +315,7 @@ def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[
     return table if table.rows is None or len(table.rows) == 1 else None
 
 
-def _is_alike(first: Table, other: Table, content_type: Format) -> bool:
+def _is_alike(first: Body, other: Body, content_type: Format) -> bool:
     if first.rows is None or other.rows is None:
         return True
     if leaves_out(content_type):

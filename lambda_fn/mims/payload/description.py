@@ -16,6 +16,8 @@ from mims.version import GENERATOR, VERSION
 
 # Of the hyperparameters' values only these stand in it: they name the model.
 NAMING = ("model_class", "pipeline_name", "pipeline_version", "model_objective")
+# What a field can be to a model registration.
+VARIABLES = _NUMERIC_VARIABLE, _TEXT_VARIABLE = "NUMERIC", "TEXT"
 
 
 class FieldsFrom(NamedTuple):
@@ -107,16 +109,13 @@ def _variable(field: Field) -> str:
             isinstance(category, (int, float)) and not isinstance(category, bool)
             for category in field.categories
         )
-        return "NUMERIC" if are_numbers else "TEXT"
+        return _NUMERIC_VARIABLE if are_numbers else _TEXT_VARIABLE
     return variable_of(field.type)
 
 
 def variable_of(kind: str) -> str:
     """Return what a field of that type is to a model registration, its categories left aside."""
-    return _VARIABLE_OF.get(kind, "TEXT")
-
-
-_VARIABLE_OF = {NUMERIC: "NUMERIC", INTEGER: "NUMERIC", BOOLEAN: "NUMERIC"}
+    return _NUMERIC_VARIABLE if kind in (NUMERIC, INTEGER, BOOLEAN) else _TEXT_VARIABLE
 
 
 def _naming(hyperparameters: Hyperparameters) -> Dict[str, Any]:

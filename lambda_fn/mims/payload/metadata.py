@@ -14,6 +14,7 @@ from mims.json_parsing import JsonCursor, TooManyValuesError
 from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES
 from mims.payload.description import (
     NAMING,
+    VARIABLES,
     DescribedField,
     DescribedFile,
     Description,
@@ -24,12 +25,11 @@ from mims.payload.files import METADATA, contract_path
 from mims.payload.members import fail, require
 from mims.recipes import recipe_of
 from mims.samples import VALUE_SOURCES
-from mims.values import is_unicode
+from mims.values import is_text
 
 SCHEMA_VERSION = "1.1"
 _READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # the first version's had no fields_from, family, recipe
 _KEYS = 100  # more than it has
-_VARIABLES = ("NUMERIC", "TEXT")
 
 
 def write_metadata(description: Description, check: Check = nothing) -> bytes:
@@ -171,11 +171,6 @@ def _read(metadata: Dict[str, Any], check: Check) -> Description:
     )
 
 
-def is_text(value: object) -> bool:
-    """Say whether a value is a text of valid Unicode."""
-    return isinstance(value, str) and is_unicode(value)
-
-
 def _read_field(entry: Any) -> DescribedField:
     name, kind, source = entry["name"], entry["type"], entry["source"]
     shape = entry.get("shape", [])
@@ -196,7 +191,7 @@ def _read_field(entry: Any) -> DescribedField:
 def _read_variable(entry: Any) -> Tuple[str, str]:
     name, word = entry
     require(
-        isinstance(entry, list) and isinstance(name, str) and word in _VARIABLES,
+        isinstance(entry, list) and isinstance(name, str) and word in VARIABLES,
         f"input_variables in {METADATA} are invalid",
     )
     return name, intern(word)

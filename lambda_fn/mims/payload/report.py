@@ -13,7 +13,15 @@ from mims.inputs.model_inputs import SETTINGS
 from mims.limits import ASYNCHRONOUS_BYTES, REQUEST_BYTES, SERVERLESS_BYTES
 from mims.payload.description import DescribedField, FieldsFrom
 from mims.payload.page import Page, columns
-from mims.samples import FIELD_INFO, Samples, Value
+from mims.samples import (
+    DEFAULT,
+    FIELD_DEFAULT,
+    FIELD_INFO,
+    SPECIAL_FIELD,
+    TRAINING,
+    Samples,
+    Value,
+)
 from mims.told import counted
 
 ENDPOINT_LIMITS = {
@@ -22,11 +30,11 @@ ENDPOINT_LIMITS = {
     "asynchronous": ASYNCHRONOUS_BYTES,
 }
 _SOURCES = {
-    "special_field": "by SPECIAL_FIELD_* or field_values",
-    "field_default": "by FIELD_DEFAULTS",
-    "field_info": "by field_info of the hyperparameters",
-    "training": "as training recorded it",
-    "default": "the type's default",
+    SPECIAL_FIELD: "by SPECIAL_FIELD_* or field_values",
+    FIELD_DEFAULT: "by FIELD_DEFAULTS",
+    FIELD_INFO: "by field_info of the hyperparameters",
+    TRAINING: "as training recorded it",
+    DEFAULT: "the type's default",
     "": "",
 }
 _SAMPLE_CHARACTERS = 300

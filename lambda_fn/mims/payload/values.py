@@ -8,6 +8,7 @@ from mims.deadline import Check, checked
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.formats.format import Format
 from mims.samples import Value
+from mims.shapes import folded, has_shape
 from mims.values import TRUTHS, number, text, whole_number
 
 
@@ -20,32 +21,17 @@ def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, ch
         return True
     if field.shape and not content_type.flat:
         element = field._replace(shape=())
-        return _has_shape(value, field.shape, element, content_type, numbers_alone, check)
+        return has_shape(
+            value,
+            field.shape,
+            check,
+            lambda item: fits(item, element, content_type, numbers_alone, check),
+        )
     if content_type.typed:
         return _fits_typed(value, field.type, numbers_alone or content_type.own_types)
     if content_type.numbers_alone:
         return number(value) is not None
     return _fits_text(value, field.type)
-
-
-def _has_shape(
-    value: Any,
-    shape: Sequence[int],
-    element: Field,
-    content_type: Format,
-    numbers_alone: bool,
-    check: Check,
-) -> bool:
-    if not shape:
-        return fits(value, element, content_type, numbers_alone, check)
-    return (
-        isinstance(value, list)
-        and len(value) == shape[0]
-        and all(
-            _has_shape(item, shape[1:], element, content_type, numbers_alone, check)
-            for item in checked(value, check)
-        )
-    )
 
 
 def _fits_typed(value: Any, kind: str, numbers_too: bool) -> bool:
@@ -94,9 +80,7 @@ def _restored_row(
             continue
         elements = [_restored(item, field, content_type) for item in row[at : at + field.size]]
         at += field.size
-        for length in reversed(field.shape[1:]):
-            elements = [elements[i : i + length] for i in range(0, len(elements), length)]
-        values.append(elements)
+        values.append(folded(elements, field.shape))
     return values
 
 
