@@ -53,7 +53,7 @@ def read(stream: MemberBytes) -> Optional[Told]:
 
 @pytest.fixture(autouse=True)
 def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    made_up = SimpleNamespace(__name__="mims.inputs.xgboost", read=read)
+    made_up = SimpleNamespace(name="xgboost", load=lambda: SimpleNamespace(read=read))
     monkeypatch.setattr(
         findings,
         "sources_for",
@@ -453,3 +453,10 @@ def test_the_list_of_sources_names_each_module_once() -> None:
         loaded = source.load()
         assert callable(loaded.wants)
         assert callable(loaded.read)
+
+
+@pytest.mark.parametrize(("seen", "family"), [("catboost", "catboost"), ("", "xgboost")])
+def test_a_file_that_cannot_be_read_shows_the_family_of_its_source(seen: str, family: str) -> None:
+    files = {"a.told": told(seen, unreadable="is cut short")}
+    inputs = inputs_of(files, {"FIELDS": "a", "RECIPE": "auto"})
+    assert inputs.shown_family == family

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -75,29 +76,22 @@ def _handle(attributes: Dict[str, Any]) -> Optional[Found]:
 
 def _read(library: str, member: MemberBytes) -> Optional[Told]:
     """Have the library's own module read its format, imported only now."""
-    told: Optional[Told] = import_module(f"mims.inputs.{library}").read(member)
+    try:
+        told: Optional[Told] = import_module(f"mims.inputs.{library}").read(member)
+    except UnreadableError as error:
+        raise UnreadableError(str(error), library) from None
     return told
 
 
 def _read_booster(member: MemberBytes) -> Optional[Told]:
-    if member.peek(4) == b"tree":
-        return _read_lightgbm(member)
-    return _read(XGBOOST, member)
-
-
-def _read_lightgbm(member: MemberBytes) -> Optional[Told]:
-    return _read(LIGHTGBM, member)
-
-
-def _read_catboost(member: MemberBytes) -> Optional[Told]:
-    return _read(CATBOOST, member)
+    return _read(LIGHTGBM if member.peek(4) == b"tree" else XGBOOST, member)
 
 
 # Under which key each library's pickles keep the model itself.
 BLOBS: Dict[str, Callable[[MemberBytes], Any]] = {
     "handle": _read_booster,
-    "_handle": _read_lightgbm,
-    "_model_str": _read_lightgbm,
-    "model_str": _read_lightgbm,
-    "__model": _read_catboost,
+    "_handle": partial(_read, LIGHTGBM),
+    "_model_str": partial(_read, LIGHTGBM),
+    "model_str": partial(_read, LIGHTGBM),
+    "__model": partial(_read, CATBOOST),
 }

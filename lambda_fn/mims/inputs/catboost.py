@@ -13,7 +13,15 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
 from mims.inputs.json_stream import JsonReader
-from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError, check_count, unreadable
+from mims.inputs.member import (
+    HEAD,
+    MemberBytes,
+    Told,
+    UnreadableError,
+    check_count,
+    cut_short,
+    too_much_held,
+)
 from mims.inputs.sources import CATBOOST_KEYS
 from mims.limits import HELD_BYTES
 from mims.values import is_unicode
@@ -77,14 +85,11 @@ def read(member: MemberBytes) -> Optional[Told]:
         The model is damaged, or beyond what a reader may hold.
     """
     head = member.peek(HEAD)
-    try:
-        if head.startswith(_BINARY):
-            return _told(_core_features(member))
-        if head.startswith(b"{"):
-            features = _json_features(JsonReader(member), member)
-            return None if features is None else _told(features)
-    except UnreadableError as error:
-        raise UnreadableError(str(error), error.source or NAME) from None
+    if head.startswith(_BINARY):
+        return _told(_core_features(member))
+    if head.startswith(b"{"):
+        features = _json_features(JsonReader(member), member)
+        return None if features is None else _told(features)
     return None
 
 
@@ -94,14 +99,14 @@ def _told(features: List[_Feature]) -> Told:
     features.sort()
     by_index = {feature.flat_index: feature for feature in features}
     if features[0].flat_index < 0 or len(by_index) < len(features):
-        unreadable("is damaged: its features' indices are invalid")
+        raise UnreadableError("is damaged: its features' indices are invalid")
     check_count(features[-1].flat_index + 1)
     if any(feature.name not in ("", str(feature.flat_index)) for feature in features):
         fields: Dict[str, Field] = {}
         for feature in features:
             name = feature.name or str(feature.flat_index)
             if not is_unicode(name):
-                unreadable("is damaged: a feature name in it is invalid Unicode")
+                raise UnreadableError("is damaged: a feature name in it is invalid Unicode")
             fields.setdefault(name, _field(name, feature))
         return Told(NAME, tuple(fields.values()))
     # Such inputs go by position: one that the model leaves out keeps its place.
@@ -140,7 +145,7 @@ def _core_features(member: MemberBytes) -> List[_Feature]:
         return []
     first = min(vectors)[0]
     if size - first > HELD_BYTES:
-        unreadable(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+        raise too_much_held()
     member.hold(size - first)
     member.skip(first - before)
     end = _Part(first, member.read(size - first))
@@ -151,7 +156,7 @@ def _peeked(member: MemberBytes, offset: int, size: int) -> _Part:
     """Return the next bytes of the flatbuffer, the first of them at `offset`."""
     content = member.peek(size)
     if len(content) < size:
-        unreadable("is cut short")
+        raise cut_short()
     return _Part(offset, content)
 
 
@@ -209,7 +214,7 @@ class _Part(NamedTuple):
         try:
             return self.content[start : start + size].decode("utf-8")
         except UnicodeDecodeError:
-            unreadable("is damaged: a feature name in it is invalid Unicode")
+            raise UnreadableError("is damaged: a feature name in it is invalid Unicode") from None
 
     def _index(self, position: int) -> int:
         if position < self.offset:

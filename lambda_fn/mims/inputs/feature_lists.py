@@ -9,10 +9,9 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from mims.fields import NUMERIC, TEXT, Field, parse_type
 from mims.inputs.field_info import InvalidFormError, read_shape
 from mims.inputs.hyperparameters import as_name, decode
-from mims.inputs.json_text import JsonText, read_text
+from mims.inputs.json_text import JsonText, read_json, read_whole_text
 from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
 from mims.inputs.sources import DESCRIPTION_NAMES, FEATURE_LIST_NAMES
-from mims.limits import HELD_BYTES
 from mims.values import is_unicode
 
 SOURCE = "feature_list"
@@ -42,19 +41,17 @@ def read(member: MemberBytes) -> Optional[Told]:
     """
     name, _, ending = member.name.lower().rpartition("/")[2].rpartition(".")
     try:
-        text, whole = read_text(member)
         if ending == "txt":
-            fields = _listed_in_text(text, whole, member)
+            fields = _listed_in_text(read_whole_text(member), member)
         else:
-            json = JsonText(text, member, whole)
-            fields = _listed_in_json(json, name not in DESCRIPTION_NAMES)
+            fields = _listed_in_json(read_json(member), name not in DESCRIPTION_NAMES)
         for field in fields:
             if not is_unicode(field.name):
                 raise UnreadableError("holds a name that is not valid Unicode")
-    except UnreadableError as error:
+    except UnreadableError:
         if name in DESCRIPTION_NAMES:
             return None
-        raise UnreadableError(str(error), SOURCE) from None
+        raise
     if fields:
         return Told(SOURCE, fields)
     return None if name in DESCRIPTION_NAMES else _NO_LIST
@@ -129,10 +126,8 @@ def _field(name: Any, written_type: Any, written_shape: Any = None) -> Optional[
     return Field(name, kind.type, shape or (1,) * kind.is_array, date_only=kind.date_only)
 
 
-def _listed_in_text(text: str, whole: bool, member: MemberBytes) -> Tuple[Field, ...]:
+def _listed_in_text(text: str, member: MemberBytes) -> Tuple[Field, ...]:
     """Return the fields of a text: a name a line, or index and name; or all of them in one line."""
-    if not whole:
-        raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
     if _CONTROL.search(text):
         return ()
     if text.lstrip()[:1] in ("[", "{"):

@@ -172,27 +172,26 @@ class Findings:
     def _look_into(self, file: ModelFile) -> None:
         """Let the sources that want the file read it."""
         head = file.head(HEAD)
-        modules = list(sources_for(file.name, head))
-        if not modules:
+        sources = list(sources_for(file.name, head))
+        if not sources:
             return
         pieces: Optional[List[bytes]] = None
-        if len(modules) > 1:
+        if len(sources) > 1:
             if file.size > HELD_BYTES:
-                modules = modules[:1]
+                sources = sources[:1]
             else:
                 pieces = list(file.chunks())
         untold: List[Tuple[str, str]] = []
-        for module in modules:
-            source = module.__name__.rsplit(".", 1)[-1]
-            member = MemberBytes(
-                file.name, file.chunks() if pieces is None else pieces, self._check
-            )
+        for source in sources:
+            chunks = file.chunks() if pieces is None else pieces
             try:
-                told: Optional[Told] = module.read(member)
+                told: Optional[Told] = source.load().read(
+                    MemberBytes(file.name, chunks, self._check)
+                )
             except UnreadableError as error:
-                source = error.source or source
-                untold.append((source, str(error)))
-                self._note_family(file.name, source)
+                name = error.source or source.name
+                untold.append((name, str(error)))
+                self._note_family(file.name, name)
                 continue
             if told is None:
                 continue
@@ -302,8 +301,8 @@ class Findings:
         elif member is not None and not self._listed.fields:
             warnings += self._listed.warnings
         family = told.source
-        if names.rank > (model.rank if model is not None else names.rank):
-            family = model.told.source if model is not None else ""
+        if model is not None and model.rank < names.rank:
+            family = model.told.source
         return self._inputs(
             told.fields,
             told.source,

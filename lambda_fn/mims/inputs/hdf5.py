@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, NamedTuple, Optional, Set
 
-from mims.inputs.member import MemberBytes, unreadable
+from mims.inputs.member import MemberBytes, UnreadableError
 
 HEAD = b"\x89HDF\r\n\x1a\n"
 
@@ -80,31 +80,31 @@ def root_text(member: MemberBytes, name: str) -> Optional[bytes]:
     for message in _messages(window, _root(window)):
         if message.kind == _ATTRIBUTE:
             if message.flags & _SHARED:
-                unreadable(_NOT_READ)
+                raise UnreadableError(_NOT_READ)
             text = _attribute(window, message, wanted)
             if text is not None:
                 return text
         elif message.kind == _ATTRIBUTE_INFO:
             indexed = indexed or _has_index(window, message)
     if indexed:
-        unreadable(_NOT_READ)
+        raise UnreadableError(_NOT_READ)
     return None
 
 
 def _root(window: _Window) -> int:
     """Read the superblock, and return the address of the root group's header."""
     if window.read(0, len(HEAD)) != HEAD:
-        unreadable("is damaged: it does not begin as HDF5")
+        raise UnreadableError("is damaged: it does not begin as HDF5")
     version = window.number(8, 1)
     if version in (0, 1):
         sizes_at, base_at = 13, 24 if version == 0 else 28
     elif version in (2, 3):
         sizes_at, base_at = 9, 12
     else:
-        unreadable(_NOT_READ)
+        raise UnreadableError(_NOT_READ)
     window.offset_size, window.length_size = window.read(sizes_at, 2)
     if window.offset_size not in (2, 4, 8) or window.length_size not in (2, 4, 8):
-        unreadable("is damaged: its addresses have no usual size")
+        raise UnreadableError("is damaged: its addresses have no usual size")
     window.base = window.number(base_at, window.offset_size)
     # Four addresses and the offset of the root's name stand before it, or three addresses.
     before = 5 if version < 2 else 3
@@ -119,7 +119,7 @@ def _messages(window: _Window, header: int) -> Iterator[_Message]:
     while blocks:
         block = blocks.pop()
         if block.at in seen:
-            unreadable("is damaged: its header has a block twice")
+            raise UnreadableError("is damaged: its header has a block twice")
         seen.add(block.at)
         at = block.at
         while at + block.header <= block.end:
@@ -127,7 +127,7 @@ def _messages(window: _Window, header: int) -> Iterator[_Message]:
             message = _message(window, at, block.header)
             at = message.at + message.size
             if at > block.end:
-                unreadable("is damaged: a part of its header is longer than the header")
+                raise UnreadableError("is damaged: a part of its header is longer than the header")
             if message.kind == _CONTINUATION:
                 start = window.address(message.at)
                 size = window.number(message.at + window.offset_size, window.length_size)
@@ -139,7 +139,7 @@ def _messages(window: _Window, header: int) -> Iterator[_Message]:
 
 def _first_version(window: _Window, header: int) -> _Block:
     if window.number(header, 1) != 1:
-        unreadable("is damaged: it has no root group")
+        raise UnreadableError("is damaged: it has no root group")
     size = window.number(header + 8, 4)
     return _Block(header + 16, header + 16 + size, 8)
 
@@ -171,7 +171,7 @@ def _attribute(window: _Window, message: _Message, wanted: bytes) -> Optional[by
     """Return the text of an attribute, `None` where it has another name than `wanted`."""
     version, flags = window.read(message.at, 2)
     if version not in (1, 2, 3):
-        unreadable("is damaged: an attribute in it has no known version")
+        raise UnreadableError("is damaged: an attribute in it has no known version")
     sizes = [window.number(message.at + 2 + 2 * place, 2) for place in range(3)]
     parts: List[bytes] = []
     at = message.at + (8 if version < 3 else 9)
@@ -182,12 +182,12 @@ def _attribute(window: _Window, message: _Message, wanted: bytes) -> Optional[by
     if name.rstrip(b"\0") != wanted:
         return None
     if (version > 1 and flags) or len(datatype) < 8:  # the type is kept elsewhere
-        unreadable(_NOT_READ)
+        raise UnreadableError(_NOT_READ)
     kind = datatype[0] & 0x0F
     if kind == _STRING:
         return window.read(at, int.from_bytes(datatype[4:8], "little")).rstrip(b"\0")
     if kind != _VARIABLE_LENGTH:
-        unreadable(f"has a '{wanted.decode()}' that is not text")
+        raise UnreadableError(f"has a '{wanted.decode()}' that is not text")
     return _heap_object(
         window,
         window.address(at + 4),
@@ -210,5 +210,5 @@ def _heap_object(window: _Window, heap: int, index: int, size: int) -> bytes:
             length = window.number(at + 8, width)
             at += header + length + -length % 8
     if not index or found != index or size > length:
-        unreadable("is damaged: a text in it is not where it should be")
+        raise UnreadableError("is damaged: a text in it is not where it should be")
     return window.read(at - length - -length % 8, size)

@@ -76,10 +76,10 @@ def read(member: MemberBytes) -> Optional[Told]:
                 architecture = None if first is None else json.value(first)
             elif key == "model_type":
                 model_type = json.value(at)
-    except UnreadableError as error:
+    except UnreadableError:
         if architecture is None:
             return None
-        raise UnreadableError(str(error), SOURCE) from None
+        raise
     if not isinstance(architecture, str):
         return None
     if is_of_media or architecture.endswith(_OF_MEDIA_NAMES):

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, Iterator, Sequence
 
-from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, unreadable
+from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, cut_short, too_much_held
 from mims.limits import HELD_BYTES, NAME_BYTES
 
 DAMAGED = "is damaged: its JSON is invalid"
@@ -86,14 +86,14 @@ class JsonReader:
     def string(self) -> str:
         """Return a string."""
         if self._next() != b'"':
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         size = self._string_size()
         encoded = self._text[self._at : self._at + size]
         self._at += size
         try:
             text = _DECODER.decode(encoded.decode("utf-8"))
         except ValueError:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED) from None
         assert isinstance(text, str)
         return text
 
@@ -107,7 +107,7 @@ class JsonReader:
         try:
             value = _DECODER.decode(encoded.decode("utf-8"))
         except ValueError:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED) from None
         return value
 
     def skip(self) -> None:
@@ -169,7 +169,7 @@ class JsonReader:
 
     def _expect(self, mark: bytes) -> None:
         if not self._accept(mark):
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
 
     def _string_size(self) -> int:
         """Return how many bytes the string at the cursor has, quotes and all; they are at hand."""
@@ -186,7 +186,7 @@ class JsonReader:
                 self.member.step()
                 size = match.end() + 1 - self._at
             if size > NAME_BYTES:
-                unreadable(f"holds a name of more than {NAME_BYTES:,} bytes")
+                raise UnreadableError(f"holds a name of more than {NAME_BYTES:,} bytes")
             if not closed and self._at + size >= len(self._text):
                 self._need_more()
         return size
@@ -197,7 +197,7 @@ class JsonReader:
             assert match is not None
             size = match.end() - self._at
             if not 0 < size <= _LONGEST_SCALAR:
-                unreadable(DAMAGED)
+                raise UnreadableError(DAMAGED)
             # At the end of what is at hand, more of it may follow; at the text's own end, not.
             if match.end() < len(self._text) or not self._more():
                 return size
@@ -241,13 +241,13 @@ class JsonReader:
 
     def _need_more(self) -> None:
         if not self._more():
-            raise UnreadableError("is cut short")
+            raise cut_short()
 
     def _more(self) -> bool:
         """Put the next bytes behind those that are left; `False` at the end."""
         left = self._text[self._at :]
         if len(left) > HELD_BYTES:
-            unreadable(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
         pieces = [left] if left else []
         gained = 0
         for chunk in self._chunks:

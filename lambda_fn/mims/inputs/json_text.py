@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, Iterator, Tuple
 
-from mims.inputs.member import MemberBytes, UnreadableError
+from mims.inputs.member import MemberBytes, UnreadableError, cut_short, too_much_held
 from mims.limits import HELD_BYTES
 from mims.values import integer
 
@@ -148,8 +148,8 @@ class JsonText:
 
     def _cut(self) -> UnreadableError:
         if self.whole:
-            return UnreadableError("is cut short")
-        return UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            return cut_short()
+        return too_much_held()
 
     def _invalid(self) -> UnreadableError:
         return UnreadableError("is not valid JSON")
@@ -165,6 +165,20 @@ def read_json(member: MemberBytes) -> JsonText:
     """
     text, whole = read_text(member)
     return JsonText(text, member, whole)
+
+
+def read_whole_text(member: MemberBytes) -> str:
+    """Return the member's text, without a byte order mark.
+
+    Raises
+    ------
+    UnreadableError
+        It is not UTF-8, or more than a reader may hold.
+    """
+    text, whole = read_text(member)
+    if not whole:
+        raise too_much_held()
+    return text
 
 
 def read_text(member: MemberBytes) -> Tuple[str, bool]:

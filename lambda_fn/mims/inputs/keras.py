@@ -40,21 +40,17 @@ def read(member: MemberBytes) -> Optional[Told]:
     UnreadableError
         It is damaged, or its configuration is more than a reader may hold.
     """
-    try:
-        zipped = member.peek(len(zip_entries.HEAD)) == zip_entries.HEAD
-        if zipped:
-            configuration = zip_entries.read_entry(member, "config.json")
-        elif member.peek(len(hdf5.HEAD)) == hdf5.HEAD:
-            configuration = hdf5.root_text(member, "model_config")
-        else:
-            return None
-        if configuration is None:
-            name = "config.json" if zipped else "model_config"
-            return Told("tensorflow", why=f"has no {name}: it does not hold a whole Keras model")
-        inputs = _configured(member, configuration)
-    except UnreadableError as error:
-        error.source = "tensorflow"
-        raise
+    zipped = member.peek(len(zip_entries.HEAD)) == zip_entries.HEAD
+    if zipped:
+        configuration = zip_entries.read_entry(member, "config.json")
+    elif member.peek(len(hdf5.HEAD)) == hdf5.HEAD:
+        configuration = hdf5.root_text(member, "model_config")
+    else:
+        return None
+    if configuration is None:
+        name = "config.json" if zipped else "model_config"
+        return Told("tensorflow", why=f"has no {name}: it does not hold a whole Keras model")
+    inputs = _configured(member, configuration)
     if inputs is None:
         return Told("tensorflow", why="has a configuration that does not say what its inputs are")
     return told_inputs("tensorflow", inputs.items(), "has no inputs")

@@ -18,8 +18,9 @@ from mims.inputs.member import (
     Told,
     UnreadableError,
     check_count,
+    cut_short,
     made_up_fields,
-    unreadable,
+    too_much_held,
 )
 from mims.limits import HELD_BYTES
 from mims.values import number
@@ -61,23 +62,18 @@ def read(member: MemberBytes) -> Optional[Told]:
     """
     if not wants("", member.peek(HEAD)):
         return None
-    try:
-        return _told(member)
-    except UnreadableError as error:
-        raise UnreadableError(str(error), error.source or NAME) from None
-
-
-def _told(member: MemberBytes) -> Told:
     count, names, values = _header(member)
     if names is None:
         if count is None:
             return Told(NAME, why="does not name its features")
         return Told(NAME, made_up_fields("Column_", count, NUMERIC), made_up=True)
     if count is not None and len(names) != count:
-        unreadable(f"is damaged: it has {count:,} features, and names {len(names):,}")
+        raise UnreadableError(f"is damaged: it has {count:,} features, and names {len(names):,}")
     values = values or [_UNUSED] * len(names)
     if len(values) != len(names):
-        unreadable(f"is damaged: it names {len(names):,} features, and describes {len(values):,}")
+        raise UnreadableError(
+            f"is damaged: it names {len(names):,} features, and describes {len(values):,}"
+        )
     # What training did not use (a constant) is described as `none`, whatever it is.
     categorical = _parameter(member, names) if _UNUSED in values else set()
     fields: Dict[str, Field] = {}
@@ -111,12 +107,12 @@ def _header(member: MemberBytes) -> _Header:
         if key == b"max_feature_idx":
             written = value.decode("ascii", "replace")
             if _COUNT.match(written) is None:
-                unreadable("is damaged: its max_feature_idx is not a number")
+                raise UnreadableError("is damaged: its max_feature_idx is not a number")
             count = int(written) + 1
         elif key == b"feature_names":
             names = _words(member, value)
             if "" in names:
-                unreadable("is damaged: a feature name in it is empty")
+                raise UnreadableError("is damaged: a feature name in it is empty")
         elif key == b"feature_infos":
             return _Header(count, names, _words(member, value))
 
@@ -132,9 +128,9 @@ def _line(member: MemberBytes) -> bytes:
             member.skip(end + 1)
             return piece[:end].rstrip(b"\r")
         if len(piece) < size:
-            unreadable("is cut short")
+            raise cut_short()
         if size >= HELD_BYTES:
-            unreadable(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
         size *= 2
 
 
@@ -144,7 +140,7 @@ def _words(member: MemberBytes, line: bytes) -> List[str]:
     try:
         return line.decode("utf-8").split(" ")
     except UnicodeDecodeError:
-        unreadable("is damaged: its features are not described in UTF-8")
+        raise UnreadableError("is damaged: its features are not described in UTF-8") from None
 
 
 def _parameter(member: MemberBytes, names: List[str]) -> Set[int]:

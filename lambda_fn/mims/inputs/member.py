@@ -6,7 +6,7 @@ is bounded here, whatever the member's size.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from mims.deadline import Check, nothing
 from mims.fields import Field
@@ -20,8 +20,8 @@ _STEPS_A_CHECK = 4096
 class UnreadableError(Exception):
     """A member tells nothing, and why, in a few words that follow its name: "is cut short".
 
-    `source` is the name of the source that it would have been, where that was seen before the
-    fault.
+    `source` is the name of the source that it would have been, where that is not the one whose
+    module reads it (an XGBoost model in a pickle).
     """
 
     def __init__(self, why: str, source: str = "") -> None:
@@ -127,7 +127,7 @@ class MemberBytes:
             return
         self._held += size
         if self._held > HELD_BYTES:
-            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
 
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end, and leave them there."""
@@ -154,7 +154,7 @@ class MemberBytes:
             self.offset += size
             return piece
         if not 0 <= size <= HELD_BYTES:
-            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
         pieces = []
         missing = size
         while True:
@@ -204,7 +204,7 @@ class MemberBytes:
         self._chunk, self._at = b"", 0
         chunk = next(self._chunks, None)
         if chunk is None:
-            raise UnreadableError("is cut short")
+            raise cut_short()
         self._chunk = chunk
 
 
@@ -222,5 +222,11 @@ def check_count(count: int) -> None:
         raise UnreadableError("tells of no input")
 
 
-def unreadable(why: str) -> NoReturn:
-    raise UnreadableError(why)
+def cut_short() -> UnreadableError:
+    """Return the error for a member that ends before it should."""
+    return UnreadableError("is cut short")
+
+
+def too_much_held() -> UnreadableError:
+    """Return the error for a member of which a reader would have to hold too much."""
+    return UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")

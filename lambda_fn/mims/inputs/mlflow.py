@@ -10,10 +10,9 @@ from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field, parse_type
 from mims.inputs.hyperparameters import as_name
 from mims.inputs.input_examples import UNNAMED, read_example
-from mims.inputs.json_text import JsonText, read_json, read_text
+from mims.inputs.json_text import JsonText, read_json, read_whole_text
 from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
-from mims.inputs.yaml_text import NotYamlError, has_key, text_at
-from mims.limits import HELD_BYTES
+from mims.inputs.yaml_text import has_key, text_at
 from mims.values import is_unicode
 
 SOURCE = "mlflow"
@@ -39,18 +38,13 @@ def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
 
 def read(member: MemberBytes) -> Optional[Told]:
     """Return the inputs that a signature or an example tells."""
-    try:
-        if member.name.rpartition("/")[2] != _FILE_NAME:
-            return read_example(read_json(member), SOURCE, EXAMPLE)
-        return _read_model(member)
-    except (NotYamlError, UnreadableError) as error:
-        raise UnreadableError(str(error), SOURCE) from None
+    if member.name.rpartition("/")[2] != _FILE_NAME:
+        return read_example(read_json(member), SOURCE, EXAMPLE)
+    return _read_model(member)
 
 
 def _read_model(member: MemberBytes) -> Optional[Told]:
-    yaml, whole = read_text(member)
-    if not whole:
-        raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+    yaml = read_whole_text(member)
     signature = text_at(yaml, ("signature", "inputs"), member.step)
     if signature is not None:
         return _read_signature(JsonText(signature, member))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Set, Tuple
 
-from mims.inputs.member import MemberBytes, Told, UnreadableError, unreadable
+from mims.inputs.member import MemberBytes, Told, UnreadableError
 from mims.inputs.protobuf import LENGTH, VARINT, WireField, fields, message, text, within
 from mims.inputs.tensors import Input, declared_length, tensor_input, told_inputs
 
@@ -67,15 +67,11 @@ def read(member: MemberBytes) -> Told:
     UnreadableError
         It is damaged, cut short within the graph, or more than a reader may take.
     """
-    try:
-        for field in fields(member):
-            if field.number == _GRAPH and field.wire == LENGTH:
-                inputs, initializers = _graph(member, field)
-                given = [each for each in inputs.items() if each[0] not in initializers]
-                return told_inputs("onnx", given, "has a graph without inputs")
-    except UnreadableError as error:
-        error.source = "onnx"
-        raise
+    for field in fields(member):
+        if field.number == _GRAPH and field.wire == LENGTH:
+            inputs, initializers = _graph(member, field)
+            given = [each for each in inputs.items() if each[0] not in initializers]
+            return told_inputs("onnx", given, "has a graph without inputs")
     return Told("onnx", why="has no graph")
 
 
@@ -96,7 +92,7 @@ def _graph(member: MemberBytes, graph: WireField) -> Tuple[Dict[str, Input], Set
         elif field.number in (_INITIALIZER, _SPARSE_INITIALIZER):
             initializers.add(_initializer(member, field))
             if len(initializers) > _MOST_INITIALIZERS:
-                unreadable(f"has more than {_MOST_INITIALIZERS:,} initializers")
+                raise UnreadableError(f"has more than {_MOST_INITIALIZERS:,} initializers")
     return inputs, initializers
 
 
@@ -121,7 +117,7 @@ def _value(member: MemberBytes, value: WireField) -> Tuple[str, Input]:
         elif field.wire == LENGTH and field.number == _TYPE:
             given = _type(member, field)
     if not name:
-        unreadable("is damaged: an input of its graph has no name")
+        raise UnreadableError("is damaged: an input of its graph has no name")
     return name, given
 
 

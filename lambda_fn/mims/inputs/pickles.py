@@ -21,7 +21,7 @@ from typing import (
 
 from mims.inputs.arrays import WrappedArray, wrapped_array
 from mims.inputs.blobs import BlobReader, read_blob
-from mims.inputs.member import MemberBytes, UnreadableError
+from mims.inputs.member import MemberBytes, UnreadableError, cut_short
 from mims.inputs.nodes import LOST, Global, Instance, outermost_so_far
 from mims.inputs.opcodes import OPCODES
 from mims.inputs.pickle_objects import ENCODE
@@ -165,7 +165,7 @@ class Machine:
             if then is not None:
                 break
         if not at:
-            raise UnreadableError("is cut short")
+            raise cut_short()
         self._member.skip(at)
         self._member.step(steps)
         self._steps += steps
@@ -243,7 +243,7 @@ class Machine:
         while True:
             window = member.peek(256 if not length else _LINE)
             if not window:
-                raise UnreadableError("is cut short")
+                raise cut_short()
             end = window.find(b"\n")
             piece = window if end < 0 else window[:end]
             length += len(piece)

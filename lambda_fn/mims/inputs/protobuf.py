@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Iterator, NamedTuple, Optional
 
-from mims.inputs.member import MemberBytes, unreadable
+from mims.inputs.member import MemberBytes, UnreadableError
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
@@ -49,13 +49,13 @@ def fields(member: MemberBytes, end: Optional[int] = None) -> Iterator[WireField
         tag = varint(member, end)
         number, wire = tag >> 3, tag & 7
         if not 0 < number <= _MOST_FIELD_NUMBER:
-            unreadable("is damaged: it gives a field number that no message has")
+            raise UnreadableError("is damaged: it gives a field number that no message has")
         if wire == VARINT:
             yield WireField(number, wire, varint(member, end))
             continue
         size = varint(member, end) if wire == LENGTH else _FIXED_SIZES.get(wire, -1)
         if size < 0:  # a group, which is no longer written, or none of the format's types
-            unreadable("is damaged: it gives a wire type that is not in use")
+            raise UnreadableError("is damaged: it gives a wire type that is not in use")
         field_end = member.offset + size
         _check_end(field_end, end)
         yield WireField(number, wire, size)
@@ -86,7 +86,7 @@ def text(member: MemberBytes, field: WireField) -> str:
     try:
         return member.read(field.value).decode("utf-8")
     except UnicodeDecodeError:
-        unreadable("is damaged: a name in it is not UTF-8")
+        raise UnreadableError("is damaged: a name in it is not UTF-8") from None
 
 
 def varint(member: MemberBytes, end: Optional[int] = None) -> int:
@@ -95,7 +95,7 @@ def varint(member: MemberBytes, end: Optional[int] = None) -> int:
     byte = 0x80
     while byte & 0x80:
         if shift == 7 * _VARINT_BYTES:
-            unreadable("is damaged: it gives a number of more than 64 bits")
+            raise UnreadableError("is damaged: it gives a number of more than 64 bits")
         byte = member.read(1)[0]
         value |= (byte & 0x7F) << shift
         shift += 7
@@ -114,4 +114,4 @@ def _more(member: MemberBytes, end: Optional[int]) -> bool:
 
 def _check_end(at: int, end: Optional[int]) -> None:
     if end is not None and at > end:
-        unreadable("is damaged: a field in it is longer than what holds it")
+        raise UnreadableError("is damaged: a field in it is longer than what holds it")

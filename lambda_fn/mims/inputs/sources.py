@@ -32,6 +32,11 @@ class Source(NamedTuple):
     tells_as: str = ""
     also: Tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The name by which it tells fields."""
+        return self.tells_as or self.module
+
     def load(self) -> Any:
         """Import the module: a cold start need not pay for what no archive shows."""
         return import_module(f"mims.inputs.{self.module}")
@@ -130,17 +135,11 @@ SOURCES: Tuple[Source, ...] = (
 )
 
 # By the name by which it tells them, which of two names the fields: the one of the lower rank.
-RANKS = {
-    name: source.rank
-    for source in SOURCES
-    for name in (source.tells_as or source.module, *source.also)
-}
+RANKS = {name: source.rank for source in SOURCES for name in (source.name, *source.also)}
 
 
-def sources_for(path: str, head: bytes) -> Iterator[Any]:
-    """Yield the modules of the sources that want the member."""
+def sources_for(path: str, head: bytes) -> Iterator[Source]:
+    """Yield the sources that want the member."""
     for source in SOURCES:
-        if source.may_want(path, head):
-            module = source.load()
-            if module.wants(path, head):
-                yield module
+        if source.may_want(path, head) and source.load().wants(path, head):
+            yield source

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 
 from mims.errors import shown
-from mims.inputs.member import MemberBytes, Told, UnreadableError, unreadable
+from mims.inputs.member import MemberBytes, Told, UnreadableError
 from mims.inputs.protobuf import LENGTH, VARINT, WireField, fields, message, text, within
 from mims.inputs.tensors import Input, declared_length, tensor_input, told_inputs
 
@@ -72,15 +72,11 @@ def read(member: MemberBytes) -> Told:
     UnreadableError
         It is damaged, cut short before the signatures, or more than a reader may take.
     """
-    try:
-        for field in fields(member):
-            if field.number == _META_GRAPH and field.wire == LENGTH:
-                told = _meta_graph(member, field)
-                if told is not None:
-                    return told
-    except UnreadableError as error:
-        error.source = "tensorflow"
-        raise
+    for field in fields(member):
+        if field.number == _META_GRAPH and field.wire == LENGTH:
+            told = _meta_graph(member, field)
+            if told is not None:
+                return told
     return Told("tensorflow", why=f"has no graph with the tag '{_SERVED}'")
 
 
@@ -135,7 +131,7 @@ def _signature(member: MemberBytes, signature: WireField) -> Dict[str, Input]:
     for field in within(member, signature, _INPUT):
         name, given = _entry(member, field, _tensor)
         if not name or given is None:
-            unreadable("is damaged: an input of a signature has no name, or no type")
+            raise UnreadableError("is damaged: an input of a signature has no name, or no type")
         inputs[name] = given
     return inputs
 

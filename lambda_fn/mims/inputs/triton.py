@@ -11,9 +11,14 @@ import re
 from typing import Dict, Iterator, List, Match, NamedTuple, Optional, Tuple
 
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
-from mims.inputs.json_text import read_text
-from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
-from mims.limits import HELD_BYTES
+from mims.inputs.json_text import read_whole_text
+from mims.inputs.member import (
+    MemberBytes,
+    Told,
+    UnreadableError,
+    check_count,
+    cut_short,
+)
 
 SOURCE = "triton"
 
@@ -61,13 +66,7 @@ def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
 
 def read(member: MemberBytes) -> Optional[Told]:
     """Return the inputs of a model's configuration, in its order, optional ones too."""
-    try:
-        text, whole = read_text(member)
-        if not whole:
-            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
-        return _read_configuration(_Tokens(text, member))
-    except UnreadableError as error:
-        raise UnreadableError(str(error), SOURCE) from None
+    return _read_configuration(_Tokens(read_whole_text(member), member))
 
 
 class _Tokens:
@@ -100,7 +99,7 @@ class _Tokens:
     def expect(self) -> str:
         """Return the next token; the text must not end here."""
         if not self.next:
-            raise UnreadableError("is cut short")
+            raise cut_short()
         return self.take()
 
     def word(self) -> str:
@@ -115,7 +114,7 @@ class _Tokens:
         while self.is_string:
             pieces.append(_ESCAPE.sub(_unescaped, self.take()[1:-1].encode("utf-8")))
         if not pieces:
-            raise UnreadableError(_INVALID if self.next else "is cut short")
+            raise UnreadableError(_INVALID) if self.next else cut_short()
         try:
             return b"".join(pieces).decode("utf-8")
         except UnicodeDecodeError:

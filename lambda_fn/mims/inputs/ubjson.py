@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
 
-from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, unreadable
+from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, cut_short
 from mims.limits import NAME_BYTES
 
 DAMAGED = "is damaged: its UBJSON is invalid"
@@ -83,7 +83,7 @@ class UbjsonReader:
         if marker == b"C":
             return self._text(1)
         if marker != b"S":
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return self._text(self._length())
 
     def scalar(self) -> Any:
@@ -97,7 +97,7 @@ class UbjsonReader:
         if marker in _NUMBERS:
             return self._number(marker)
         if marker != b"H":
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return self._text(self._length())
 
     def skip(self) -> None:
@@ -151,13 +151,13 @@ class UbjsonReader:
                 if self._next() in (b"{", b"["):
                     return key
             elif len(window) < _WINDOW:
-                raise UnreadableError("is cut short")
+                raise cut_short()
             else:
                 self._skip(len(window) - longest)
 
     def _enter(self, opening: bytes) -> _Container:
         if self._take() != opening:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return self._begun(opening)
 
     def _begun(self, opening: bytes) -> _Container:
@@ -168,12 +168,12 @@ class UbjsonReader:
         if self._accept(b"#"):
             return _Container(opening == b"{", kind, self._length())
         if kind:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return _Container(opening == b"{")
 
     def _open(self, stack: List[_Container], opening: bytes) -> None:
         if len(stack) == _DEEPEST:
-            unreadable(f"is nested deeper than {_DEEPEST} levels")
+            raise UnreadableError(f"is nested deeper than {_DEEPEST} levels")
         container = self._begun(opening)
         size = _size(container.type)
         if size is not None and container.left is not None and not container.is_object:
@@ -208,25 +208,25 @@ class UbjsonReader:
     def _length(self) -> int:
         marker = self._take()
         if marker not in _LENGTHS:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         length = self._number(marker)
         assert isinstance(length, int)
         if length < 0:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return length
 
     def _text(self, size: int) -> str:
         if size > NAME_BYTES:
-            unreadable(f"holds a name of more than {NAME_BYTES:,} bytes")
+            raise UnreadableError(f"holds a name of more than {NAME_BYTES:,} bytes")
         try:
             return self.member.read(size).decode("utf-8")
         except UnicodeDecodeError:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED) from None
 
     def _pass_scalar(self, marker: bytes) -> None:
         size = _size(marker)
         if size is None and marker not in _TEXTS:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         self._skip(self._length() if size is None else size)
 
     def _skip(self, size: int) -> None:

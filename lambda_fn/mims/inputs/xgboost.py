@@ -14,15 +14,7 @@ from typing import Callable, Dict, List, Optional, Tuple, Union
 from mims.deadline import nothing
 from mims.fields import BOOLEAN, CATEGORICAL, CODES, INTEGER, NUMERIC, Field
 from mims.inputs.json_stream import JsonReader
-from mims.inputs.member import (
-    HEAD,
-    MemberBytes,
-    Told,
-    UnreadableError,
-    check_count,
-    made_up_fields,
-    unreadable,
-)
+from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError, check_count, made_up_fields
 from mims.inputs.sources import XGBOOST
 from mims.inputs.ubjson import UbjsonReader
 from mims.values import is_unicode
@@ -66,17 +58,14 @@ def read(member: MemberBytes) -> Optional[Told]:
     UnreadableError
         The model is damaged, or beyond what a reader may hold.
     """
-    try:
+    head = member.peek(HEAD)
+    if head.startswith(_SNAPSHOT):
+        member.skip(_SNAPSHOT_SIZE)
         head = member.peek(HEAD)
-        if head.startswith(_SNAPSHOT):
-            member.skip(_SNAPSHOT_SIZE)
-            head = member.peek(HEAD)
-        if head.startswith(b"{"):
-            is_json = head[1:2] in (b'"', b"}", b" ", b"\t", b"\r", b"\n")
-            return _document(JsonReader(member) if is_json else UbjsonReader(member))
-        return _binary(head)
-    except UnreadableError as error:
-        raise UnreadableError(str(error), error.source or NAME) from None
+    if head.startswith(b"{"):
+        is_json = head[1:2] in (b'"', b"}", b" ", b"\t", b"\r", b"\n")
+        return _document(JsonReader(member) if is_json else UbjsonReader(member))
+    return _binary(head)
 
 
 def _document(reader: Reader) -> Optional[Told]:
@@ -163,7 +152,7 @@ def _num_feature(reader: Reader) -> int:
         value = reader.scalar()
         written = str(value) if isinstance(value, (int, str)) else ""
         if re.match(r"[0-9]{1,18}\Z", written) is None:
-            unreadable("is damaged: its num_feature is not a number")
+            raise UnreadableError("is damaged: its num_feature is not a number")
         count = int(written)
     return count
 
@@ -179,7 +168,7 @@ def named_fields(
     for index, name in enumerate(names):
         step()
         if not name or not is_unicode(name):
-            unreadable("is damaged: a feature name in it is empty or invalid Unicode")
+            raise UnreadableError("is damaged: a feature name in it is empty or invalid Unicode")
         written = types[index] if len(types) == len(names) else ""
         fields.setdefault(name, _field(name, written))
     return tuple(fields.values())
@@ -198,7 +187,9 @@ def _binary(head: bytes) -> Optional[Told]:
     """Read the number of features from the beginning of a model in the binary format."""
     count = _feature_count(head[len(_BINARY) :] if head.startswith(_BINARY) else head)
     if count is None:
-        return None if not head.startswith(_BINARY) else unreadable("is damaged or cut short")
+        if head.startswith(_BINARY):
+            raise UnreadableError("is damaged or cut short")
+        return None
     if not count:
         return Told(NAME, why="does not tell its number of features")
     return Told(NAME, made_up_fields("f", count, NUMERIC), made_up=True)

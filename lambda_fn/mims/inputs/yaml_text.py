@@ -11,6 +11,7 @@ import re
 from typing import Callable, List, Match, NamedTuple, Optional, Tuple
 
 from mims.inputs.escapes import ESCAPE, unescaped
+from mims.inputs.member import UnreadableError, cut_short
 
 _LINE = re.compile(r"( *)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -24,10 +25,6 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _LINES_OF_A_SCALAR = 200_000
 
 Step = Callable[[int], None]
-
-
-class NotYamlError(ValueError):
-    """A text that is not the YAML that is read here, and why, in words that follow its name."""
 
 
 class _Line(NamedTuple):
@@ -44,7 +41,7 @@ def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
 
     Raises
     ------
-    NotYamlError
+    UnreadableError
         What was looked at is something else.
     """
     at, indentation = 0, 0
@@ -55,7 +52,7 @@ def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
         rest = _line(yaml, value_at)
         nested = _next_content(yaml, rest.end, step)
         if _without_comment(rest.content) not in _NULLS:
-            raise NotYamlError(f"holds something else than keys and values under '{key}'")
+            raise UnreadableError(f"holds something else than keys and values under '{key}'")
         if nested is None or nested.indentation <= indentation:
             return None
         at, indentation = rest.end, nested.indentation
@@ -87,7 +84,7 @@ def _find(yaml: str, at: int, indentation: int, wanted: str, step: Step) -> Opti
             colon = _KEY_END.search(yaml, line.start, line.start + len(line.content))
             key = yaml[line.start : colon.start()].rstrip(" \t") if colon else ""
         if colon is None:
-            raise NotYamlError("is not YAML as MLflow writes it")
+            raise UnreadableError("is not YAML as MLflow writes it")
         if key == wanted:
             return colon.end()
         value_at = _after_blanks(yaml, colon.end())
@@ -106,7 +103,7 @@ def _scalar(yaml: str, at: int, indentation: int, step: Step) -> Optional[str]:
     if rest.content[0] in "'\"":
         scalar, end = _quoted(yaml, rest.start, step)
         if _without_comment(_line(yaml, end).content):
-            raise NotYamlError("is not YAML as MLflow writes it")
+            raise UnreadableError("is not YAML as MLflow writes it")
         return scalar
     block = _BLOCK.match(rest.content)
     if block:
@@ -130,7 +127,7 @@ def _quoted(yaml: str, at: int, step: Step) -> Tuple[str, int]:
             step(1)
             end = yaml.find("'", end)
             if end < 0:
-                raise NotYamlError("is cut short")
+                raise cut_short()
             if yaml[end + 1 : end + 2] != "'":
                 break
             end += 2
@@ -139,7 +136,7 @@ def _quoted(yaml: str, at: int, step: Step) -> Tuple[str, int]:
         step(1)
         mark = _SPECIAL.search(yaml, end)
         if mark is None:
-            raise NotYamlError("is cut short")
+            raise cut_short()
         end = mark.start()
         if mark.group() == '"':
             break
@@ -160,7 +157,7 @@ def _block(yaml: str, at: int, indentation: int, explicit: int, step: Step) -> L
                 break
         lines.append(" " * (line.indentation - depth) + line.content)
         if len(lines) > _LINES_OF_A_SCALAR:
-            raise NotYamlError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
+            raise UnreadableError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
         at = line.end
     return lines
 
@@ -193,14 +190,14 @@ def _lines(text: str, step: Step) -> List[str]:
     count = text.count("\n") + text.count("\r")
     step(count)
     if count > _LINES_OF_A_SCALAR:
-        raise NotYamlError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
+        raise UnreadableError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
     return _BREAK.split(text)
 
 
 def _unescaped(escape: Match[str]) -> str:
     character = unescaped(escape, _ESCAPED)
     if character is None:
-        raise NotYamlError("holds an escape that YAML does not know")
+        raise UnreadableError("holds an escape that YAML does not know")
     return character
 
 

@@ -11,7 +11,7 @@ import struct
 import zlib
 from typing import List, NamedTuple, Optional
 
-from mims.inputs.member import MemberBytes, unreadable
+from mims.inputs.member import MemberBytes, UnreadableError, cut_short
 
 HEAD = b"PK\x03\x04"
 
@@ -54,7 +54,9 @@ def read_entry(member: MemberBytes, name: str) -> Optional[bytes]:
         signature = member.read(4)
         if signature != HEAD:
             if signature not in _AFTER:
-                unreadable("is damaged: an entry of the zip does not begin where it should")
+                raise UnreadableError(
+                    "is damaged: an entry of the zip does not begin where it should"
+                )
             return None
         entry = _header(member)
         if entry.name == wanted:
@@ -86,13 +88,13 @@ def _zip64_size(extra: bytes, *, with_unpacked: bool) -> int:
         at += size
     at += 8 * with_unpacked
     if at + 8 > len(extra):
-        unreadable("is damaged: an entry of the zip has no size")
+        raise UnreadableError("is damaged: an entry of the zip has no size")
     return int.from_bytes(extra[at : at + 8], "little")
 
 
 def _content(member: MemberBytes, entry: _Entry) -> bytes:
     if entry.flags & _ENCRYPTED:
-        unreadable("is encrypted")
+        raise UnreadableError("is encrypted")
     pieces: List[bytes] = []
     if entry.method == _STORED and entry.size is not None:
         member.hold(entry.size)
@@ -102,10 +104,10 @@ def _content(member: MemberBytes, entry: _Entry) -> bytes:
     elif entry.method == _DEFLATED:
         _inflated(member, pieces)
     else:
-        unreadable("is packed by a method other than deflate")
+        raise UnreadableError("is packed by a method other than deflate")
     content = b"".join(pieces)
     if not entry.flags & _SIZES_FOLLOW and zlib.crc32(content) != entry.checksum:
-        unreadable("is damaged: an entry of the zip has another checksum")
+        raise UnreadableError("is damaged: an entry of the zip has another checksum")
     return content
 
 
@@ -117,7 +119,7 @@ def _pass_over(member: MemberBytes, entry: _Entry) -> None:
     elif entry.method == _DEFLATED and not entry.flags & _ENCRYPTED:
         _inflated(member)
     else:
-        unreadable("has an entry in the zip that cannot be passed over")
+        raise UnreadableError("has an entry in the zip that cannot be passed over")
     if not entry.flags & _SIZES_FOLLOW:
         return
     behind = member.peek(max(_DESCRIPTOR_SIZES) + len(HEAD))
@@ -125,7 +127,7 @@ def _pass_over(member: MemberBytes, entry: _Entry) -> None:
         if behind[size : size + len(HEAD)] in _AFTER:
             member.skip(size)
             return
-    unreadable("is damaged: an entry of the zip does not end where it should")
+    raise UnreadableError("is damaged: an entry of the zip does not end where it should")
 
 
 def _stored(member: MemberBytes, pieces: Optional[List[bytes]] = None) -> None:
@@ -144,7 +146,7 @@ def _stored(member: MemberBytes, pieces: Optional[List[bytes]] = None) -> None:
             member.step()
             at = window.find(_DESCRIPTOR, at + 1, _PIECE)
         if len(window) < whole:
-            unreadable("is cut short")
+            raise cut_short()
         # What may be the beginning of a signature is left for the next turn.
         taken += _PIECE - len(_DESCRIPTOR) + 1
         _take(member, _PIECE - len(_DESCRIPTOR) + 1, pieces)
@@ -166,11 +168,11 @@ def _inflated(member: MemberBytes, pieces: Optional[List[bytes]] = None) -> None
         try:
             piece = inflater.decompress(packed, _PIECE)
         except zlib.error:
-            unreadable("is damaged: an entry of the zip cannot be inflated")
+            raise UnreadableError("is damaged: an entry of the zip cannot be inflated") from None
         left = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
         taken = len(packed) - len(left)
         if not taken and not piece and not inflater.eof:
-            unreadable("is cut short")
+            raise cut_short()
         member.skip(taken)
         member.step(1 + len(piece) // _INFLATED_BYTES_A_STEP)
         if pieces is not None:

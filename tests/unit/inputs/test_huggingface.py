@@ -113,9 +113,8 @@ def test_another_configuration_is_something_else(content: str) -> None:
 
 
 def test_damage_behind_the_architecture_is_told() -> None:
-    with pytest.raises(UnreadableError, match="is not valid JSON") as caught:
+    with pytest.raises(UnreadableError, match="is not valid JSON"):
         read(huggingface, '{"architectures": ["BertForMaskedLM"], "a" 1}')
-    assert caught.value.source == "huggingface"
 
 
 @pytest.mark.parametrize(
