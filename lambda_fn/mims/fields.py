@@ -11,6 +11,16 @@ CATEGORICAL, TEXT, DATETIME = "categorical", "text", "datetime"
 TYPES = (NUMERIC, INTEGER, BOOLEAN, CATEGORICAL, TEXT, DATETIME)
 CODES = (0,)  # the categories of a model that takes codes, where it does not say how many there are
 
+# The datatypes of the Open Inference Protocol, and the type of a field of each; BF16 is Triton's.
+# https://github.com/kserve/open-inference-protocol (Tensor Data Types)
+TYPE_OF_DATATYPE = {
+    "BOOL": BOOLEAN,
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32", "UINT64"), INTEGER),
+    **dict.fromkeys(("INT8", "INT16", "INT32", "INT64"), INTEGER),
+    **dict.fromkeys(("FP16", "FP32", "FP64", "BF16"), NUMERIC),
+    "BYTES": TEXT,
+}
+
 # Each type, as pandas, Spark, SQL, MLflow, JSON Schema, XGBoost (q, i, c) and people write it, in
 # lower case.
 _SPELLINGS = {

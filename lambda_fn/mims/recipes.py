@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Tuple
 
+from mims.inputs.member import NUMBERED, TENSOR, TENSORS
+
 AUTO, NONE = "auto", "none"
 
 
@@ -41,7 +43,7 @@ class Recipe(NamedTuple):
 
     def content_type(self, form: str, field_count: int) -> str:
         """Return the content type for a model of that form (`ModelInputs`) and number of inputs."""
-        forms = {"tensor": self.tensor, "tensors": self.tensors, "numbered": self.numbered}
+        forms = {TENSOR: self.tensor, TENSORS: self.tensors, NUMBERED: self.numbered}
         if forms.get(form):
             return forms[form]
         return self.single if self.single and field_count == 1 else self.body

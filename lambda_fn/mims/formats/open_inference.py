@@ -10,7 +10,7 @@ from typing import Any, Iterator, List, Optional, Sequence
 
 from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field, list_count
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, TYPE_OF_DATATYPE, Field, list_count
 from mims.formats.carrying import as_number, missing_value
 from mims.formats.format import Body, Format, joined
 from mims.formats.json_text import dumps, loads
@@ -22,7 +22,7 @@ from mims.values import text
 
 _BYTES = "BYTES"
 _DATATYPE_OF = {NUMERIC: "FP64", INTEGER: "INT64", BOOLEAN: "BOOL"}
-_FLOATS = ("FP16", "FP32", "FP64", "BF16")
+_FLOATS = [datatype for datatype, kind in TYPE_OF_DATATYPE.items() if kind == NUMERIC]
 _BITS = (8, 16, 32, 64)
 # Each datatype of integers, and the values that it has.
 _INTEGERS = {

@@ -12,12 +12,14 @@ from typing import Any, Dict
 
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.arrays import listed
-from mims.inputs.member import Told
+from mims.inputs.member import (
+    NUMBERED,
+    Told,
+)
 from mims.inputs.named import Found, input_names
 from mims.inputs.nodes import Instance, attributes_of
 
 NAME = "autogluon"
-NUMBERED = "numbered"
 
 _LEARNER = "Learner"
 _GENERATOR = "feature_generator"

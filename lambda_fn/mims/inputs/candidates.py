@@ -10,7 +10,12 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 from mims.errors import shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.kept import Candidate, Kept, Order
-from mims.inputs.member import Told
+from mims.inputs.member import (
+    EXAMPLE,
+    TENSOR,
+    TOKENIZER,
+    Told,
+)
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
 from mims.limits import TOLD_BYTES
 from mims.told import counted, of_kind, shown_short
@@ -19,8 +24,7 @@ from mims.values import is_unicode, number
 XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
 _MLFLOW, _SKLEARN, _AUTOGLUON = "mlflow", "sklearn", "autogluon"
 # What completes another file beside it.
-_EXAMPLE, _TOKENIZER = "example", "tokenizer"
-COMPLETING = (_EXAMPLE, _TOKENIZER)
+COMPLETING = (EXAMPLE, TOKENIZER)
 # Which categories a field of a signature can take, by its type.
 _OF_TYPE: Dict[str, Tuple[type, ...]] = {
     TEXT: (str,),
@@ -140,14 +144,14 @@ class Candidates:
             if member.split("/")[-1] == "MLmodel" and order[0] < _UNKNOWN_RANK
         }
         return [
-            c for c in self._completing if c.told.form == _EXAMPLE and _folder(c.member) in unsigned
+            c for c in self._completing if c.told.form == EXAMPLE and _folder(c.member) in unsigned
         ]
 
     def _with_mask(self, names: Candidate) -> Candidate:
         """Return the model of a text whose mask the tokenizer beside it may say."""
         masked = names.told.fields[0].mask
         for other in self._completing if masked else ():
-            if other.told.form == _TOKENIZER and _folder(other.member) == _folder(names.member):
+            if other.told.form == TOKENIZER and _folder(other.member) == _folder(names.member):
                 return names._replace(told=names.told._replace(fields=other.told.fields))
         return names
 
@@ -213,7 +217,7 @@ def _example_values(told: Told, example: Told) -> Mapping[str, Tuple[object, ...
 
     An example of a tensor without a name has rows without names: each is a value of the tensor.
     """
-    if told.form != "tensor" or not example.made_up:
+    if told.form != TENSOR or not example.made_up:
         return example.training
     columns = [example.training.get(field.name, ()) for field in example.fields]
     if len({len(column) for column in columns}) != 1:
@@ -258,7 +262,7 @@ def _with_known(field: Field, categories: Dict[str, Any]) -> Field:
 
 def _completes(names: Candidate, member: str) -> bool:
     """Say whether an example stands in for the signature that the `MLmodel` beside it lacks."""
-    return names.told.form == _EXAMPLE and _folder(names.member) == _folder(member)
+    return names.told.form == EXAMPLE and _folder(names.member) == _folder(member)
 
 
 def _names_for(model: Candidate, told: Sequence[Candidate]) -> Optional[Candidate]:

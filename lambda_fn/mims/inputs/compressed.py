@@ -11,17 +11,9 @@ import zlib
 from typing import Any, Callable, Dict, Iterator, Tuple
 
 from mims.inputs.member import MemberBytes, UnreadableError
+from mims.inputs.sources import PACKINGS
 
 ZLIB, GZIP, BZIP2, XZ, LZMA, LZ4 = "zlib", "gzip", "bzip2", "xz", "lzma", "lz4"
-_MAGIC = (
-    (b"\x1f\x8b\x08", GZIP),
-    (b"BZh", BZIP2),
-    (b"\xfd7zXZ\0", XZ),
-    (b"\x5d\0\0", LZMA),
-    (b"\x04\x22\x4d\x18", LZ4),
-)
-# Deflate with a window of 32 KiB and no dictionary, at each level (RFC 1950).
-_ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _BLOCK = 16 * 1024  # what is taken of the member at a time, in bytes
 _PIECE = 64 * 1024  # what is decompressed at a time, in bytes
 _BYTES_A_STEP = 4096
@@ -31,10 +23,10 @@ _LZMA_MEMORY = 66 * 1024 * 1024
 
 def packing_of(head: bytes) -> str:
     """Return how a member that begins so is compressed; an empty text where it is not."""
-    for magic, packing in _MAGIC:
+    for magic, packing in PACKINGS:
         if head.startswith(magic):
             return packing
-    return ZLIB if head[:2] in _ZLIB_HEADERS else ""
+    return ""
 
 
 def unpacked_head(head: bytes, size: int) -> bytes:

@@ -36,6 +36,17 @@ _USUAL_KEYS = (
 )
 _TEXT_NAME_KEYS = ("text_name", "primary_text_name", "secondary_text_name")
 _DEFAULT_EXCLUSIONS = {"label_name": "label", "id_name": "id"}
+# All of the project's own keys: those that hold lists or objects, and those that hold a name.
+_LIST_KEYS = (
+    "field_info",
+    "tab_field_list",
+    "cat_field_list",
+    "full_field_list",
+    "task_label_names",
+    "text_source_fields",
+    "payload_settings",
+)
+_NAME_KEYS = (*_DEFAULT_EXCLUSIONS, *_TEXT_NAME_KEYS)
 
 
 class Listed(NamedTuple):
@@ -73,7 +84,7 @@ def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> L
     NoInputFieldsError
         One of the forms is present, and no field is left.
     """
-    misspelt = misspelt_keys(hyperparameters)
+    misspelt = misspelt_keys(hyperparameters, _LIST_KEYS, _NAME_KEYS)
     form = _first_form(hyperparameters, check)
     if form is None:
         return Listed(warnings=misspelt, hint=_hint(hyperparameters, misspelt, check))

@@ -10,11 +10,15 @@ from typing import Any, Optional
 
 from mims.fields import TEXT, Field
 from mims.inputs.json_text import JsonText, read_json
-from mims.inputs.member import MemberBytes, Told, UnreadableError
+from mims.inputs.member import (
+    TOKENIZER,
+    MemberBytes,
+    Told,
+    UnreadableError,
+)
 from mims.values import is_unicode
 
 SOURCE = "huggingface"
-TOKENIZER = "tokenizer"
 
 _FILE_NAME = "config.json"
 _TOKENIZER_NAME = "tokenizer_config.json"

@@ -12,10 +12,11 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from mims.inputs import hdf5, zip_entries
 from mims.inputs.json_text import JsonText
 from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
+from mims.inputs.sources import KERAS
 from mims.inputs.tensors import Input, tensor_input, told_inputs
 from mims.values import is_unicode
 
-_ENDINGS = (".keras", ".h5", ".hdf5")
+_ZIPPED = ".keras"
 
 _NESTED_MODELS = 8
 _BATCH_SHAPES = ("batch_shape", "batch_input_shape")  # of Keras 3, of the versions before
@@ -25,9 +26,10 @@ _TUPLE = "__tuple__"
 
 def wants(path: str, head: bytes) -> bool:
     """Say whether a member is a Keras model, by its name and its first bytes."""
-    ending = path.lower().endswith(_ENDINGS)
-    zipped = path.lower().endswith(_ENDINGS[0]) and head.startswith(zip_entries.HEAD)
-    return zipped or (ending and head.startswith(hdf5.HEAD))
+    name = path.lower()
+    if name.endswith(_ZIPPED) and head.startswith(zip_entries.HEAD):
+        return True
+    return name.endswith(KERAS.endings) and head.startswith(hdf5.HEAD)
 
 
 def read(member: MemberBytes) -> Optional[Told]:

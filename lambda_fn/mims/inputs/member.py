@@ -16,6 +16,12 @@ HEAD = 512  # how much of a member's beginning is looked at to see what it is, i
 BYTES_A_STEP = 65536  # that are passed over
 _STEPS_A_CHECK = 4096
 
+# What a file is beside the names of its inputs: an MLflow signature of columns, of tensors with
+# names, or of one without; a table whose columns have numbers for names.
+COLUMNS, TENSORS, TENSOR, NUMBERED = "columns", "tensors", "tensor", "numbered"
+# And what only completes a file beside it: an `MLmodel`, a `config.json`.
+EXAMPLE, TOKENIZER = "example", "tokenizer"
+
 
 class UnreadableError(Exception):
     """A member tells nothing, and why, in a few words that follow its name: "is cut short".
@@ -45,9 +51,7 @@ class Told(NamedTuple):
     training
         What training recorded of the values: field name → values.
     form
-        Of MLflow: `columns`, `tensors` (named ones), `tensor` (one without a name); of a file that
-        only completes another one beside it: `example` (an `MLmodel`), `tokenizer` (a
-        `config.json`). Of a table whose columns have numbers for names: `numbered`.
+        One of `COLUMNS`, `TENSORS`, `TENSOR`, `NUMBERED`, `EXAMPLE`, `TOKENIZER`, or empty.
     why
         Why there are no fields, in words that follow the member's name: "has no signature".
     """

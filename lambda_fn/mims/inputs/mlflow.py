@@ -7,29 +7,30 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
-from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field, parse_type
+from mims.fields import NUMERIC, TEXT, TYPE_OF_DATATYPE, Field, parse_type
 from mims.inputs.hyperparameters import as_name
 from mims.inputs.input_examples import UNNAMED, read_example
 from mims.inputs.json_text import JsonText, read_json, read_whole_text
-from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
+from mims.inputs.member import (
+    COLUMNS,
+    EXAMPLE,
+    TENSOR,
+    TENSORS,
+    MemberBytes,
+    Told,
+    UnreadableError,
+    check_count,
+)
+from mims.inputs.tensors import DATATYPE_OF
 from mims.inputs.yaml_text import has_key, text_at
 from mims.values import is_unicode
 
 SOURCE = "mlflow"
-COLUMNS, TENSORS, TENSOR, EXAMPLE = "columns", "tensors", "tensor", "example"
 
 _FILE_NAME = "MLmodel"
 _EXAMPLE_NAMES = ("serving_input_example.json", "input_example.json")
 _TOP_KEYS = ("flavors", "mlflow_version", "signature")
-# numpy's names of what a tensor's elements are → type, and datatype in Open Inference Protocol
-# words: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
-_ELEMENTS: Dict[str, Tuple[str, str]] = {
-    "bool": (BOOLEAN, "BOOL"),
-    **{f"int{bits}": (INTEGER, f"INT{bits}") for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": (INTEGER, f"UINT{bits}") for bits in (8, 16, 32, 64)},
-    **{f"float{bits}": (NUMERIC, f"FP{bits}") for bits in (16, 32, 64)},
-    **dict.fromkeys(("str", "bytes", "object"), (TEXT, "BYTES")),
-}
+_TEXTS = ("str", "bytes", "object")  # NumPy's names of what a tensor of strings holds
 
 
 def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
@@ -125,8 +126,8 @@ def _tensor(name: str, spec: Any) -> Field:
     if not all(type(length) is int for length in shape):
         raise UnreadableError("has a signature with a tensor whose shape is not of whole numbers")
     lengths = tuple(max(length, 1) for length in shape[1:])
-    if dtype in _ELEMENTS:
-        kind, datatype = _ELEMENTS[dtype]
-        return Field(name, kind, lengths, datatype)
+    datatype = DATATYPE_OF.get("string" if dtype in _TEXTS else dtype)
+    if datatype is not None:
+        return Field(name, TYPE_OF_DATATYPE[datatype], lengths, datatype)
     written = parse_type(dtype)
     return Field(name, written.type if written else TEXT, lengths)

@@ -45,8 +45,7 @@ class ModelInputs:
     shown_family
         The family that the model's files show, as far as they were read.
     form
-        The form of an MLflow signature: `columns`, `tensors`, `tensor`; of an AutoGluon predictor
-        whose columns have numbers for names: `numbered`.
+        The form of what named the fields, as in `Told`.
     training
         Field name → values that the model's own files recorded.
     """

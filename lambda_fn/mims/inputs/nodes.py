@@ -70,7 +70,7 @@ class Instance:
             self.state = state
 
 
-def note(made_by: Any, arguments: Any) -> Instance:
+def new_instance(made_by: Any, arguments: Any) -> Instance:
     """Return what stands for an object made by that, with those arguments."""
     return Instance(
         made_by if type(made_by) is Global else UNKNOWN,

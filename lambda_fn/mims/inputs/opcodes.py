@@ -5,17 +5,13 @@ https://github.com/python/cpython/blob/main/Lib/pickletools.py describes them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from mims.inputs import pickle_objects as objects
 from mims.inputs import pickle_values as values
 
 if TYPE_CHECKING:
-    from mims.inputs.pickles import Machine
-
-    # What is to be done with the member's next bytes.
-    Then = Callable[[Machine], None]
-    Act = Callable[[Machine, Any], Optional[Then]]
+    from mims.inputs.pickle_values import Act
 
 
 class Opcode(NamedTuple):

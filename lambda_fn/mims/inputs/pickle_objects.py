@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from mims.inputs import parts
 from mims.inputs.arrays import WRAPPER, dtype_of, is_wrapper
-from mims.inputs.nodes import LOST, UNKNOWN, Blob, Global, Instance, note
+from mims.inputs.nodes import LOST, UNKNOWN, Blob, Global, Instance, new_instance
 from mims.inputs.pickle_values import damaged, push_set
 from mims.inputs.room import INSTANCE, VALUE
 from mims.limits import CHECKED_FIELDS
 
 if TYPE_CHECKING:
+    from mims.inputs.pickle_values import Act, Then
     from mims.inputs.pickles import Machine
-
-    # What is to be done with the member's next bytes.
-    Then = Callable[[Machine], None]
-    Act = Callable[[Machine, Any], Optional[Then]]
 
 ENCODE = Global("_codecs", "encode")
 _BUILTINS = ("builtins", "__builtin__")
@@ -124,7 +121,7 @@ def stack_global(machine: Machine, _: int) -> None:
 
 def newobj(machine: Machine, _: int) -> None:
     arguments, made_by = machine.stack.pop(), machine.stack.pop()
-    _push(machine, note(made_by, arguments))
+    _push(machine, new_instance(made_by, arguments))
 
 
 def newobj_ex(machine: Machine, _: int) -> None:
@@ -134,7 +131,7 @@ def newobj_ex(machine: Machine, _: int) -> None:
 
 def obj(machine: Machine, _: int) -> None:
     values = machine.close()
-    _push(machine, note(values[0], tuple(values[1:])))
+    _push(machine, new_instance(values[0], tuple(values[1:])))
 
 
 def reduce(machine: Machine, _: int) -> None:
@@ -164,14 +161,14 @@ def _noted(function: Any, arguments: Any) -> Any:
         if function.module in _BUILTINS and function.name in ("bytearray", "bytes"):
             return first if type(first) in (bytes, Blob) else LOST
         if function in _MAKERS:
-            return note(first, arguments[1:])
+            return new_instance(first, arguments[1:])
         if function == _DILL_TYPE and type(first) is str:
             return Global("builtins", first)
         if function == _DILL_ARRAY and len(arguments) > 2:
-            array = note(first, arguments[1])
+            array = new_instance(first, arguments[1])
             array.build(arguments[2])
             return array
-    return note(function, arguments)
+    return new_instance(function, arguments)
 
 
 def build(machine: Machine, _: int) -> Optional[Then]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from mims.inputs.arrays import WRAPPER
 from mims.inputs.member import UnreadableError
-from mims.inputs.nodes import LOST, UNKNOWN, Global, Instance, note
+from mims.inputs.nodes import LOST, UNKNOWN, Global, Instance, new_instance
 from mims.inputs.parts import taken_again
 from mims.inputs.room import INSTANCE, NUMBER, VALUE
 
 if TYPE_CHECKING:
     from mims.inputs.pickles import Machine
 
-    # What is to be done with the member's next bytes.
+    # What an opcode does, given its argument; it may return what comes next, at the next bytes.
     Then = Callable[[Machine], None]
     Act = Callable[[Machine, Any], Optional[Then]]
 
@@ -198,7 +198,7 @@ def push_global(machine: Machine, module: bytes, name: bytes) -> None:
 def make_inst(machine: Machine, module: bytes, name: bytes) -> None:
     arguments = tuple(machine.close())
     push_global(machine, module, name)
-    machine.push(note(machine.stack.pop(), arguments), INSTANCE)
+    machine.push(new_instance(machine.stack.pop(), arguments), INSTANCE)
 
 
 def integer_line(machine: Machine, line: bytes) -> None:

@@ -78,6 +78,16 @@ _OLD_PICKLES = (
     *(b"sklearn", b"xgboost", b"lightgbm", b"catboost", b"numpy", b"pandas", b"joblib"),
     *(b"imblearn", b"collections\n"),
 )
+# How a file begins that is compressed as a whole; for zlib, deflate with a window of 32 KiB and no
+# dictionary, at each level (RFC 1950).
+PACKINGS = (
+    *((head, "zlib") for head in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")),
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x5d\0\0", "lzma"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+)
 # How JSON is indented before its first key.
 _INDENTS = (b"", b" ", b"\n", b"\n ", b"\n  ", b"\n    ", b"\n\t", b"\r\n  ", b"\r\n    ")
 
@@ -97,8 +107,7 @@ SKLEARN = Source(
         *(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),  # a pickle of these protocols
         *(b"(dp", b"(lp", b"(i", b"(c", b"]q\0", b"}q\0"),  # of protocols 0 and 1
         *(b"c" + module for module in _OLD_PICKLES),
-        *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08"),  # zlib, gzip
-        *(b"BZh", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x04\x22\x4d\x18"),  # bzip2, xz, lzma, lz4
+        *(head for head, _ in PACKINGS),
     ),
 )
 
@@ -112,9 +121,11 @@ XGBOOST = Source(
     ),
 )
 
+KERAS = Source("keras", endings=(".keras", ".h5", ".hdf5"), tells_as="tensorflow")
+
 SOURCES: Tuple[Source, ...] = (
     Source("tensorflow", endings=("saved_model.pb",)),
-    Source("keras", endings=(".keras", ".h5", ".hdf5"), tells_as="tensorflow"),
+    KERAS,
     Source("onnx", endings=(".onnx",)),
     XGBOOST,
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),

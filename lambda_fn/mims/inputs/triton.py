@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterator, List, Match, NamedTuple, Optional, Tuple
 
-from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
+from mims.fields import TYPE_OF_DATATYPE, Field
 from mims.inputs.json_text import read_whole_text
 from mims.inputs.member import (
     MemberBytes,
@@ -25,21 +25,16 @@ SOURCE = "triton"
 _FILE_NAME = "config.pbtxt"
 # A model's configuration has at least one of these fields.
 _OF_TRITON = ("platform", "backend", "input", "output", "max_batch_size", "instance_group")
-# The enum DataType, in the order of its numbers → type and datatype.
-_TYPES: Tuple[Tuple[str, str, str], ...] = (
-    ("TYPE_INVALID", "", ""),
-    ("TYPE_BOOL", BOOLEAN, "BOOL"),
-    *((f"TYPE_UINT{bits}", INTEGER, f"UINT{bits}") for bits in (8, 16, 32, 64)),
-    *((f"TYPE_INT{bits}", INTEGER, f"INT{bits}") for bits in (8, 16, 32, 64)),
-    *((f"TYPE_FP{bits}", NUMERIC, f"FP{bits}") for bits in (16, 32, 64)),
-    ("TYPE_STRING", TEXT, "BYTES"),
-    ("TYPE_BF16", NUMERIC, "BF16"),
+# The enum DataType in the order of its numbers, from 1: TYPE_BOOL, TYPE_UINT8 and so on. 0 is
+# TYPE_INVALID.
+_DATA_TYPES = (
+    *("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"),
+    *("FP16", "FP32", "FP64", "STRING", "BF16"),
 )
-_TYPE_OF: Dict[str, Tuple[str, str]] = {
-    written: (kind, datatype)
-    for number, (name, kind, datatype) in enumerate(_TYPES)
-    for written in (name, str(number))
-    if kind
+_DATATYPE_OF = {
+    written: "BYTES" if name == "STRING" else name
+    for number, name in enumerate(_DATA_TYPES, 1)
+    for written in (f"TYPE_{name}", str(number))
 }
 _TOKEN = re.compile(
     r"(?P<blank>[\s,;]+|#[^\n]*)"
@@ -174,13 +169,13 @@ def _read_configuration(tokens: _Tokens) -> Optional[Told]:
         return None
     fields: Dict[str, Field] = {}
     for name, data_type, dims in inputs:
-        if not name or data_type not in _TYPE_OF:
+        if not name or data_type not in _DATATYPE_OF:
             raise UnreadableError("has an input without a name and a known data_type")
-        kind, datatype = _TYPE_OF[data_type]
+        datatype = _DATATYPE_OF[data_type]
         # Without max_batch_size a model takes its inputs as they are: their first is the batch.
         lengths = dims if batched else dims[1:]
         shape = tuple(max(length, 1) for length in lengths)
-        fields.setdefault(name, Field(name, kind, shape, datatype))
+        fields.setdefault(name, Field(name, TYPE_OF_DATATYPE[datatype], shape, datatype))
     if not fields:
         return Told(SOURCE, why="names no input")
     return Told(SOURCE, tuple(fields.values()))
