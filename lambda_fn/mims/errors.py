@@ -127,7 +127,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _beginning(value: object) -> str:
-    """Return `str` of a value that is not a text, or a little more of it than is shown."""
+    """Return `str` of a value that is not a string, or a little more of it than is shown."""
     written, length = [], 0
     for piece in _pieces(value):
         written.append(piece)

@@ -61,7 +61,7 @@ class Field(NamedTuple):
     date_only
         Of a datetime: a day without a time.
     mask
-        Of a text: the token that its default holds, as a model that fills masks needs one.
+        Of text: the mask token that its default holds, which a model that fills masks needs.
     known
         A value that the model is known to take, where the default of the type may be refused.
     """
@@ -109,7 +109,7 @@ class WrittenType(NamedTuple):
 
 
 def parse_type(written: Any) -> Optional[WrittenType]:
-    """Return the type that a text spells; `None` where it spells none.
+    """Return the type that a string names; `None` where it names none.
 
     >>> parse_type("datetime64[ns]"), parse_type("IntegerType").type, parse_type("Int64").type
     (WrittenType(type='datetime', is_array=False, date_only=False), 'integer', 'integer')

@@ -23,7 +23,7 @@ from mims.inputs.hyperparameters import decode
 from mims.limits import SAMPLES
 from mims.samples import Value
 from mims.shapes import convert_elements, filled, has_shape
-from mims.values import TRUTHS, is_unicode, number, text, whole_number
+from mims.values import BOOLEANS, is_unicode, number, text, whole_number
 
 _WANTED = {
     NUMERIC: "a finite number",
@@ -61,7 +61,7 @@ def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[
     """
     value = given.value
     if isinstance(value, str) and field.shape:
-        value = decode(value, check)  # a variable holds a text: a list in it is JSON
+        value = decode(value, check)  # a variable is a string: a list in it is JSON
     as_typed = partial(_element, field, given, Categories(field))
     if not isinstance(value, list):
         return (filled(field.shape, as_typed(value)),)
@@ -106,7 +106,7 @@ class Categories:
                 self._spelled.setdefault(text(category), category)
 
     def given(self, item: Any) -> Value:
-        """Return a category as given; a text that spells one of the field's is that one."""
+        """Return a category as given; a string that spells one of the field's becomes that one."""
         if not isinstance(item, str) or item in self._texts:
             return item
         return self._spelled.get(item, item)
@@ -118,7 +118,7 @@ def _element(field: Field, given: Given, categories: Categories, item: Any) -> V
         return None
     value = _converted(field, categories, item)
     if value is None:
-        return _misfit(field, given, item, f"not {_WANTED.get(field.type, 'a text or a number')}")
+        return _misfit(field, given, item, f"not {_WANTED.get(field.type, 'a string or a number')}")
     if isinstance(value, str) and not is_unicode(value):
         return _misfit(field, given, item, "not valid Unicode (half of a surrogate pair)")
     return value
@@ -131,15 +131,15 @@ def _converted(field: Field, categories: Categories, item: Any) -> Value:
     if field.type == INTEGER:
         return whole_number(item)
     if field.type == BOOLEAN:
-        return _truth(item)
+        return _boolean(item)
     if field.type == CATEGORICAL:
         return categories.given(item) if text(item) is not None else None
     return text(item)
 
 
-def _truth(item: Any) -> Optional[bool]:
+def _boolean(item: Any) -> Optional[bool]:
     if isinstance(item, str):
-        return TRUTHS.get(item.strip().lower())
+        return BOOLEANS.get(item.strip().lower())
     return bool(item) if item in (0, 1) else None
 
 

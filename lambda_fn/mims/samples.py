@@ -12,7 +12,7 @@ SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO = "special_field", "field_default", "fi
 TRAINING, DEFAULT = "training", "default"
 VALUE_SOURCES = (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO, TRAINING, DEFAULT)
 
-# A number, truth or text; `None` for a missing value; of a field with a shape, nested lists.
+# A number, boolean or string; `None` for a missing value; of a field with a shape, nested lists.
 Value = Any
 
 

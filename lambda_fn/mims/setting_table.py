@@ -15,11 +15,11 @@ from mims.inputs.field_lists import parse_fields
 from mims.json_parsing import parse_json
 from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES, TEMPLATE_CHARACTERS, Limits
 from mims.recipes import AUTO, NONE, RECIPES
-from mims.values import TRUTHS, is_unicode, number, text, whole_number
+from mims.values import BOOLEANS, is_unicode, number, text, whole_number
 
 CONTRACT, FLAT = "contract", "flat"
 SPECIAL_FIELD = "SPECIAL_FIELD_"
-_TRUTHS = {**TRUTHS, "yes": True, "no": False}
+_BOOLEANS = {**BOOLEANS, "yes": True, "no": False}
 
 
 class MisfitError(Exception):
@@ -99,24 +99,24 @@ def _number(value: Any, _name: str, _check: Check) -> Union[int, float]:
     return converted if whole is None or whole == converted else whole
 
 
-def _text(value: Any, _name: str, _check: Check) -> str:
+def _string(value: Any, _name: str, _check: Check) -> str:
     converted = None if isinstance(value, bool) else text(value)
     if converted is None or not is_unicode(converted):
         raise MisfitError(value)
     return converted
 
 
-def _text_or_number(value: Any, name: str, _check: Check) -> Any:
-    _text(value, name, _check)
+def _string_or_number(value: Any, name: str, _check: Check) -> Any:
+    _string(value, name, _check)
     return value
 
 
 def _template(value: Any, name: str, _check: Check) -> str:
     if isinstance(value, (dict, list)):  # a request may hold it as JSON, not as text
         value = json.dumps(value, ensure_ascii=False)
-    template = _text(value, name, _check)
+    template = _string(value, name, _check)
     if len(template) > TEMPLATE_CHARACTERS:
-        raise MisfitError(value, wanted=f"a text of at most {TEMPLATE_CHARACTERS:,} characters")
+        raise MisfitError(value, wanted=f"a string of at most {TEMPLATE_CHARACTERS:,} characters")
     return template
 
 
@@ -136,7 +136,7 @@ def _values(value: Any, _name: str, check: Check) -> Mapping[str, Any]:
             raise MisfitError(
                 given,
                 f": '{shown(name)}'",
-                "a text, a finite number, true, false, null, or a list of them",
+                "a string, a finite number, true, false, null, or a list of them",
             )
     return parsed
 
@@ -190,15 +190,15 @@ def _positive(value: Any, _name: str, _check: Check) -> int:
     return value
 
 
-def _truth(value: Any, _name: str, _check: Check) -> bool:
+def _boolean(value: Any, _name: str, _check: Check) -> bool:
     if isinstance(value, str):
-        value = _TRUTHS.get(value.strip().lower(), value)
+        value = _BOOLEANS.get(value.strip().lower(), value)
     if not isinstance(value, bool):
         raise MisfitError(value)
     return value
 
 
-_A_TEXT = "a text of valid Unicode"
+_A_STRING = "a string of valid Unicode"
 _AN_OBJECT = "a JSON object"
 
 
@@ -214,7 +214,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "CONTENT_TYPES",
         "content_types",
         _content_types,
-        "a comma-separated text or a list of supported content types",
+        "a comma-separated string or a list of supported content types",
         "the content types, one payload file each",
         "application/json",
     ),
@@ -243,16 +243,16 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "DEFAULT_TEXT_VALUE",
         "default_text_value",
-        _text,
-        _A_TEXT,
+        _string,
+        _A_STRING,
         "the value of text fields",
         "DEFAULT_TEXT",
     ),
     Setting(
         "DEFAULT_CATEGORICAL_VALUE",
         "default_categorical_value",
-        _text_or_number,
-        _A_TEXT,
+        _string_or_number,
+        _A_STRING,
         "the value of categorical fields; unset: a field's first category, else the text default",
     ),
     Setting(
@@ -289,7 +289,7 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "REALISTIC_VALUES",
         "realistic_values",
-        _truth,
+        _boolean,
         "true or false",
         "take values from what training recorded",
         "false",
@@ -298,14 +298,14 @@ SETTINGS: Tuple[Setting, ...] = (
         "CONTENT_TEMPLATE",
         "content_template",
         _template,
-        _A_TEXT,
+        _A_STRING,
         "the JSON body of format=template, with $records or $record",
     ),
     Setting(
         "RECORD_TEMPLATE",
         "record_template",
         _template,
-        _A_TEXT,
+        _A_STRING,
         "a record of format=template, with $features, $features_kvp or ${field name}",
     ),
     _limit(

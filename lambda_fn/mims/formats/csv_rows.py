@@ -32,7 +32,7 @@ def _as_cell(_field: Field, value: Value, _content_type: str) -> str:
 
 
 def _as_bare_cell(field: Field, value: Value, content_type: str) -> str:
-    # Without names the rows go to readers of numbers, which know no truths.
+    # Without names the rows go to readers of numbers, which know no booleans.
     if field.type == BOOLEAN and isinstance(value, bool):
         value = int(value)
     return _as_cell(field, value, content_type)

@@ -75,7 +75,7 @@ class Format:
     own_types
         The body says itself of which type each column is, and its values are of that type.
     binary
-        The body is not a text.
+        The body is not text.
     templates
         The settings that hold the templates that `write` takes beside the samples: their keys, or,
         once it has them, their names.

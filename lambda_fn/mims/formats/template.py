@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 
 
 class _Piece(NamedTuple):
-    """A piece of a template: a text as it stands, or a placeholder, within a string or not."""
+    """A piece of a template: text as it stands, or a placeholder, within a string or not."""
 
     text: str
     placeholder: bool = False

@@ -148,7 +148,7 @@ class Candidates:
         ]
 
     def _with_mask(self, names: Candidate) -> Candidate:
-        """Return the model of a text whose mask the tokenizer beside it may say."""
+        """Return a model that fills masks, with the mask that the tokenizer beside it gives."""
         masked = names.told.fields[0].mask
         for other in self._completing if masked else ():
             if other.told.form == TOKENIZER and _folder(other.member) == _folder(names.member):
@@ -158,7 +158,7 @@ class Candidates:
     def _with_categories(self, names: Candidate) -> Candidate:
         """Return a signature's inputs with a category each, where the model beside it tells some.
 
-        To a signature a category is just a text; the model may refuse one that it does not know.
+        To a signature a category is just a string; the model may refuse one that it does not know.
         """
         if names.told.source != _MLFLOW:
             return names

@@ -127,7 +127,7 @@ def _field(name: Any, written_type: Any, written_shape: Any = None) -> Optional[
 
 
 def _listed_in_text(text: str, member: MemberBytes) -> Tuple[Field, ...]:
-    """Return the fields of a text: a name a line, or index and name; or all of them in one line."""
+    """Return the fields of a text file: a name a line, or index and name; or all in one line."""
     if _CONTROL.search(text):
         return ()
     if text.lstrip()[:1] in ("[", "{"):

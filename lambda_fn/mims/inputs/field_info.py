@@ -70,7 +70,7 @@ def _read_entry(
 ) -> Field:
     name = as_name(written_name)
     if name is None:
-        raise InvalidFormError(f"{where}.name", "must be a name, a non-empty text")
+        raise InvalidFormError(f"{where}.name", "must be a name, a non-empty string")
     written = parse_type(entry.get("type"))
     if written is None:
         unknown.append(name)
@@ -106,7 +106,8 @@ def _read_categories(written: Any, where: str, check: Check) -> Tuple[Any, ...]:
         worded = text(category)
         if worded is None or not is_unicode(worded):
             raise InvalidFormError(
-                f"{where}[{index}]", "must be a text of valid Unicode, a finite number or a truth"
+                f"{where}[{index}]",
+                "must be a string of valid Unicode, a finite number or a boolean",
             )
         categories.append(category)
     return tuple(categories)

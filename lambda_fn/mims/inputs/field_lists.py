@@ -124,7 +124,7 @@ def parse_fields(value: Any, setting: str, check: Check = nothing) -> NamedField
     ----------
     value
         Any form of `field_info`; a list of names, which are numeric; a whole number of numeric
-        fields `f0`, `f1`, …; or a text: one of these as JSON, or names parted by commas.
+        fields `f0`, `f1`, …; or a string: one of these as JSON, or names separated by commas.
     setting
         The setting's name, for the message.
 
@@ -155,8 +155,8 @@ def parse_fields(value: Any, setting: str, check: Check = nothing) -> NamedField
     except InvalidFormError as error:
         raise InvalidSettingsError(
             f"{setting}{error.where} {error.must}; {setting} is '{shown(value)}'. It takes names "
-            f"(a list, or a text parted by commas), a number of fields from 1 to {FIELDS:,}, or "
-            "name → type as field_info does."
+            f"(a list, or a string with commas between them), a number of fields from 1 to "
+            f"{FIELDS:,}, or name → type as field_info does."
         ) from None
     return fields, warnings
 

@@ -1,4 +1,4 @@
-"""HDF5: a text among the attributes of the file's root, found by the file's own addresses.
+"""HDF5: a string among the attributes of the file's root, found by the file's own addresses.
 
 An HDF5 file is addressed at random, but what is needed of it stands near its beginning. Its bytes
 are held from there up to the last that an address asks for, and no further.
@@ -187,7 +187,7 @@ def _attribute(window: _Window, message: _Message, wanted: bytes) -> Optional[by
     if kind == _STRING:
         return window.read(at, int.from_bytes(datatype[4:8], "little")).rstrip(b"\0")
     if kind != _VARIABLE_LENGTH:
-        raise UnreadableError(f"has a '{wanted.decode()}' that is not text")
+        raise UnreadableError(f"has a '{wanted.decode()}' that is not a string")
     return _heap_object(
         window,
         window.address(at + 4),
@@ -210,5 +210,5 @@ def _heap_object(window: _Window, heap: int, index: int, size: int) -> bytes:
             length = window.number(at + 8, width)
             at += header + length + -length % 8
     if not index or found != index or size > length:
-        raise UnreadableError("is damaged: a text in it is not where it should be")
+        raise UnreadableError("is damaged: a string in it is not where it should be")
     return window.read(at - length - -length % 8, size)

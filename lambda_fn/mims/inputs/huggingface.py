@@ -25,7 +25,7 @@ _TOKENIZER_NAME = "tokenizer_config.json"
 _QUESTION_ANSWERING = "ForQuestionAnswering"
 # Table question answering takes a whole table.
 _TABLES = "TapasForQuestionAnswering"
-# How the names of architectures end whose task takes a text. Of those that end in Model, some are
+# How the names of architectures end whose task takes text. Of those that end in Model, some are
 # served for text generation, and others for feature extraction, which HF_TASK tells the toolkit.
 _TEXTS = (
     "ForTokenClassification",
@@ -98,7 +98,7 @@ def read(member: MemberBytes) -> Optional[Told]:
         return Told(SOURCE, (Field("inputs", TEXT, mask=mask),))
     if takes_text:
         return Told(SOURCE, (Field("inputs", TEXT),))
-    return Told(SOURCE, why="is of an architecture whose task is not known to take a text")
+    return Told(SOURCE, why="is of an architecture whose task is not known to take text")
 
 
 def _read_tokenizer(member: MemberBytes) -> Optional[Told]:
@@ -117,7 +117,7 @@ def _read_tokenizer(member: MemberBytes) -> Optional[Told]:
 
 
 def _content(json: JsonText, at: int) -> Any:
-    """Return a token: a text, or an object that holds one."""
+    """Return a token: a string, or the content of an object."""
     if json.opening(at) == "{":
         contents = [value for key, value in json.entries(at) if key == "content"]
         return json.value(contents[0]) if contents else None

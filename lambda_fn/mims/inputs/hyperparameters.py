@@ -47,9 +47,9 @@ class _Packed(NamedTuple):
 class Hyperparameters(Mapping[str, Any]):
     """The hyperparameters as they stand in the file, key → value, large ones built when asked.
 
-    The methods decode a value: SageMaker passes every hyperparameter as a text, so lists and
+    The methods decode a value: SageMaker passes every hyperparameter as a string, so lists and
     objects arrive as JSON, or as what Python's `str` made of them. `None` stands for an absent one:
-    no such key, null, or one of the texts that stand for it. A value of the wrong form is an
+    no such key, null, or one of the strings that stand for it. A value of the wrong form is an
     `InvalidHyperparametersError` that names the key, never the value. `check` is called meanwhile.
     """
 
@@ -75,22 +75,22 @@ class Hyperparameters(Mapping[str, Any]):
         return decode(self.get(key), self._check)
 
     def scalar(self, key: str) -> Union[str, int, float, bool, None]:
-        """Return a text, number or truth; `None` where `key` is absent or holds something else.
+        """Return a string, number or boolean; `None` where `key` is absent or holds something else.
 
-        It is decoded only where that gives a text: `"\\"returns\\""` is `returns`, while the
-        version `"1.10"` stays a text.
+        It is decoded only where that gives a string: `"\\"returns\\""` is `returns`, while the
+        version `"1.10"` stays as it is.
         """
         decoded = self.value(key)
         value = decoded if decoded is None or isinstance(decoded, str) else self[key]
         return value if isinstance(value, (str, int, float)) else None
 
     def name(self, key: str) -> Optional[str]:
-        """Return a name: a text, or an integer as text."""
+        """Return a name: a string, or an integer as a string."""
         if self.value(key) is None:
             return None
         name = as_name(self.scalar(key))
         if name is None:
-            invalid_hyperparameter(key, "must be a non-empty text, the name of a field")
+            invalid_hyperparameter(key, "must be a non-empty string, the name of a field")
         return name
 
     def names(self, key: str) -> Optional[Tuple[str, ...]]:
@@ -102,7 +102,7 @@ class Hyperparameters(Mapping[str, Any]):
             invalid_hyperparameter(key, "must be a list of names")
         for index, name in enumerate(checked(names, self._check)):
             if as_name(name) is None:
-                invalid_hyperparameter(f"{key}[{index}]", "must be a name, a non-empty text")
+                invalid_hyperparameter(f"{key}[{index}]", "must be a name, a non-empty string")
         return tuple(dict.fromkeys(map(str, checked(names, self._check))))
 
     def object(self, key: str) -> Optional[Mapping[str, Any]]:
@@ -161,9 +161,9 @@ def _check_memory(member: Member) -> None:
 
 
 def decode(value: Any, check: Check = nothing) -> Any:
-    """Return a hyperparameter's value, decoded where it is JSON or a Python literal in a text.
+    """Return a hyperparameter's value, decoded where it is JSON or a Python literal in a string.
 
-    A text that is neither is returned as it is. `None` stands for an absent value.
+    A string that is neither is returned as it is. `None` stands for an absent value.
     """
     for _ in range(_MAX_ENCODINGS):
         if not isinstance(value, str) or is_absent(value):
@@ -181,12 +181,12 @@ def decode(value: Any, check: Check = nothing) -> Any:
 
 
 def is_absent(value: Any) -> bool:
-    """Say whether a value counts as absent: null, or a text that stands for it."""
+    """Say whether a value counts as absent: null, or a string that stands for it."""
     return value is None or (isinstance(value, str) and value in _ABSENT)
 
 
 def as_name(value: Any) -> Optional[str]:
-    """Return a field's name: a non-empty text, or an integer as text; `None` where it is none.
+    """Return a field's name: a non-empty string, or an integer as a string; else `None`.
 
     pandas names the columns of a table without a header by integers: 0, 1, …
     """

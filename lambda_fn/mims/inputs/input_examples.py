@@ -190,7 +190,7 @@ def _names(json: JsonText, at: int) -> List[str]:
     for start in json.elements(at):
         name = as_name(_value(json, start))
         if name is None:
-            raise UnreadableError("shows a column whose name is not a text")
+            raise UnreadableError("shows a column whose name is not a string")
         names.append(name)
         check_count(len(names))
     return names

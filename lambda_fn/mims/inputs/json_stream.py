@@ -98,7 +98,7 @@ class JsonReader:
         return text
 
     def scalar(self) -> Any:
-        """Return a string, a number, a truth value or `None`."""
+        """Return a string, a number, a boolean or `None`."""
         if self._next() == b'"':
             return self.string()
         size = self._scalar_size()

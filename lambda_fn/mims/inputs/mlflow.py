@@ -94,10 +94,10 @@ def _read_signature(inputs: JsonText) -> Told:
 
 
 def _name(written: Any) -> str:
-    """Return an input's name; a text without characters where it has none."""
+    """Return an input's name; an empty string where it has none."""
     name = as_name(written)
     if name is None and written not in (None, ""):
-        raise UnreadableError("has a signature with a name that is not a text")
+        raise UnreadableError("has a signature with a name that is not a string")
     if name and not is_unicode(name):
         raise UnreadableError("has a signature with a name that is not valid Unicode")
     return name or ""

@@ -26,7 +26,7 @@ _ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-# These are known even where there is no room for a text, as an array follows behind them.
+# These are known even where there is no room for a string, as an array follows them.
 _WRAPPER_NAMES = {
     name.encode(): name
     for name in (WRAPPER, "joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
@@ -64,7 +64,7 @@ def push_bytes(machine: Machine, piece: bytes) -> None:
 
 
 def push_string(machine: Machine, piece: bytes) -> None:
-    """BINSTRING: Python 2's bytes, most often a text."""
+    """BINSTRING: Python 2's bytes, usually text."""
     machine.stack.append(string(piece) if machine.hold(piece) else LOST)
 
 

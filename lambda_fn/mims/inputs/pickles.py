@@ -194,7 +194,7 @@ class Machine:
         return not self._is_passing and self.room.take(cost, len(self.frames) <= _NEAR)
 
     def hold(self, piece: bytes) -> bool:
-        """Take room for a text of the member; say whether there is any left."""
+        """Take room for a string of the member; say whether there is any left."""
         return not self._is_passing and self.room.hold_text(piece, len(self.frames) <= _NEAR)
 
     def keeps(self, entries: Dict[str, Any], key: str) -> bool:

@@ -40,10 +40,10 @@ class NotALiteral(ValueError):
 
 
 def literal_as_json(text: str, check: Check = nothing) -> str:
-    """Return the JSON text of a Python literal: of lists, tuples, dicts, texts, numbers, `None`.
+    """Return the JSON text of a Python literal: of lists, tuples, dicts, strings, numbers, `None`.
 
-    What is neither (a name, a call, a set) is either refused here or left as it stands, so that it
-    is not JSON. An integer as the key of a dict becomes a text, as JSON has them.
+    Anything else (a name, a call, a set) is either refused here or left as it stands, so that the
+    result is not JSON. An integer as the key of a dict becomes a string, as keys are in JSON.
 
     >>> literal_as_json("['a', None, {0: (1.5, True)}]")
     '["a", null, {"0": [1.5, true]}]'

@@ -10,7 +10,7 @@ ENTRY = 100  # of an entry of a dictionary
 
 _MEMORY = 12 * 1024 * 1024
 _NEAR_MEMORY = 2 * 1024 * 1024  # and more, for what lies near the outermost object
-_TEXTS, _NEAR_TEXTS = 2 * 1024 * 1024, 512 * 1024  # of the member's bytes, as texts
+_TEXTS, _NEAR_TEXTS = 2 * 1024 * 1024, 512 * 1024  # of the member's bytes, as strings
 _BYTES = 1024 * 1024  # and as bytes
 
 
@@ -43,7 +43,7 @@ class Room:
         self._memory = max(self._memory, min(memory, _MEMORY))
 
     def hold_text(self, piece: bytes, is_near: bool) -> bool:
-        """Take room for a text; say whether there was any left."""
+        """Take room for a string; say whether there was any left."""
         size = len(piece)
         has_own = size <= self._texts
         if not has_own and not (is_near and size <= self._near_texts):

@@ -65,7 +65,7 @@ def read(member: MemberBytes) -> Optional[Told]:
 
 
 class _Tokens:
-    """The tokens of a text, one after another; a text without characters stands for its end."""
+    """The tokens of a text, one after another; an empty one stands for its end."""
 
     def __init__(self, text: str, member: MemberBytes) -> None:
         self._text = text

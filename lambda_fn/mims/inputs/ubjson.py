@@ -87,7 +87,7 @@ class UbjsonReader:
         return self._text(self._length())
 
     def scalar(self) -> Any:
-        """Return a string, a number, a truth value or `None`."""
+        """Return a string, a number, a boolean or `None`."""
         marker = self._next()
         if marker in (b"S", b"C"):
             return self.string()

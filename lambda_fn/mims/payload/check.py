@@ -33,9 +33,9 @@ from mims.payload.tables import leaves_out, read_table
 from mims.payload.values import fits, restored, same
 from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
-from mims.values import TRUTHS, number
+from mims.values import BOOLEANS, number
 
-_NO_NUMBER = object()  # what no file of numbers can have instead of a text
+_NO_NUMBER = object()  # what no file of numbers can have instead of a string
 _FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z0-9]+)\Z")
 
 
@@ -230,8 +230,8 @@ def _check_same(
                     expected = carried(
                         field, value, content_type.carry, str(content_type), content_type.flat
                     )
-            except InvalidSettingsError:  # a text, where this file has a number
-                expected = TRUTHS.get(value, _NO_NUMBER) if isinstance(value, str) else _NO_NUMBER
+            except InvalidSettingsError:  # a string, where this file has a number
+                expected = BOOLEANS.get(value, _NO_NUMBER) if isinstance(value, str) else _NO_NUMBER
             if not same(found, expected, content_type, check):
                 fail(
                     f"'{file.path}' has a different value in '{shown(field.name)}' than the other "

@@ -146,13 +146,13 @@ def _read(metadata: Dict[str, Any], check: Check) -> Description:
     generator = [metadata["generator"]["name"], metadata["generator"]["version"]]
     require(
         isinstance(warnings, list) and all(map(is_text, generator + warnings)),
-        f"generator or warnings in {METADATA} are not texts",
+        f"generator or warnings in {METADATA} are not strings",
     )
     fields_from, family, recipe = None, None, None
     if version == SCHEMA_VERSION:
         fields_from = _read_fields_from(metadata["fields_from"])
         family, recipe = metadata["family"], metadata["recipe"]
-        require(family is None or is_text(family), f"family in {METADATA} is not a text")
+        require(family is None or is_text(family), f"family in {METADATA} is not a string")
         require(
             recipe is None or recipe_of(recipe) is not None,
             f"recipe in {METADATA} is '{shown(recipe)}', which is not known",

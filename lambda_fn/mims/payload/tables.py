@@ -50,7 +50,7 @@ def read_table(
             raise ValueError("its samples are not equally long")
         for value in checked(row, check):
             if not _is_value(value, 0, check):
-                raise ValueError("a value is neither a text, a finite number nor a truth")
+                raise ValueError("a value is not a string, a finite number or a boolean")
     return Body(names, rows)
 
 

@@ -9,7 +9,7 @@ from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.formats.format import Format
 from mims.samples import Value
 from mims.shapes import folded, has_shape
-from mims.values import TRUTHS, number, text, whole_number
+from mims.values import BOOLEANS, number, text, whole_number
 
 
 def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, check: Check) -> bool:
@@ -55,7 +55,7 @@ def _fits_text(cell: str, kind: str) -> bool:
     if kind == INTEGER:
         return whole_number(cell) is not None
     if kind == BOOLEAN:
-        return cell in TRUTHS
+        return cell in BOOLEANS
     return True
 
 
@@ -94,7 +94,7 @@ def _restored(item: Any, field: Field, content_type: Format) -> Value:
     if field.type == INTEGER:
         return whole_number(item)
     if field.type == BOOLEAN:
-        return TRUTHS[item]
+        return BOOLEANS[item]
     return item
 
 

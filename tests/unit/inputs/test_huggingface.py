@@ -30,8 +30,8 @@ TOKENIZER = "a/tokenizer_config.json"
         ({"architectures": ["VisionEncoderDecoderModel"], "vocab_size": 3}, "images"),
         ({"vision_config": {}, "architectures": ["GitForCausalLM"]}, "images"),
         ({"architectures": ["TapasForQuestionAnswering"]}, "tables"),
-        ({"architectures": ["ResNetForImageClassification"]}, "not known to take a text"),
-        ({"architectures": ["AnyModel"]}, "not known to take a text"),
+        ({"architectures": ["ResNetForImageClassification"]}, "not known to take text"),
+        ({"architectures": ["AnyModel"]}, "not known to take text"),
     ],
 )
 def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -> None:

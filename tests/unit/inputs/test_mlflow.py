@@ -181,7 +181,7 @@ def test_another_file_of_that_name_is_not_mlflows(content: bytes) -> None:
         (yaml("  inputs: '{}'\n").encode(), "not a list"),
         (yaml("  inputs: '[1]'\n").encode(), "not objects"),
         (yaml('  inputs: \'[{}, {"name": "a"}]\'\n').encode(), "names only some"),
-        (yaml("  inputs: '[{\"name\": 1.5}]'\n").encode(), "not a text"),
+        (yaml("  inputs: '[{\"name\": 1.5}]'\n").encode(), "not a string"),
         (yaml('  inputs: \'[{"name": "\\ud800"}]\'\n').encode(), "not valid Unicode"),
         (yaml('  inputs: \'[{"name": "a"},]\'\n').encode(), "not valid JSON"),
         (yaml('  inputs: \'[{"name": "a"}\'\n').encode(), "is cut short"),
