@@ -32,9 +32,9 @@ from mims.told import bounded, of_kind
 
 @dataclass(frozen=True)
 class Payload:
-    """A `payload.tar.gz` and what is in it; `content_types` are those that go over the wire.
+    """A `payload.tar.gz` and what is in it; `content_types` are the media types of its bodies.
 
-    `settings_warnings` are those of the settings alone, which `metadata.json` does not have.
+    `settings_warnings` are about the settings alone, and not in `metadata.json`.
     """
 
     archive: bytes
@@ -93,7 +93,7 @@ def find_inputs_in_files(
 
 
 def _consultation(given: GivenSettings, check: Check) -> Consult:
-    """Return what tells the search the settings, those among the hyperparameters included."""
+    """Return what the search asks for the settings, those in the hyperparameters included."""
 
     def consult(hyperparameters: Hyperparameters) -> Wishes:
         payload_settings = read_payload_settings(hyperparameters.value(PAYLOAD_SETTINGS), check)
@@ -138,10 +138,17 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = noth
     metadata = b""
     if settings.layout == CONTRACT:
         files = list(files)
-        told = bounded(warnings + _size_warnings(sizes))
+        noted = bounded(warnings + _size_warnings(sizes))
         metadata = write_metadata(
             describe(
-                files, samples, inputs.hyperparameters, fields_from, family, recipe, told, check
+                files,
+                samples,
+                inputs.hyperparameters,
+                fields_from,
+                family,
+                recipe,
+                noted,
+                check,
             ),
             check,
         )

@@ -26,7 +26,7 @@ class InvalidSettingsError(PayloadError):
 
 
 class ModelNotFoundError(PayloadError):
-    """No such bucket, key or version, or nothing at the path."""
+    """The bucket, key or version does not exist, or there is nothing at the path."""
 
 
 class ModelArchivedError(PayloadError):
@@ -96,10 +96,10 @@ class DeadlineExceededError(PayloadError):
 
 
 def internal_error(error: BaseException) -> InternalError:
-    """Return what may be told of an exception that nobody expected.
+    """Return an error that says as much as may be said of an unexpected exception.
 
-    Its message may quote a hyperparameter's value, so nothing of it is kept: only its class, and
-    the file and line it comes from. Raise what this returns after the `except` clause, not in it:
+    The exception's message may quote a hyperparameter's value, so only its class is kept, with the
+    file and line it comes from. Raise what this returns after the `except` clause, not in it:
     there the exception would travel along as the context.
     """
     where = "an unknown place"
@@ -112,7 +112,7 @@ def internal_error(error: BaseException) -> InternalError:
 
 
 def shown(value: object) -> str:
-    """Return a name or value fit for a message: what is not printable escaped, cut at 200."""
+    """Return a name or value fit for a message: escaped where it is not printable, cut at 200."""
     try:
         text = value if isinstance(value, str) else _beginning(value)
     except (RecursionError, ValueError):  # nested, or an integer, beyond what str() takes
@@ -122,12 +122,12 @@ def shown(value: object) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Return why the system did not open or write a file, without the file's name if it can."""
+    """Return why the system could not open or write a file, if possible without the file's name."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def _beginning(value: object) -> str:
-    """Return `str` of a value that is not a string, or a little more of it than is shown."""
+    """Return `str` of a value, or its beginning, which is a little more than is shown."""
     written, length = [], 0
     for piece in _pieces(value):
         written.append(piece)
@@ -138,7 +138,7 @@ def _beginning(value: object) -> str:
 
 
 def _pieces(value: object) -> Iterator[str]:
-    """Yield what `str` writes of a list or object piece by piece: it may have a million items."""
+    """Yield what `str` writes for a value, piece by piece: a list may have a million items."""
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         yield "[" if isinstance(value, list) else "("
         for index, item in enumerate(value):

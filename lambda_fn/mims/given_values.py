@@ -1,4 +1,4 @@
-"""Values that a field is given → values of its type, or the error that says where to correct it."""
+"""The values given for a field → values of its type, or an error saying where to correct them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WANTED = {
 
 
 class Given(NamedTuple):
-    """A value that a field is given.
+    """A value that is given for a field.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Given(NamedTuple):
     origin
         The place where it can be corrected.
     is_hyperparameter
-        The model itself gives it: its values are never named.
+        It comes from the model itself, whose values are never shown.
     """
 
     value: Any
@@ -52,7 +52,7 @@ class Given(NamedTuple):
 
 
 def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[Value, ...]:
-    """Return the values, which `count` samples go through in turn, as the field's type has them.
+    """Return the values, which `count` samples go through in turn, converted to the field's type.
 
     Raises
     ------
@@ -68,11 +68,11 @@ def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[
     if not value:
         _misfit(field, given, value, "an empty list")
     if not field.shape:
-        # Every value is judged, and no more are held than samples show.
+        # Every value is checked, but only as many are kept as there are samples.
         typed = map(as_typed, checked(value, check))
-        shown_ones = tuple(islice(typed, count))
+        kept = tuple(islice(typed, count))
         deque(typed, maxlen=0)
-        return shown_ones
+        return kept
     if has_shape(value, field.shape, check):
         return (convert_elements(value, as_typed, check),)
     if all(has_shape(item, field.shape, check) for item in value):
@@ -82,7 +82,7 @@ def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[
 
 
 def fitting_values(field: Field, values: Iterable[Any], check: Check) -> Iterator[Any]:
-    """Yield those of the values, of a shaped field lists of its shape, that are of its type."""
+    """Yield the values that are of the field's type and shape."""
     categories = Categories(field)
 
     def is_of_type(value: Any) -> bool:
@@ -96,7 +96,7 @@ def fitting_values(field: Field, values: Iterable[Any], check: Check) -> Iterato
 
 
 class Categories:
-    """The categories of a field, looked up by text: they may be half a million."""
+    """The categories of a field, looked up by their text: there may be half a million."""
 
     def __init__(self, field: Field) -> None:
         self._texts = {category for category in field.categories if isinstance(category, str)}
@@ -113,7 +113,7 @@ class Categories:
 
 
 def _element(field: Field, given: Given, categories: Categories, item: Any) -> Value:
-    """Return one value as the field's type has it."""
+    """Return one element converted to the field's type."""
     if item is None:
         return None
     value = _converted(field, categories, item)
@@ -125,7 +125,7 @@ def _element(field: Field, given: Given, categories: Categories, item: Any) -> V
 
 
 def _converted(field: Field, categories: Categories, item: Any) -> Value:
-    """Return an item as the field's type has it; `None` where it does not fit."""
+    """Return an item converted to the field's type; `None` if it does not fit."""
     if field.type == NUMERIC:
         return number(item)
     if field.type == INTEGER:

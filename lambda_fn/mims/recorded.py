@@ -1,4 +1,4 @@
-"""What training recorded of its data → values for the fields, where realistic ones are wanted."""
+"""What training recorded of its data → realistic values for the fields, if these are wanted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recorded_values(
     settings: Settings,
     check: Check,
 ) -> Dict[str, List[Any]]:
-    """Return field name → values that training recorded, those that do not fit it left out.
+    """Return field name → the values that training recorded, without those that do not fit.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def recorded_values(
     Raises
     ------
     InvalidHyperparametersError
-        What records them among the hyperparameters is not an object.
+        A hyperparameter that records them is not an object.
     """
     imputed = hyperparameters.object("imputation_dict") or {}
     risk_tables = hyperparameters.object("risk_tables") or {}
@@ -47,17 +47,17 @@ def recorded_values(
             values = _categories(field, table, values, settings.numbers_alone)
         if field.type == INTEGER:
             values = [convert_elements(value, _whole, check) for value in checked(values, check)]
-        shown_ones = list(islice(fitting_values(field, values, check), settings.sample_count))
-        if shown_ones:
-            recorded[field.name] = shown_ones
+        kept = list(islice(fitting_values(field, values, check), settings.sample_count))
+        if kept:
+            recorded[field.name] = kept
     return recorded
 
 
 def _categories(
     field: Field, table: Any, training: Sequence[Any], numbers_alone: bool
 ) -> Sequence[Any]:
-    """Return the categories that training saw; for servers of numbers, the number of each."""
-    # Some trainers keep the risks by category in a table of their own.
+    """Return the categories that training saw, or the number of each for servers of numbers."""
+    # Some trainers keep the risk of each category in a table within the table.
     bins = table.get("bins") if isinstance(table, dict) else None
     table = bins if isinstance(bins, dict) else table
     if isinstance(table, dict) and table:
@@ -65,7 +65,7 @@ def _categories(
             return list(table)
         return [value for value in table.values() if number(value) is not None]
     known = () if field.categories == CODES else field.categories
-    some = training or known[:SAMPLES]  # no more are ever shown
+    some = training or known[:SAMPLES]  # more are never used
     categories = [category for category in some if text(category) is not None]
     return [c for c in categories if is_numeric(c)] if numbers_alone else categories
 

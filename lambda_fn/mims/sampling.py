@@ -47,9 +47,9 @@ def make_samples(
     training
         Field name → values that the model's own files recorded.
     modified
-        Seconds since the epoch: the time that `{timestamp}` and a datetime's default stand for.
+        Seconds since the epoch: the time for `{timestamp}`, and the default of datetimes.
     fields_origin
-        The setting that named the fields, and so gave their examples; empty: the model did.
+        The setting that named the fields and gave their examples; empty if the model did.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _given(
     recorded: Mapping[str, List[Any]],
     fields_origin: str,
 ) -> Optional[Given]:
-    """Return the value that somebody gave the field; `None` where nobody did."""
+    """Return the value that is given for the field; `None` if there is none."""
     if field.name in special:
         return special[field.name]
     if field.name in settings.field_defaults:
@@ -134,7 +134,7 @@ def _given(
 def _special_values(
     fields: Sequence[Field], settings: Settings, warnings: List[str]
 ) -> Dict[str, Given]:
-    """Return field name → value, each layer of the settings laid over those below it."""
+    """Return field name → value; later layers of the settings win over earlier ones."""
     special: Dict[str, Given] = {}
     names = {field.name: None for field in fields}
     by_variable: Optional[Dict[str, List[str]]] = None
@@ -164,7 +164,7 @@ def _matched(
     by_variable: Mapping[str, List[str]],
     warnings: List[str],
 ) -> Dict[str, Any]:
-    """Return field name → value, of values that are given by the names of variables."""
+    """Return field name → value, for values that are given by the names of variables."""
     matched = {name: value for name, value in layer.values.items() if name in names}
     claims: Dict[str, List[str]] = {}
     unmatched: List[str] = []
@@ -230,7 +230,7 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
 
 
 def _is_default_set(field: Field, settings: Settings) -> bool:
-    """Say whether somebody set what the fields of that type default to."""
+    """Say whether a setting gives the default of fields of that type."""
     if field.type == TEXT:
         return bool(settings.default_text_value != Settings.default_text_value)
     if field.type in (NUMERIC, INTEGER):
@@ -239,7 +239,7 @@ def _is_default_set(field: Field, settings: Settings) -> bool:
 
 
 def _masked(default: Value, mask: str) -> Value:
-    """Return a text that holds the mask; of another value, that."""
+    """Return the default with the mask in it, if it is a string."""
     if not isinstance(default, str) or mask in default:
         return default
     return f"{default} {mask}" if default else mask
@@ -248,7 +248,7 @@ def _masked(default: Value, mask: str) -> Value:
 def _time(modified: int) -> datetime:
     try:
         return datetime(1970, 1, 1) + timedelta(seconds=modified)
-    except OverflowError:  # no year that a calendar has: as good as no time
+    except OverflowError:  # a year that no calendar has
         return datetime(1970, 1, 1)
 
 

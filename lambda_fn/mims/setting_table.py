@@ -1,4 +1,4 @@
-"""Every setting: its names in the environment and in a request, and what reads its value."""
+"""Every setting: its names in the environment and in a request, its default, and its parser."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class Setting(NamedTuple):
     variable, key
         Its name in the environment and in a request; empty where it has none there.
     read
-        Value and name → the value as it is used, with the deadline looked at where a value may be
-        long. Raises `MisfitError`, or `InvalidSettingsError`.
+        Value and name → the parsed value; checks the deadline where a value may be long. Raises
+        `MisfitError` or `InvalidSettingsError`.
     wanted
         What a value must be, in words that follow "it must be".
     meaning
-        What it does, in a line.
+        What it does, in one line.
     default
         As a person would write it in the environment.
     limit
-        Which of the `Limits` it is, if it is one.
+        The attribute of `Limits` that it sets, if any.
     """
 
     variable: str
@@ -65,13 +65,13 @@ class Setting(NamedTuple):
 
     @property
     def attribute(self) -> str:
-        """Its name among settings that have been read."""
+        """Its name in a layer of settings that has been read."""
         return self.key or self.variable.lower()
 
 
 def nearest_setting(name: str, known: Sequence[str]) -> str:
-    """Return the known name that is nearest to one that is not known; empty where none is near."""
-    import difflib  # a cold start need not pay for what only an error asks
+    """Return the known name that is most like an unknown one; empty if none is like it."""
+    import difflib  # late: only an error needs it, and a cold start should not pay for it
 
     folded = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower()[:100], list(folded), n=1, cutoff=0.6)
@@ -79,7 +79,7 @@ def nearest_setting(name: str, known: Sequence[str]) -> str:
 
 
 def perhaps(nearest: str) -> str:
-    """Return what an error adds on a name that is not known; nothing where no name is near."""
+    """Return what an error adds about the known name that is most like an unknown one."""
     return f"; perhaps {nearest} is meant" if nearest else ""
 
 
@@ -95,7 +95,7 @@ def _number(value: Any, _name: str, _check: Check) -> Union[int, float]:
     converted = None if isinstance(value, bool) else number(value)
     if converted is None:
         raise MisfitError(value)
-    whole = whole_number(value)  # with every digit, which a large one loses as a float
+    whole = whole_number(value)  # as a float, a large one would lose digits
     return converted if whole is None or whole == converted else whole
 
 
@@ -112,7 +112,7 @@ def _string_or_number(value: Any, name: str, _check: Check) -> Any:
 
 
 def _template(value: Any, name: str, _check: Check) -> str:
-    if isinstance(value, (dict, list)):  # a request may hold it as JSON, not as text
+    if isinstance(value, (dict, list)):  # a request may give it as JSON, not as a string
         value = json.dumps(value, ensure_ascii=False)
     template = _string(value, name, _check)
     if len(template) > TEMPLATE_CHARACTERS:
@@ -146,8 +146,8 @@ _NUMBERS = {bool, int, float, type(None)}
 
 def _is_value(given: Any, check: Check, depth: int = 0) -> bool:
     if isinstance(given, list):
-        with suppress(OverflowError):  # an integer beyond the floats: it is looked at below
-            if given and set(map(type, given)) <= _NUMBERS:  # most long lists; ten times as fast
+        with suppress(OverflowError):  # an integer beyond the range of floats: it is checked below
+            if given and set(map(type, given)) <= _NUMBERS:  # most long lists; ten times faster
                 return depth < DIMENSIONS and all(map(isfinite, filter(None, given)))
         return (
             bool(given)
@@ -230,7 +230,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "fields",
         parse_fields,
         "names, a number of inputs, or an object name → type",
-        "the model's inputs, where nothing in its archive tells them",
+        "the model's inputs, where nothing in its archive names them",
     ),
     Setting(
         "DEFAULT_NUMERIC_VALUE",

@@ -211,7 +211,9 @@ def test_a_file_that_turns_out_to_be_something_else_was_looked_into_and_is_misse
 ):
     files = {"a.told": told("nothing"), "m.told": told("onnx", "a")}
     assert inputs_of(files).warnings == ()
-    with pytest.raises(HyperparametersNotFoundError, match=r"Looked into: 'a\.told' is nothing"):
+    with pytest.raises(
+        HyperparametersNotFoundError, match=r"Looked into: 'a\.told' is not a file that"
+    ):
         inputs_of({"a.told": files["a.told"]})
 
 

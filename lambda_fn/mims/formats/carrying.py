@@ -1,4 +1,4 @@
-"""What several formats hold of a value: a number, or an error that names the field."""
+"""How several formats carry a value: as a number, or not at all, with an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`application/json`: every shape in which a server takes its records, as a table."""
+"""`application/json`: a table of the shapes in which servers take records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Fields = Optional[Sequence[Field]]
 
 
 class _Shape(NamedTuple):
-    """How records stand in a JSON document: what writes it, and what reads it once parsed."""
+    """How records are arranged in JSON: what writes it, and what reads it once it is parsed."""
 
     write: Callable[[Table], Iterator[bytes]]
     read: Callable[[Any, _Fields, Check], Body]
@@ -32,7 +32,7 @@ def write_records(table: Table) -> Iterator[bytes]:
 
 
 def _lists(table: Table) -> Iterator[bytes]:
-    """Yield a list of values a sample; of a single field with a shape, its nested value alone."""
+    """Yield each sample as a list of values; if the only field has a shape, as its nested value."""
     if _is_one_shaped(table.fields):
         return map(dumps, table.column(0))
     return map(dumps, table.rows())
@@ -65,7 +65,7 @@ def _read_lists(rows: Any, fields: _Fields, check: Check) -> Body:
 
 
 def _only(parsed: Any, key: str) -> Any:
-    """Return what stands under the one key of an object."""
+    """Return the value of the only key of an object."""
     (found,) = parsed
     if not isinstance(parsed, dict) or found != key:
         raise ValueError(f"the body has {shown(found)}, not {key}")
@@ -152,7 +152,7 @@ def _read_task(parsed: Any, fields: _Fields, check: Check) -> Body:
     inputs = _only(parsed, "inputs")
     if isinstance(inputs, dict):
         return read_records([inputs], check)
-    if fields is None:  # a file of one sample
+    if fields is None:  # a file of one sample, of an unknown model
         return Body(None, [[inputs]])
     if len(fields) > 1:
         return read_records(inputs, check)
@@ -170,7 +170,7 @@ def _depth(value: Any) -> int:
 
 
 _SHAPES: Dict[str, _Shape] = {
-    # The most particular first: what a file of the flat layout is, is told by its body alone.
+    # The most specific first: only its body shows what a file of the flat layout is.
     "features": _Shape(_write_features, _read_features, holds_names=False),
     "instances": _Shape(
         lambda table: _under("instances", write_records(table)),

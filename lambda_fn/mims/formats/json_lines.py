@@ -1,4 +1,4 @@
-"""JSON Lines, one record a line, under each of the names that servers know them by.
+"""JSON Lines, one record on each line, under each of the media types that servers know.
 
 https://jsonlines.org/
 """
@@ -40,7 +40,7 @@ def _read_features(body: bytes, _fields: Optional[Sequence[Field]], check: Check
 def _lines(body: bytes, check: Check) -> List[Any]:
     if body.count(b"\n") >= SAMPLES:
         raise ValueError(f"it has more than {SAMPLES:,} lines")
-    check_memory(body.decode("utf-8"))  # each is parsed by itself, and all are held
+    check_memory(body.decode("utf-8"))  # lines are parsed one by one, but all are held
     lines = []
     for line in body.split(b"\n"):
         check()

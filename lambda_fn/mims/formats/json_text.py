@@ -1,4 +1,4 @@
-"""JSON as the bodies hold it: one line, strict, UTF-8 that is not escaped to ASCII."""
+"""JSON as it is in bodies: one line, strict, in UTF-8 without escapes for what is not ASCII."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(body: bytes) -> Any:
-    """Return the value that a JSON text holds; `ValueError` for what strict JSON does not have."""
+    """Return the value of a JSON text; `ValueError` for what is not in strict JSON."""
     return parse_json(body.decode("utf-8"), parse_constant=_not_json)
 
 

@@ -47,13 +47,13 @@ def _read(first: int, body: bytes, fields: Optional[Sequence[Field]], check: Che
     for line in body.decode("ascii").split("\n"):
         rows.append(_read_line(line, first, width, check))
         cells += len(rows[-1])
-        if cells > CELLS:  # what a line leaves out takes no byte of it, and yet a place in a row
+        if cells > CELLS:  # values left out take no byte of a line, but a place in its row
             raise ValueError(f"it has more than {CELLS:,} values, those left out counted")
     return Body(None, rows)
 
 
 def _read_line(line: str, first: int, width: int, check: Check) -> List[Any]:
-    """Return the values of a line, `None` for those that it leaves out."""
+    """Return the values of a line; `None` for those that it leaves out."""
     _label, *pairs = line.split(" ")
     values: Dict[int, Any] = {}
     last = first - 1

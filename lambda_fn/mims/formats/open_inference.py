@@ -24,7 +24,7 @@ _BYTES = "BYTES"
 _DATATYPE_OF = {NUMERIC: "FP64", INTEGER: "INT64", BOOLEAN: "BOOL"}
 _FLOATS = [datatype for datatype, kind in TYPE_OF_DATATYPE.items() if kind == NUMERIC]
 _BITS = (8, 16, 32, 64)
-# Each datatype of integers, and the values that it has.
+# Each datatype of integers, and the range of its values.
 _INTEGERS = {
     **{f"INT{bits}": range(-(2 ** (bits - 1)), 2 ** (bits - 1)) for bits in _BITS},
     **{f"UINT{bits}": range(2**bits) for bits in _BITS},
@@ -32,7 +32,7 @@ _INTEGERS = {
 
 
 def _datatype(field: Field) -> str:
-    """Return the datatype that the model says, else the widest that the field's type has."""
+    """Return the datatype that the model gives, else the widest for the field's type."""
     if field.datatype:
         return field.datatype
     if field.type == CATEGORICAL and field.categories:
@@ -94,7 +94,7 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body
     for tensor in parsed["inputs"]:
         check()
         if set(tensor) != {"name", "shape", "datatype", "data"}:
-            raise ValueError("an input has not name, shape, datatype and data")
+            raise ValueError("an input does not have name, shape, datatype and data")
         count, *shape = tensor["shape"]
         if not all(type(length) is int and length > 0 for length in (count, *shape)):
             raise ValueError("a shape is not a list of whole numbers")

@@ -46,7 +46,7 @@ _TYPES = {
 # What AutoGluon takes texts for: prose, and times.
 _TYPES_OF_TEXTS = {"text": TEXT, "datetime_as_object": DATETIME}
 _IMAGES = ("image_path", "image_bytearray")
-_UNTOLD = "does not tell which columns it was trained on"
+_NO_COLUMNS = "does not say which columns it was trained on"
 
 
 def learner_inputs(instance: Instance) -> Found:
@@ -55,12 +55,12 @@ def learner_inputs(instance: Instance) -> Found:
         why = "is a part of an AutoGluon predictor other than its learner"
         return Found(Told(NAME, why=why), is_certain=True)
     if not instance.is_complete:  # its columns come last
-        return Found(Told(NAME, why=_UNTOLD))
+        return Found(Told(NAME, why=_NO_COLUMNS))
     generator = attributes_of(instance.attributes.get(_GENERATOR))
     columns = listed(instance.attributes.get(_COLUMNS)) or listed(generator.get(_OF_USE)) or []
     names = input_names(columns)
     if not names:
-        return Found(Told(NAME, why=_UNTOLD))
+        return Found(Told(NAME, why=_NO_COLUMNS))
     metadata = attributes_of(generator.get(_METADATA))
     special = _groups(metadata.get(_SPECIAL_TYPES))
     if any(special.get(kind) for kind in _IMAGES):

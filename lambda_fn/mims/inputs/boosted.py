@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from mims.fields import NUMERIC, Field
 from mims.inputs.arrays import listed, scalar
 from mims.inputs.member import MemberBytes, Told, UnreadableError, made_up_fields
-from mims.inputs.named import Found, input_names, numeric_fields
+from mims.inputs.named import NO_INPUTS, Found, input_names, numeric_fields
 from mims.inputs.nodes import LOST, Blob, Instance, attributes_of
 
 XGBOOST, LIGHTGBM, CATBOOST = "xgboost", "lightgbm", "catboost"
@@ -35,8 +35,7 @@ def boosted_inputs(instance: Instance) -> Optional[Found]:
         if type(count) is int and count > 0 and instance.is_complete:
             fields = made_up_fields(_PREFIXES[library], count, NUMERIC)
             return Found(Told(library, fields, made_up=True))
-    why = "tells neither the names nor the number of its inputs"
-    return Found(Told(library, why=why)) if attributes else None
+    return Found(Told(library, why=NO_INPUTS)) if attributes else None
 
 
 def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:

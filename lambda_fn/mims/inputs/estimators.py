@@ -8,12 +8,11 @@ from mims.fields import TEXT, Field
 from mims.inputs import encoders
 from mims.inputs.arrays import array_shape, listed, scalar
 from mims.inputs.member import Told, check_count
-from mims.inputs.named import Found, input_names, numbered_fields, numeric_fields
+from mims.inputs.named import NO_INPUTS, Found, input_names, numbered_fields, numeric_fields
 from mims.inputs.nodes import Instance
 
 NAME = "sklearn"
 TEXT_FIELDS = (Field("text", TEXT),)
-UNTOLD = "tells neither the names nor the number of its inputs"
 Look = Callable[[Any], Optional[Found]]
 
 _STEPS, _UNION = "steps", "transformer_list"
@@ -77,7 +76,7 @@ def estimator_inputs(instance: Instance, look: Look) -> Optional[Found]:
             told = _as_own(inner.told) if instance.made_by.library == NAME else inner.told
             return Found(told, inner.is_certain and bool(inner.names))
     if found is None and instance.made_by.library == NAME:
-        return Found(Told(NAME, why=UNTOLD, transformer=is_transformer(instance)))
+        return Found(Told(NAME, why=NO_INPUTS, transformer=is_transformer(instance)))
     return found
 
 
@@ -114,7 +113,7 @@ def _pipeline(pipeline: Instance, look: Look) -> Optional[Found]:
         return None
     found = _own(pipeline) or look(steps[0])
     if found is None:
-        return Found(Told(NAME, why=UNTOLD, transformer=is_transformer(pipeline)))
+        return Found(Told(NAME, why=NO_INPUTS, transformer=is_transformer(pipeline)))
     # Whatever has no transform can only be the last step.
     is_last_known = pipeline.is_complete or not is_transformer(steps[-1])
     is_first_known = found.is_certain or (steps[0].is_complete and len(steps) > 1)

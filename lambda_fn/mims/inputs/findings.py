@@ -35,7 +35,7 @@ from mims.inputs.kept import Candidate
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.model_files import ModelFile
 from mims.inputs.model_inputs import HYPERPARAMETERS, SETTINGS, Consult, ModelInputs
-from mims.inputs.nothing_told import no_fields_named, nothing_told, too_large
+from mims.inputs.no_fields import no_fields_named, no_hyperparameters, too_large
 from mims.inputs.sources import sources_for
 from mims.limits import (
     HELD_BYTES,
@@ -242,7 +242,7 @@ class Findings:
         if chosen is None:
             reasons = self._candidates.reasons()
             if member is None:
-                raise nothing_told(count, self._names, reasons, self._not_regular)
+                raise no_hyperparameters(count, self._names, reasons, self._not_regular)
             raise no_fields_named(member, reasons, self._listed.hint, self._no_fields)
         return self._by_model(chosen, member)
 
@@ -260,7 +260,7 @@ class Findings:
             # Under code/ it is no more than a feature list: the model's own files may tell better.
             if not under_code or self._candidates.choose() is None:
                 raise
-            self._warnings.append(f"{error} The model's own files told the fields.")
+            self._warnings.append(f"{error} The fields were taken from the model's own files.")
             return None
         if under_code:
             self._listed = self._listed._replace(is_feature_list=True)

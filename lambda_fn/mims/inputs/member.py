@@ -221,9 +221,9 @@ def made_up_fields(prefix: str, count: int, kind: str) -> Tuple[Field, ...]:
 def check_count(count: int) -> None:
     """Refuse a number of inputs that no payload is made for."""
     if count > CHECKED_FIELDS:
-        raise UnreadableError(f"tells of {count:,} inputs, more than {CHECKED_FIELDS:,}")
+        raise UnreadableError(f"has {count:,} inputs, more than {CHECKED_FIELDS:,}")
     if count < 1:
-        raise UnreadableError("tells of no input")
+        raise UnreadableError("has no inputs")
 
 
 def cut_short() -> UnreadableError:

@@ -9,6 +9,7 @@ from mims.inputs.member import Told, check_count, made_up_fields
 from mims.values import is_unicode
 
 PREFIX = "x"  # scikit-learn's own names for columns without any
+NO_INPUTS = "gives neither the names nor the number of its inputs"
 
 
 class Found(NamedTuple):

@@ -130,7 +130,7 @@ def _learner(reader: Reader, in_settings: int) -> Optional[Told]:
         return Told(NAME, _unnamed(types), made_up=True)
     if count or in_settings:
         return Told(NAME, made_up_fields("f", count or in_settings, NUMERIC), made_up=True)
-    return None if names is None else Told(NAME, why="does not tell its number of features")
+    return None if names is None else Told(NAME, why="does not give its number of features")
 
 
 def _texts(reader: Reader) -> List[str]:
@@ -191,7 +191,7 @@ def _binary(head: bytes) -> Optional[Told]:
             raise UnreadableError("is damaged or cut short")
         return None
     if not count:
-        return Told(NAME, why="does not tell its number of features")
+        return Told(NAME, why="does not give its number of features")
     return Told(NAME, made_up_fields("f", count, NUMERIC), made_up=True)
 
 

@@ -1,7 +1,7 @@
 """A `payload.tar.gz` → a report of what is in it, or the error that says what is wrong with it.
 
-Nothing in the archive is taken on trust: bytes of any kind give a report or an error of the tree,
-and one file is held at a time, whatever the headers declare.
+Nothing in the archive is trusted: any bytes give a report or a `PayloadError`, and only one file is
+held at a time, whatever the headers declare.
 """
 
 from __future__ import annotations
@@ -35,35 +35,34 @@ from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
 from mims.values import BOOLEANS, number
 
-_NO_NUMBER = object()  # what no file of numbers can have instead of a string
+_NO_NUMBER = object()  # equal to nothing that a file of numbers can have
 _FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z0-9]+)\Z")
 
 
 def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
     """Verify a payload archive, and return what is in it.
 
-    With a `metadata.json` in it (layout contract): the files are those that it lists, have their
-    sizes and hashes, parse as their content types, and all hold the same samples, with the fields,
-    types and number that it gives. Without one (layout flat): nothing but payload files of one
-    content type, numbered from 1, with one sample each of the same fields. A repacked archive is
-    valid as well, since servers see its files alone; its report has a warning.
+    With a `metadata.json` (layout contract), the files must be those that it lists, with their
+    sizes and hashes; they must parse as their content types, and all hold the same samples, with
+    the fields, types and number that it gives. Without one (layout flat), there may be only payload
+    files of one content type, numbered from 1, each with one sample of the same fields. A repacked
+    archive is valid too, since servers see only its files; its report has a warning.
 
     `check` is called at least every half second of work; what it raises passes through.
 
     Raises
     ------
     CorruptArchiveError
-        Something is wrong; the message names what. (The class of a damaged model archive: here too
-        the bytes are not what they should be, and trying again cannot help.)
+        Something is wrong; the message says what.
     PayloadTooLargeError
         A payload file is over the limit of a request.
     ArchiveLimitError
-        The archive is larger than any that the generator makes, or has over 250,000 fields.
+        The archive is larger than any that the generator makes, or has more than 250,000 fields.
     """
     check_stream(archive, check)
     names: List[str] = []
     description: Optional[Description] = None
-    repacked = archive[3:8] != bytes(5)  # gzip keeps a name, or a time
+    repacked = archive[3:8] != bytes(5)  # the gzip header has a name or a time
     for member in read_members(archive, check):
         names.append(member.name)
         repacked = repacked or member.repacked
@@ -102,7 +101,7 @@ def _check_contract(
     _check_shapes(fields, description.sample_count, check)
     found: Dict[str, ReportedPayload] = {}
     reference: Optional[List[List[Any]]] = None
-    # What keeps each value's type comes first: its values are those that the others must have.
+    # The file that keeps most of each value's type comes first: the others are compared with it.
     for file in sorted(description.files, key=lambda file: _fidelity(file.content_type)):
         for member in read_members(archive, check):
             if member.name != file.path:
@@ -138,7 +137,7 @@ def _check_contract(
 
 
 def _fidelity(content_type: Format) -> tuple:  # type: ignore[type-arg]
-    """Order content types by how much of a value's type their bodies keep."""
+    """Return a key that sorts content types by how much of a value's type their bodies keep."""
     return (
         content_type.binary,
         content_type.numbers_alone,
@@ -155,7 +154,7 @@ def _check_file(
     description: Description,
     check: Check,
 ) -> Optional[List[List[Any]]]:
-    """Return the samples of a file, which is as listed and has each value of its field's type."""
+    """Return the samples of a file, if it is as listed and each value is of its field's type."""
     path, size = member.name, len(member.content)
     require(
         size == file.size, f"'{path}' has {size:,} bytes, not the {shown(file.size)} of {METADATA}"
@@ -196,13 +195,13 @@ def _check_shapes(fields: Sequence[Field], count: int, check: Check) -> None:
     if values > SAMPLE_VALUES or lists > LISTS:
         raise ArchiveLimitError(
             f"{METADATA} in the payload archive describes samples of more than {SAMPLE_VALUES:,} "
-            f"values, or {LISTS:,} lists within each other. Name a payload.tar.gz that the "
+            f"values, or {LISTS:,} nested lists. Name a payload.tar.gz that the "
             "generator made."
         )
 
 
 def _columns(fields: Sequence[Field], flat: bool) -> Iterator[Field]:
-    """Yield for each column of a body the field whose values it has."""
+    """Yield the field of each column of a body."""
     for field in fields:
         if flat and field.shape:
             yield from repeat(field._replace(shape=()), field.size)
@@ -226,7 +225,7 @@ def _check_same(
             at += width
             expected = value
             try:
-                if not content_type.own_types:  # which datatypes these are, metadata.json has not
+                if not content_type.own_types:  # metadata.json does not have their datatypes
                     expected = carried(
                         field, value, content_type.carry, str(content_type), content_type.flat
                     )
@@ -319,5 +318,5 @@ def _is_alike(first: Body, other: Body, content_type: Format) -> bool:
     if first.rows is None or other.rows is None:
         return True
     if leaves_out(content_type):
-        return True  # so rows may differ in width
+        return True  # missing values are left out, so rows may differ in width
     return first.names == other.names and len(first.rows[0]) == len(other.rows[0])

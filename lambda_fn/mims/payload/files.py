@@ -1,4 +1,4 @@
-"""Samples → payload files, each parsed back and compared with the samples."""
+"""Samples → payload files, each of which is parsed and compared with the samples."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def contract_path(content_type: Format) -> str:
 
 
 def flat_path(number: int, count: int, extension: str) -> str:
-    """Return the path of the file of that number, from 1, of `count` in the layout flat."""
+    """Return the path of a file in the layout flat, by its number, from 1 to `count`."""
     return f"sample_payload_{number:0{max(4, len(str(count)))}}{extension}"
 
 
 def generate_sample_payload(
     samples: Samples, settings: Settings, check: Check = nothing
 ) -> Iterator[PayloadFile]:
-    """Yield the payload files: one a content type, or, in the flat layout, one a sample.
+    """Yield the payload files: one for each content type or, in the flat layout, each sample.
 
     `check` is called at least every half second of work; what it raises passes through.
 
@@ -60,7 +60,7 @@ def generate_sample_payload(
     InvalidSettingsError
         A content type cannot carry a field's value; the message names the field.
     PayloadTooLargeError
-        A file is over the limit of a request, or all of them together are over their own.
+        A file is over the limit of a request, or all files together are over theirs.
     """
     size = 0
     for file in _files(samples, settings, check):
@@ -98,7 +98,7 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
     if samples.list_count() > LISTS:
         raise PayloadTooLargeError(
             f"{samples.count:,} samples of the {len(samples.fields):,} fields consist of more than "
-            f"{LISTS:,} lists within each other. Lower SAMPLE_COUNT (sample_count), or give shapes "
+            f"{LISTS:,} nested lists. Lower SAMPLE_COUNT (sample_count), or give shapes "
             "without dimensions of 1."
         )
     check()
@@ -134,7 +134,7 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
 
 
 def _fewest_bytes(samples: Samples, content_type: Format) -> int:
-    """Return how many bytes a body of that type takes at the least, without making it."""
+    """Return the fewest bytes that a body of that type can take, without making it."""
     if samples.value_count() > CELLS:
         return 2 * samples.value_count()
     fewest = samples.fewest_bytes()

@@ -1,4 +1,4 @@
-"""The description of a payload ↔ `metadata.json`, which is written and read here alone."""
+"""The description of a payload ↔ `metadata.json`, which is written and read only here."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from mims.samples import VALUE_SOURCES
 from mims.values import is_text
 
 SCHEMA_VERSION = "1.1"
-_READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # the first version's had no fields_from, family, recipe
-_KEYS = 100  # more than it has
+_READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # 1.0 had no fields_from, family and recipe
+_KEYS = 100  # more than it ever has
 
 
 def write_metadata(description: Description, check: Check = nothing) -> bytes:
-    """Return `metadata.json`. (Piece by piece: a hundred thousand objects are never held.)"""
+    """Return `metadata.json`. (It is put together from pieces: objects would take more memory.)"""
     name, _, version = description.generator.rpartition(" ")
     parts: Dict[str, bytes] = {
         "schema_version": dumps(SCHEMA_VERSION),
@@ -74,7 +74,7 @@ def _field_entry(field: DescribedField) -> Dict[str, Any]:
 
 
 def read_metadata(content: bytes, check: Check = nothing) -> Description:
-    """Return what `metadata.json` says; its parts agree with each other.
+    """Return the description in `metadata.json`, whose parts must agree with each other.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def read_metadata(content: bytes, check: Check = nothing) -> Description:
 
 
 def _parse(text: str, check: Check) -> Dict[str, Any]:
-    """Return what stands under each key, the long lists of it entry by entry."""
+    """Return the value of each key; the long lists are read entry by entry."""
     cursor = JsonCursor(text, check=check)
     metadata: Dict[str, Any] = {}
     for key in cursor.entries():
@@ -176,7 +176,7 @@ def _read_field(entry: Any) -> DescribedField:
     shape = entry.get("shape", [])
     require(
         is_text(name) and bool(name) and kind in TYPES and source in VALUE_SOURCES,
-        f"the field '{shown(name)}' in {METADATA} has no known type and source",
+        f"the field '{shown(name)}' in {METADATA} does not have a known type and source",
     )
     require(
         isinstance(shape, list)
@@ -184,7 +184,7 @@ def _read_field(entry: Any) -> DescribedField:
         and all(type(n) is int and 0 < n < 2**31 for n in shape),
         f"the field '{shown(name)}' in {METADATA} has a shape that is not a list of numbers",
     )
-    # The words are shared: a hundred thousand fields have one of them each.
+    # The words are interned: a hundred thousand fields share a few of them.
     return DescribedField(name, intern(kind), intern(source), tuple(shape))
 
 
@@ -200,7 +200,7 @@ def _read_variable(entry: Any) -> Tuple[str, str]:
 def _with_variables(
     fields: List[DescribedField], variables: List[Tuple[str, str]], check: Check
 ) -> Tuple[DescribedField, ...]:
-    """Return the fields with what each is to a model registration."""
+    """Return the fields with each one's kind of variable."""
     agree = len(fields) == len(variables) and all(
         name == field.name and (field.type == CATEGORICAL or word == variable_of(field.type))
         for field, (name, word) in checked(zip(fields, variables), check)

@@ -23,11 +23,11 @@ def read_table(
     ValueError
         It is something else.
     ArchiveLimitError
-        It has more values a sample than are checked.
+        It has more values in a sample than are checked.
     """
     try:
         names, rows = read_body(content, content_type, fields, check)
-    except MemoryError:  # so do Python's older parsers refuse what is nested too deep
+    except MemoryError:  # raised by older versions of Python for what is nested too deep
         raise ValueError("it is nested too deep") from None
     if rows is None:
         return Body(None, None)
@@ -38,13 +38,13 @@ def read_table(
     width = len(rows[0])
     if width > SAMPLE_VALUES:
         raise ArchiveLimitError(
-            f"A payload file has {width:,} values a sample; no more than {SAMPLE_VALUES:,} are "
+            f"A payload file has {width:,} values in a sample; at most {SAMPLE_VALUES:,} are "
             "checked."
         )
     if names is not None and not (
         isinstance(names, list) and len(names) == width and all(map(is_text, checked(names, check)))
     ):
-        raise ValueError("it has not one name a value")
+        raise ValueError("it does not have one name for each value")
     for row in rows:
         if not isinstance(row, list) or len(row) != width:
             raise ValueError("its samples are not equally long")
@@ -55,7 +55,7 @@ def read_table(
 
 
 def leaves_out(content_type: Format) -> bool:
-    """Say whether a body leaves missing values out: a row of them alone has no value at all."""
+    """Say whether a body leaves missing values out, so that a row may have no value at all."""
     return content_type.numbers_alone and not content_type.binary
 
 

@@ -1,4 +1,4 @@
-"""What a body holds of a field: whether it fits the type, and which value it stands for."""
+"""The values in a body: whether they fit their fields' types, and which values they stand for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mims.values import BOOLEANS, number, text, whole_number
 def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, check: Check) -> bool:
     """Say whether a body's value is of its field's type; a missing value always is.
 
-    With `numbers_alone` the server takes only numbers, also for texts and categories.
+    With `numbers_alone`, the server takes only numbers, also for text and categories.
     """
     if value is None:
         return True
@@ -62,7 +62,7 @@ def _fits_text(cell: str, kind: str) -> bool:
 def restored(
     rows: List[List[Any]], fields: Sequence[Field], content_type: Format, check: Check
 ) -> List[List[Value]]:
-    """Return the samples' values, from what a body of that content type has of them."""
+    """Return the samples' values, restored from those in a body of that content type."""
     if content_type.typed:
         return rows
     return [_restored_row(row, fields, content_type, check) for row in rows]
@@ -99,7 +99,7 @@ def _restored(item: Any, field: Field, content_type: Format) -> Value:
 
 
 def same(found: Any, expected: Any, content_type: Format, check: Check) -> bool:
-    """Say whether a body has what it should; one with types of its own may write it otherwise."""
+    """Say whether a value is as expected; a body with its own types may spell it otherwise."""
     if found == expected:
         return True
     if isinstance(found, list) and isinstance(expected, list):
