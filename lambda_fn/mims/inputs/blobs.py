@@ -1,4 +1,4 @@
-"""Models in a format of their own that lie within a pickle, as bytes or text."""
+"""Models in their own format within a pickle, as bytes or a string."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pickled models of XGBoost, LightGBM and CatBoost, each of which keeps its own format within."""
+"""Pickled models of XGBoost, LightGBM and CatBoost, which contain the library's own format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WANTED = frozenset((*_HANDLES, *_BOOSTERS, *_NAMES, *_COUNTS, "feature_types"))
 
 
 def boosted_inputs(instance: Instance) -> Optional[Found]:
-    """Return what a model of one of `LIBRARIES` tells; `None` where the object is not a model."""
+    """Return the inputs of a model of one of `LIBRARIES`; `None` if the object is not a model."""
     library = instance.made_by.library
     attributes = instance.attributes
     for part in (attributes, *(attributes_of(attributes.get(key)) for key in _BOOSTERS)):
@@ -39,15 +39,15 @@ def boosted_inputs(instance: Instance) -> Optional[Found]:
 
 
 def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:
-    """Return what a booster's attributes tell: XGBoost's keep the names up to 1.3."""
+    """Return the inputs that attributes name: XGBoost's do so up to 1.3."""
     for key in _NAMES:
         names = input_names(listed(attributes.get(key)))
         if names:
-            # XGBoost gave these names to columns without any, up to 1.3.
+            # Up to 1.3, XGBoost gave these names to columns without any.
             made_up = names == tuple(f"f{position}" for position in range(len(names)))
             types = attributes.get("feature_types", LOST)
             fields = _fields(library, names, listed(types))
-            # The types are pickled behind the names.
+            # The types are pickled after the names.
             is_certain = library != XGBOOST or types is not LOST
             return Found(Told(library, fields, made_up=made_up), is_certain)
     return None
@@ -74,7 +74,7 @@ def _handle(attributes: Dict[str, Any]) -> Optional[Found]:
 
 
 def _read(library: str, member: MemberBytes) -> Optional[Told]:
-    """Have the library's own module read its format, imported only now."""
+    """Read a library's format with the module for it, which is imported only when it is needed."""
     try:
         told: Optional[Told] = import_module(f"mims.inputs.{library}").read(member)
     except UnreadableError as error:
@@ -86,7 +86,7 @@ def _read_booster(member: MemberBytes) -> Optional[Told]:
     return _read(LIGHTGBM if member.peek(4) == b"tree" else XGBOOST, member)
 
 
-# Under which key each library's pickles keep the model itself.
+# The keys under which pickles of each library keep the model itself, and the readers of it.
 BLOBS: Dict[str, Callable[[MemberBytes], Any]] = {
     "handle": _read_booster,
     "_handle": partial(_read, LIGHTGBM),

@@ -2,7 +2,7 @@
 
 A `.cbm` file is `CBM1`, the size of the model's core as a uint32, and the core: a flatbuffer
 (https://github.com/catboost/catboost/tree/master/catboost/libs/model/flatbuffers). Its features are
-written first, and so stand at its end, behind the trees: the last part of the core is held.
+written first, and so are at its end, after the trees: only the last part of the core is held.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DAMAGED = "is damaged: its flatbuffer is invalid"
 
 
 class _Kind(NamedTuple):
-    """Where a kind of features stands: slots of `TModelTrees` and of its own table; JSON's key."""
+    """Where features of a kind are: slots of `TModelTrees` and of their table; JSON's key."""
 
     type: str
     slot: int
@@ -52,14 +52,14 @@ _KINDS = (
     _Kind(NUMERIC, 18, 1, 2, "embedding_features", is_embedding=True),
 )
 _MODEL_TREES = 1  # slot of the root, `TModelCore`
-# A root whose vtable equals that of a feature shares it, far behind: this layout, then.
+# A root may share the vtable of a feature, out of reach; then this is its layout.
 _SHARED_MODEL_TREES = 8
-_TABLE_BYTES = 256  # more than the vtable and the table of the trees have
+_TABLE_BYTES = 256  # more than the table of the trees has with its vtable
 _KEYS_OF_NAME = ("feature_id", "feature_name")
 
 
 class _Feature(NamedTuple):
-    """A feature as the model has it; an empty name stands for its index."""
+    """A feature in the model; if the name is empty, it has only an index."""
 
     flat_index: int
     name: str
@@ -76,8 +76,8 @@ def wants(path: str, head: bytes) -> bool:
 def read(member: MemberBytes) -> Optional[Told]:
     """Return the features in the order of the input.
 
-    A model that was trained without names has as many made-up ones, of the types it knows. An
-    embedding feature is numeric and a vector, whose length the model does not tell.
+    If a model was trained without names, they are made up, and the types are those in the model. An
+    embedding feature is a numeric vector, whose length is not in the model.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _told(features: List[_Feature]) -> Told:
                 raise UnreadableError("is damaged: a feature name in it is invalid Unicode")
             fields.setdefault(name, _field(name, feature))
         return Told(NAME, tuple(fields.values()))
-    # Such inputs go by position: one that the model leaves out keeps its place.
+    # Such inputs are known by position, so one that the model does not use keeps its place.
     unused = _Feature(0, "", NUMERIC)
     unnamed = (
         _field(f"f{index}", by_index.get(index, unused))
@@ -132,7 +132,7 @@ def _core_features(member: MemberBytes) -> List[_Feature]:
     except _OutOfReachError:
         position = root + _SHARED_MODEL_TREES
     trees = start.reference(position)
-    # The vtable of a table that is the only one of its kind stands right before it.
+    # The vtable of a table that is the only one of its kind is right before it.
     before = max(0, trees - _TABLE_BYTES)
     member.skip(before)
     part = _peeked(member, before, min(size - before, 2 * _TABLE_BYTES))
@@ -153,7 +153,7 @@ def _core_features(member: MemberBytes) -> List[_Feature]:
 
 
 def _peeked(member: MemberBytes, offset: int, size: int) -> _Part:
-    """Return the next bytes of the flatbuffer, the first of them at `offset`."""
+    """Return the next bytes of the flatbuffer, which begin at `offset`."""
     content = member.peek(size)
     if len(content) < size:
         raise cut_short()
@@ -174,14 +174,14 @@ def _features(part: _Part, vector: int, kind: _Kind, member: MemberBytes) -> Ite
 
 
 class _OutOfReachError(UnreadableError):
-    """A part of a flatbuffer refers to what it does not hold."""
+    """A position is outside the part of a flatbuffer that is held."""
 
     def __init__(self) -> None:
         super().__init__(_DAMAGED)
 
 
 class _Part(NamedTuple):
-    """A part of a flatbuffer, from `offset` on; every position is one in the flatbuffer."""
+    """A part of a flatbuffer, from `offset` on; positions are relative to the whole."""
 
     offset: int
     content: bytes
@@ -195,11 +195,11 @@ class _Part(NamedTuple):
         return number
 
     def reference(self, position: int) -> int:
-        """Return the position that an offset at `position` refers to: always further on."""
+        """Return the position that the offset at `position` refers to: always further on."""
         return position + self.number(position, "<I")
 
     def field(self, table: int, slot: int) -> int:
-        """Return the position of a table's field, 0 where it is left out."""
+        """Return the position of a table's field; 0 if the field is left out."""
         vtable = table - self.number(table)
         if 4 + 2 * slot >= self.number(vtable, "<H"):
             return 0
@@ -223,7 +223,7 @@ class _Part(NamedTuple):
 
 
 def _json_features(reader: JsonReader, member: MemberBytes) -> Optional[List[_Feature]]:
-    """Read the features of a model in JSON; `None` where it has no `features_info`."""
+    """Read the features of a model in JSON; `None` if it has no `features_info`."""
     for key in reader.members():
         if key in _BULK:
             key = reader.find_key(["features_info"])

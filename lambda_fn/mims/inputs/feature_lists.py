@@ -1,4 +1,4 @@
-"""A list of features that training wrote beside its model, as JSON or text → fields."""
+"""A list of features that training wrote next to the model, as JSON or text → fields."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LINE = re.compile(r"[^\r\n]+")
 _INDEXED = re.compile(r'"?([0-9]{1,9})"?\s*[,\t]\s*(.+)')
 _NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_LONGEST_NAME = 1_000  # in characters: longer lines are prose, or data
+_LONGEST_NAME = 1_000  # in characters: longer lines are prose or data
 _LITERAL_CHARACTERS = 65_536
 
 
@@ -29,15 +29,15 @@ def wants(path: str, head: bytes) -> bool:
     name, _, ending = path.lower().rpartition("/")[2].rpartition(".")
     if name in FEATURE_LIST_NAMES:
         return ending in ("json", "txt")
-    # A file that describes a model in general, and may hold a list among much else.
+    # A file that describes a model in general may have such a list among much else.
     first = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     return ending == "json" and name in DESCRIPTION_NAMES and first == b"{"
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the fields that a list names: of the types that it gives, else numeric.
+    """Return the fields that a list names, with the types that it gives, else numeric.
 
-    `None` where a file that describes a model in general (`metadata.json`) holds no such list.
+    `None` if a file that describes a model in general (`metadata.json`) has no such list.
     """
     name, _, ending = member.name.lower().rpartition("/")[2].rpartition(".")
     try:
@@ -58,9 +58,9 @@ def read(member: MemberBytes) -> Optional[Told]:
 
 
 def _listed_in_json(json: JsonText, all_of_it: bool) -> Tuple[Field, ...]:
-    """Return the fields of a list, or of the first one under a usual key of an object.
+    """Return the fields of a list, or of the first list under one of the usual keys of an object.
 
-    With `all_of_it`, an object name → type is a list of fields itself.
+    With `all_of_it`, an object name → type counts as a list too.
     """
     start = json.start()
     if json.opening(start) == "[":
@@ -87,9 +87,9 @@ def _listed_in_json(json: JsonText, all_of_it: bool) -> Tuple[Field, ...]:
 
 
 def _listed(json: JsonText, at: int) -> Tuple[Field, ...]:
-    """Return the fields of a list of names, or of objects with name and type; none of another.
+    """Return the fields of a list of names, or of objects with name and type; else none.
 
-    Integers may stand among names, but a list of numbers alone is something else.
+    Integers may be among the names, but a list of only numbers is something else.
     """
     fields: Dict[str, Field] = {}
     texts = objects = 0
@@ -108,14 +108,14 @@ def _listed(json: JsonText, at: int) -> Tuple[Field, ...]:
 
 
 def _described(entry: Mapping[str, Any]) -> Optional[Field]:
-    """Return the field of an object with a name, perhaps a type and a shape."""
+    """Return the field of an object with a name, and perhaps a type and a shape."""
     written = entry.get("type", NUMERIC)
     known = written if parse_type(written) else TEXT
     return _field(entry.get("name"), known, entry.get("shape"))
 
 
 def _field(name: Any, written_type: Any, written_shape: Any = None) -> Optional[Field]:
-    """Return a field of a name and a type that are given as such; `None` where they are not."""
+    """Return the field of that name and type; `None` if they are not a name and a type."""
     name, kind = as_name(name), parse_type(written_type)
     if name is None or kind is None:
         return None
@@ -153,7 +153,7 @@ def _listed_in_text(text: str, member: MemberBytes) -> Tuple[Field, ...]:
 
 
 def _indexed(lines: List[str]) -> Optional[List[str]]:
-    """Return the names of lines `index,name`, by index; `None` where they are something else."""
+    """Return the names in lines `index,name`, sorted by index; `None` if they are not such."""
     if len(lines) == 1 and lines[0].count(",") > 1:
         return None  # all names in one line
     pairs = [_INDEXED.fullmatch(line) for line in lines]

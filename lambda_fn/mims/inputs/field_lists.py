@@ -24,7 +24,7 @@ from mims.inputs.misspelt import misspelt_keys
 from mims.limits import FIELDS, SHOWN_NAMES
 from mims.values import is_unicode
 
-# Where none of the project's own keys names fields, a list of names under the first of these does.
+# If none of the project's own keys names fields, a list of names under the first of these does.
 _USUAL_KEYS = (
     "feature_names",
     "features",
@@ -55,13 +55,13 @@ class Listed(NamedTuple):
     Attributes
     ----------
     fields
-        In the order of the model's inputs; empty where none of the forms is present.
+        In the order of the model's inputs; empty if none of the forms is present.
     warnings
-        What a reader should know of them.
+        About the fields.
     is_feature_list
-        They are a list of names alone, without types: no more than a feature list beside a model.
+        They are a list of names without types, so they rank like a feature list beside a model.
     hint
-        Where there are no fields: sentences for the error, such as which keys hold lists of names.
+        If there are no fields: sentences for the error, such as which keys hold lists of names.
     """
 
     fields: Tuple[Field, ...] = ()
@@ -80,9 +80,9 @@ def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> L
     Raises
     ------
     InvalidHyperparametersError
-        A key holds something else than the list, names or objects that it should.
+        The value of a key is not the list, names or objects that it should be.
     NoInputFieldsError
-        One of the forms is present, and no field is left.
+        One of the forms is present, but no field is left.
     """
     misspelt = misspelt_keys(hyperparameters, _LIST_KEYS, _NAME_KEYS)
     form = _first_form(hyperparameters, check)
@@ -118,7 +118,7 @@ def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> L
 
 
 def parse_fields(value: Any, setting: str, check: Check = nothing) -> NamedFields:
-    """Return the fields that the setting `FIELDS` names, and warnings; nothing is left out of them.
+    """Return the fields that the setting `FIELDS` names, and warnings; none is left out.
 
     Parameters
     ----------
@@ -199,24 +199,24 @@ def _first_form(hyperparameters: Hyperparameters, check: Check) -> Optional[_For
 def _by_type(
     numeric: Tuple[str, ...], categorical: Tuple[str, ...], hyperparameters: Hyperparameters
 ) -> Iterator[Field]:
-    """Yield the fields of the numeric and the categorical list, with the raw text fields."""
+    """Yield the fields of the numeric and the categorical list, and the raw text fields."""
     names = (hyperparameters.name(key) for key in _TEXT_NAME_KEYS)
     text = [name for name in names if name is not None]
     for name in numeric:
         yield Field(name, NUMERIC)
     for name in categorical:
         yield Field(name, TEXT if name in text else CATEGORICAL)
-    # Where the text is put together from source fields, its own name is not an input.
+    # If the text is composed of source fields, its own name is not an input.
     if hyperparameters.value("text_source_fields") is None:
         for name in text:
             yield Field(name, TEXT)
 
 
 def _usual_names(value: Any, check: Check) -> Optional[Tuple[str, ...]]:
-    """Return the names under one of the usual keys; `None` where it holds another setting.
+    """Return the names under one of the usual keys; `None` if it holds something else.
 
-    Integers are names only as pandas gives them to the columns of a table without a header; other
-    numbers are the sizes of a network's layers, or the like.
+    Integers count as names only if they are those that pandas gives to the columns of a table
+    without a header; other numbers are the sizes of a network's layers, or the like.
     """
     if not isinstance(value, list) or not all(as_name(name) for name in checked(value, check)):
         return None
@@ -226,7 +226,7 @@ def _usual_names(value: Any, check: Check) -> Optional[Tuple[str, ...]]:
 
 
 def _exclusions(hyperparameters: Hyperparameters) -> Tuple[Set[str], Dict[str, str]]:
-    """Return the names that are left out, and of those that are only by default: name → its key."""
+    """Return the names that are left out, and name → key for those left out only by default."""
     given = {key: hyperparameters.name(key) for key in _DEFAULT_EXCLUSIONS}
     excluded = set(hyperparameters.names("task_label_names") or ())
     excluded.update(name for name in given.values() if name is not None)
@@ -243,15 +243,15 @@ def _left_out_by_default(left_out: Set[str], by_default: Mapping[str, str]) -> T
     if not names:
         return ()
     listed = ", ".join(f"'{name}' (to keep it, give {by_default[name]})" for name in names)
-    return (f"Left out, as no inputs by their names: {listed}.",)
+    return (f"Left out, since their names are not those of inputs: {listed}.",)
 
 
 def _hint(hyperparameters: Hyperparameters, misspelt: Tuple[str, ...], check: Check) -> str:
-    """Return sentences on what in the hyperparameters may have been meant to name fields."""
+    """Return sentences about what in the hyperparameters may have been meant to name fields."""
     of_names = (
         key for key in checked(hyperparameters, check) if _holds_texts(hyperparameters.value(key))
     )
-    keys = list(islice(of_names, SHOWN_NAMES + 1))  # to decode all of a million takes long
+    keys = list(islice(of_names, SHOWN_NAMES + 1))  # decoding all of a million would take long
     sentences: List[str] = list(misspelt)
     if keys:
         listed = ", ".join(f"'{shown(key)}'" for key in keys[:SHOWN_NAMES])

@@ -1,7 +1,7 @@
 """HDF5: a string among the attributes of the file's root, found by the file's own addresses.
 
-An HDF5 file is addressed at random, but what is needed of it stands near its beginning. Its bytes
-are held from there up to the last that an address asks for, and no further.
+An HDF5 file is made for random access, but what is needed is near its beginning. Its bytes are held
+from there up to the last that an address refers to.
 https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 """
 
@@ -22,10 +22,10 @@ _NOT_READ = "is HDF5 in a form that is not read"
 
 
 class _Window:
-    """The file from its beginning on, held as far as it was asked for.
+    """The file from its beginning, held as far as it has been read.
 
-    `offset_size` and `length_size` are how many bytes the file's addresses and lengths take; an
-    address counts from `base`.
+    `offset_size` and `length_size` are the sizes of the file's addresses and lengths, in bytes;
+    addresses are relative to `base`.
     """
 
     def __init__(self, member: MemberBytes) -> None:
@@ -57,7 +57,7 @@ class _Message(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A run of messages: from where to where, each with a header of so many bytes."""
+    """A run of messages from `at` to `end`; each has a header of `header` bytes."""
 
     at: int
     end: int
@@ -65,14 +65,14 @@ class _Block(NamedTuple):
 
 
 def root_text(member: MemberBytes, name: str) -> Optional[bytes]:
-    """Return the text attribute of that name of the root group; `None` where it has none.
+    """Return the string attribute of that name of the root group; `None` if it has none.
 
     Raises
     ------
     UnreadableError
-        The file is damaged, or it keeps its attributes in a form that is not read (a separate
-        index of them, which only a file with many attributes on its root has), or further from its
-        beginning than a reader may hold.
+        The file is damaged, or keeps its attributes in a form that is not read (a separate index,
+        which only files with many attributes on the root have), or further from its beginning than
+        a reader may hold.
     """
     window = _Window(member)
     wanted = name.encode()
@@ -104,15 +104,15 @@ def _root(window: _Window) -> int:
         raise UnreadableError(_NOT_READ)
     window.offset_size, window.length_size = window.read(sizes_at, 2)
     if window.offset_size not in (2, 4, 8) or window.length_size not in (2, 4, 8):
-        raise UnreadableError("is damaged: its addresses have no usual size")
+        raise UnreadableError("is damaged: its addresses have an invalid size")
     window.base = window.number(base_at, window.offset_size)
-    # Four addresses and the offset of the root's name stand before it, or three addresses.
+    # Before it are four addresses and the offset of the root's name, or three addresses.
     before = 5 if version < 2 else 3
     return window.address(base_at + before * window.offset_size)
 
 
 def _messages(window: _Window, header: int) -> Iterator[_Message]:
-    """Yield the messages of an object's header, through all its blocks."""
+    """Yield the messages in all blocks of an object's header."""
     second = window.read(header, 4) == b"OHDR"
     blocks = [(_second_version if second else _first_version)(window, header)]
     seen: Set[int] = set()
@@ -161,17 +161,17 @@ def _message(window: _Window, at: int, header: int) -> _Message:
 
 
 def _has_index(window: _Window, message: _Message) -> bool:
-    """Say whether the attributes stand in an index of their own: whether its address is given."""
+    """Say whether there is an index of the attributes, which is so if its address is given."""
     flags = window.number(message.at + 1, 1)
     at = message.at + 2 + (2 if flags & 1 else 0)
     return window.number(at, window.offset_size) != (1 << 8 * window.offset_size) - 1
 
 
 def _attribute(window: _Window, message: _Message, wanted: bytes) -> Optional[bytes]:
-    """Return the text of an attribute, `None` where it has another name than `wanted`."""
+    """Return the string of an attribute; `None` if its name is not `wanted`."""
     version, flags = window.read(message.at, 2)
     if version not in (1, 2, 3):
-        raise UnreadableError("is damaged: an attribute in it has no known version")
+        raise UnreadableError("is damaged: an attribute in it has an unknown version")
     sizes = [window.number(message.at + 2 + 2 * place, 2) for place in range(3)]
     parts: List[bytes] = []
     at = message.at + (8 if version < 3 else 9)

@@ -1,4 +1,4 @@
-"""Hugging Face's `config.json` → what the task of its architecture takes; the tokenizer's mask.
+"""Hugging Face's `config.json` → the inputs of its architecture's task; the tokenizer's mask.
 
 The task is the one that AWS's toolkit infers from the architecture's name:
 https://github.com/aws/sagemaker-huggingface-inference-toolkit/blob/main/src/sagemaker_huggingface_inference_toolkit/transformers_utils.py
@@ -25,8 +25,8 @@ _TOKENIZER_NAME = "tokenizer_config.json"
 _QUESTION_ANSWERING = "ForQuestionAnswering"
 # Table question answering takes a whole table.
 _TABLES = "TapasForQuestionAnswering"
-# How the names of architectures end whose task takes text. Of those that end in Model, some are
-# served for text generation, and others for feature extraction, which HF_TASK tells the toolkit.
+# Endings of architectures whose task takes text. Some of those ending in Model are served for text
+# generation, others for feature extraction: HF_TASK tells the toolkit which.
 _TEXTS = (
     "ForTokenClassification",
     "ForSequenceClassification",
@@ -36,7 +36,7 @@ _TEXTS = (
     "ForPreTraining",
 )
 _MODEL = "Model"
-# A text whose mask is to be filled: by the model's type, where its tokenizer does not say the mask.
+# Text with a mask to be filled. It depends on the model's type, unless the tokenizer has it.
 # https://github.com/huggingface/transformers: src/transformers/models/*/tokenization_*.py
 _FILL_MASK = "ForMaskedLM"
 _MASK, _OTHER_MASK = "[MASK]", "<mask>"
@@ -45,8 +45,8 @@ _WITH_OTHER_MASK = (
     *("mpnet", "mra", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
 _MASK_CHARACTERS = 64
-# What only the configuration of a model holds that takes images, scanned documents or audio: names
-# such as WhisperForConditionalGeneration and Wav2Vec2ForSequenceClassification do not show it.
+# Keys that are only in configurations of models that take images, scanned documents or audio: names
+# such as WhisperForConditionalGeneration and Wav2Vec2ForSequenceClassification do not show that.
 _OF_MEDIA = (
     *("vision_config", "image_size", "num_channels", "backbone_config", "img_processor", "visual"),
     *("mm_vision_tower", "image_token_id", "image_token_index", "max_2d_position_embeddings"),
@@ -62,9 +62,9 @@ def wants(path: str, head: bytes) -> bool:
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the inputs of a model's task, or those of one whose mask the tokenizer says.
+    """Return the inputs of a model's task, or, from a tokenizer, the input with its mask.
 
-    `None` where the file names no architecture, or no mask.
+    `None` if the file names no architecture, or no mask.
     """
     if member.name.rpartition("/")[2] == _TOKENIZER_NAME:
         return _read_tokenizer(member)

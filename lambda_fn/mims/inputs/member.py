@@ -1,7 +1,7 @@
-"""A member's bytes as they stream by, for the readers of model files; and what a reader tells.
+"""A member's bytes as a stream, for the readers of model files; and what a reader returns.
 
-A reader takes what it needs and asks for no more; what it may hold and how many steps it may take
-is bounded here, whatever the member's size.
+A reader takes only what it needs; how much it may hold, and how many steps it may take, is bounded
+here, whatever the member's size.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from mims.deadline import Check, nothing
 from mims.fields import Field
 from mims.limits import CHECKED_FIELDS, HELD_BYTES, READER_STEPS
 
-HEAD = 512  # how much of a member's beginning is looked at to see what it is, in bytes
-BYTES_A_STEP = 65536  # that are passed over
+HEAD = 512  # in bytes: how much of a member's beginning is looked at to see what it is
+BYTES_A_STEP = 65536  # that are skipped
 _STEPS_A_CHECK = 4096
 
 # What a file is beside the names of its inputs: an MLflow signature of columns, of tensors with
@@ -24,7 +24,7 @@ EXAMPLE, TOKENIZER = "example", "tokenizer"
 
 
 class UnreadableError(Exception):
-    """A member tells nothing, and why, in a few words that follow its name: "is cut short".
+    """A member cannot be read; the message follows the member's name: "is cut short".
 
     `source` is the name of the source that it would have been, where that is not the one whose
     module reads it (an XGBoost model in a pickle).
@@ -36,20 +36,20 @@ class UnreadableError(Exception):
 
 
 class Told(NamedTuple):
-    """What a model's file tells of its inputs.
+    """What a model's file says of the model's inputs.
 
     Attributes
     ----------
     source
-        What told it: `xgboost`, `sklearn`, …, as in `mims.inputs.sources`.
+        The source that says it: `xgboost`, `sklearn`, …, as in `mims.inputs.sources`.
     fields
-        The inputs in the model's order; empty where the file tells none (`why` says why).
+        The inputs in the model's order; empty if the file names none (`why` says why).
     made_up
         Only the number of inputs is known: the names are made up by position.
     transformer
         The file holds a transformer, not a predictor.
     training
-        What training recorded of the values: field name → values.
+        Field name → values that training recorded.
     form
         One of `COLUMNS`, `TENSORS`, `TENSOR`, `NUMBERED`, `EXAMPLE`, `TOKENIZER`, or empty.
     why
@@ -66,7 +66,7 @@ class Told(NamedTuple):
 
 
 class MemberBytes:
-    """The bytes of a member, read forwards and once.
+    """The bytes of a member, read once, forwards.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class MemberBytes:
     chunks
         Its bytes in order, in pieces of any size.
     check
-        Called every few thousand steps; raises where time is up.
+        Called every few thousand steps; raises when time is up.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class MemberBytes:
         self._held = 0
 
     def within(self, chunks: Iterable[bytes]) -> MemberBytes:
-        """Return a stream of bytes that this member holds packed (compressed, or in a pickle)."""
+        """Return a stream of bytes within this member (compressed, or in a pickle)."""
         return MemberBytes(self.name, chunks, self._check, self)
 
     def step(self, count: int = 1) -> None:
@@ -106,7 +106,7 @@ class MemberBytes:
         Raises
         ------
         UnreadableError
-            More were taken than a reader may take.
+            The reader has taken more than it may.
         """
         if self._parent is not None:
             self._parent.step(count)
@@ -119,12 +119,12 @@ class MemberBytes:
             self._check()
 
     def hold(self, size: int) -> None:
-        """Count bytes that the reader keeps of the member; a negative size lets some go.
+        """Count bytes of the member that the reader keeps; a negative size releases some.
 
         Raises
         ------
         UnreadableError
-            More are kept than a reader may keep.
+            The reader keeps more than it may.
         """
         if self._parent is not None:
             self._parent.hold(size)
@@ -134,7 +134,7 @@ class MemberBytes:
             raise too_much_held()
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer only at the end, and leave them there."""
+        """Return the next `size` bytes, fewer only at the end, without consuming them."""
         while len(self._chunk) - self._at < size:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -173,7 +173,7 @@ class MemberBytes:
         return b"".join(pieces)
 
     def skip(self, size: int) -> None:
-        """Pass over `size` bytes; raises as `read`, but for what a reader may hold."""
+        """Skip `size` bytes; raises as `read` does, but they may be any number."""
         if size < 0:
             raise UnreadableError("is damaged: it gives a negative size")
         self.offset += size
@@ -183,7 +183,7 @@ class MemberBytes:
         self._at += size
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield all that is left, in pieces."""
+        """Yield the rest, in pieces."""
         while True:
             piece = self._chunk[self._at :]
             self._at = len(self._chunk)
@@ -196,7 +196,7 @@ class MemberBytes:
             self._chunk, self._at = chunk, 0
 
     def whole(self) -> bytes:
-        """Return all that is left, held."""
+        """Return the rest, and count it as held."""
         pieces = []
         for piece in self.chunks():
             self.hold(len(piece))
@@ -204,7 +204,7 @@ class MemberBytes:
         return b"".join(pieces)
 
     def _next_chunk(self) -> None:
-        # The chunk is let go before the next one is made: two of them do not fit a small cache.
+        # The chunk is released before the next one is made: two of them do not fit a small cache.
         self._chunk, self._at = b"", 0
         chunk = next(self._chunks, None)
         if chunk is None:
@@ -219,7 +219,7 @@ def made_up_fields(prefix: str, count: int, kind: str) -> Tuple[Field, ...]:
 
 
 def check_count(count: int) -> None:
-    """Refuse a number of inputs that no payload is made for."""
+    """Refuse a number of inputs for which no payload is made."""
     if count > CHECKED_FIELDS:
         raise UnreadableError(f"has {count:,} inputs, more than {CHECKED_FIELDS:,}")
     if count < 1:

@@ -1,4 +1,4 @@
-"""Keys of the hyperparameters that look like misspelt ones of those that mean something here."""
+"""Keys of the hyperparameters that look like misspellings of the project's own keys."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from mims.errors import shown
 from mims.inputs.hyperparameters import Hyperparameters, is_absent
 from mims.told import of_kind
 
-_LONGEST = 40  # characters of a key that is looked at
-_KEYS = 1_000  # how many are looked at: no person writes more
+_LONGEST = 40  # in characters: longer keys are not looked at
+_KEYS = 1_000  # how many keys are looked at: no person writes more
 _PUNCTUATION = re.compile(r"[\W_]+")
 
 
 def misspelt_keys(
     hyperparameters: Hyperparameters, lists: Sequence[str], names: Sequence[str]
 ) -> Tuple[str, ...]:
-    """Return a warning where keys look like some of the project's own, which are absent.
+    """Return a warning if keys look like some of the project's own that are absent.
 
     `lists` are those that hold lists or objects, `names` those that hold a name.
     """
@@ -63,8 +63,8 @@ def _looks_like(written: str, key: str, may_differ: bool) -> bool:
 
 def _shared(one: str, other: str) -> int:
     """Return how many characters both begin with."""
-    unlike = (index for index, pair in enumerate(zip(one, other)) if pair[0] != pair[1])
-    return next(unlike, min(len(one), len(other)))
+    different = (index for index, pair in enumerate(zip(one, other)) if pair[0] != pair[1])
+    return next(different, min(len(one), len(other)))
 
 
 def _letters(key: str) -> str:

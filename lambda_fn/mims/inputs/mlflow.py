@@ -1,4 +1,4 @@
-"""MLflow's `MLmodel` → the inputs of its signature; and the input example beside it.
+"""MLflow's `MLmodel` → the inputs of its signature, or of the input example next to it.
 
 https://mlflow.org/docs/latest/ml/model/signatures/
 """
@@ -38,7 +38,7 @@ def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the inputs that a signature or an example tells."""
+    """Return the inputs of a signature or an example."""
     if member.name.rpartition("/")[2] != _FILE_NAME:
         return read_example(read_json(member), SOURCE, EXAMPLE)
     return _read_model(member)
@@ -104,7 +104,7 @@ def _name(written: Any) -> str:
 
 
 def _column(name: str, spec: Mapping[str, Any]) -> Field:
-    """Return a column; a list in it has as many elements as are known: one."""
+    """Return a column; a list in it, whose length is not known, has one element."""
     shape: Tuple[int, ...] = ()
     while isinstance(spec, dict) and spec.get("type") == "array":
         shape += (1,)
@@ -113,7 +113,7 @@ def _column(name: str, spec: Mapping[str, Any]) -> Field:
     if kind == "sparkml_vector":
         return Field(name, NUMERIC, (*shape, 1))
     written = parse_type(kind)
-    if written is None or written.is_array:  # an object, a map: nothing that a field can be
+    if written is None or written.is_array:  # an object or a map, which no field can be
         return Field(name, TEXT, shape)
     return Field(name, written.type, shape, date_only=written.date_only)
 

@@ -15,7 +15,7 @@ _GRAPH = 7  # of a ModelProto
 _INITIALIZER, _INPUT, _SPARSE_INITIALIZER = 5, 11, 15  # of a GraphProto
 _TENSOR_NAME, _SPARSE_VALUES = 8, 1  # of a TensorProto; of a SparseTensorProto
 _NAME, _TYPE = 1, 2  # of a ValueInfoProto
-_TENSOR, _OPTIONAL = 1, 9  # of a TypeProto: a tensor's type, or that of a value that may be missing
+_TENSOR, _OPTIONAL = 1, 9  # of a TypeProto: the type of a tensor, or of an optional value
 _OPTIONAL_OF = 1  # of a TypeProto.Optional
 _OTHER_KINDS = {4: "a sequence", 5: "a map", 7: "an opaque value", 8: "a sparse tensor"}
 _ELEMENT_TYPE, _SHAPE = 1, 2  # of a TypeProto.Tensor
@@ -51,7 +51,7 @@ _ELEMENT_TYPES = {
     26: "int2",
 }
 _MOST_INITIALIZERS = 100_000  # their names are kept until the graph's inputs are known
-_INPUT_BYTES = 64  # held of an input besides its name
+_INPUT_BYTES = 64  # held for an input besides its name
 
 
 def wants(path: str, head: bytes) -> bool:
@@ -78,7 +78,7 @@ def read(member: MemberBytes) -> Told:
 def _graph(member: MemberBytes, graph: WireField) -> Tuple[Dict[str, Input], Set[str]]:
     """Return the inputs of a graph, by name, and the names of its initializers.
 
-    Older models list the initializers among the inputs, and either may stand first.
+    Older models list the initializers among the inputs, and either may come first.
     """
     inputs: Dict[str, Input] = {}
     initializers: Set[str] = set()
@@ -97,7 +97,7 @@ def _graph(member: MemberBytes, graph: WireField) -> Tuple[Dict[str, Input], Set
 
 
 def _initializer(member: MemberBytes, initializer: WireField) -> str:
-    """Return the name of a tensor; a sparse one has that of the tensor of its values."""
+    """Return the name of a tensor; that of a sparse one is the name of the tensor of its values."""
     tensors: Iterable[WireField] = (initializer,)
     if initializer.number == _SPARSE_INITIALIZER:
         tensors = within(member, initializer, _SPARSE_VALUES)
@@ -122,7 +122,7 @@ def _value(member: MemberBytes, value: WireField) -> Tuple[str, Input]:
 
 
 def _type(member: MemberBytes, value_type: WireField, within_optional: bool = False) -> Input:
-    """Return an input of that type, without its name. One that may be missing is given."""
+    """Return an input of that type, without its name; an optional one counts as given."""
     for field in message(member, value_type):
         if field.wire != LENGTH:
             continue

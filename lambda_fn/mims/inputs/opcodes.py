@@ -1,4 +1,4 @@
-"""Every opcode of a pickle, protocols 0 to 5: one table.
+"""A table of all opcodes of pickles, protocols 0 to 5.
 
 https://github.com/python/cpython/blob/main/Lib/pickletools.py describes them.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Opcode(NamedTuple):
-    """How many bytes of an argument follow, whether they count further ones, and what is done."""
+    """An opcode: the size of its argument, whether that counts more bytes, and what is done."""
 
     size: int
     is_counted: bool

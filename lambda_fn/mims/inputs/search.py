@@ -1,4 +1,4 @@
-"""A model's files, one after another, as far as its input fields are known."""
+"""The search through a model's files, one after another, until its input fields are known."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def search_archive(
     Parameters
     ----------
     chunks
-        The archive in order, in pieces of any size. Where they can be iterated again (a list, not
-        a generator), a faster inflate engine may be used.
+        The archive in order, in pieces of any size. If they can be iterated again (a list, not a
+        generator), a faster inflate engine may be used.
     check
         Called at least every half second of work; what it raises passes through, and so does what
         `chunks` raises.
@@ -74,7 +74,7 @@ def search_archive(
         if not findings.is_reading_on:
             raise
         if not (first_part is not None and first_part.is_cut):
-            findings.tell_damage(error)
+            findings.warn_of_damage(error)
     finally:
         walk.close()
     return findings.result(walk.count, stream.garbled)
@@ -98,13 +98,13 @@ def search_files(
 
 
 class _EnoughReadError(Exception):
-    """The fields are known, and no more of the archive is read for the family."""
+    """The fields are known, and enough of the archive was read to find the family."""
 
 
 class _FirstPart:
-    """The beginning of an archive, as often as it is iterated; `is_cut` says that it is not all.
+    """The beginning of an archive, whenever it is iterated; `is_cut` says that more follows.
 
-    It is the whole archive once `wants_all` says so: hyperparameters may ask for the family.
+    It is the whole archive if `wants_all` says so, since hyperparameters may ask for the family.
     """
 
     def __init__(self, chunks: Iterable[bytes], wants_all: Callable[[], bool]) -> None:

@@ -1,19 +1,19 @@
 """Every source of fields among a model's own files: the one list of them, and their ranks.
 
-A source is a module of this package, imported when an archive shows a member for it, with two
+A source is a module of this package, imported when an archive has a member for it. It has two
 functions:
 
-- `wants(path: str, head: bytes) -> bool`: whether the member of that path (in the model, without
+- `wants(path: str, head: bytes) -> bool`: whether the member with that path (in the model, without
   `./`), whose first `HEAD` bytes are `head`, is for it;
-- `read(member: MemberBytes) -> Optional[Told]`: what it tells; `None` where it turns out to be
-  something else. It raises `UnreadableError` for what tells nothing, with the reason.
+- `read(member: MemberBytes) -> Optional[Told]`: what it says of the inputs; `None` if it turns out
+  to be something else. It raises `UnreadableError`, with the reason, if it cannot be read.
 
-`endings` and `heads` are what the walk over a hundred thousand small files looks at: how the paths
-of its members may end (in lower case), and how their bytes may begin. They let through all that
-`wants` takes.
+`endings` and `heads` are for the walk over a hundred thousand small files: how the paths of its
+members may end (in lower case), and how their bytes may begin. They let through all that `wants`
+takes.
 
-Of two sources the one of the lower `rank` names the fields. `tells_as` is the name by which it
-tells them, where that is not the module's; `also` are further ones, which have no entry.
+Of two sources, the one with the lower `rank` names the fields. `tells_as` is the name of the source
+in results, if it is not the module's; `also` are further names that it gives.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Source(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name by which it tells fields."""
+        """The name of the source in results."""
         return self.tells_as or self.module
 
     def load(self) -> Any:
-        """Import the module: a cold start need not pay for what no archive shows."""
+        """Import the module, which a cold start does not need."""
         return import_module(f"mims.inputs.{self.module}")
 
     def may_want(self, path: str, head: bytes) -> bool:
@@ -47,8 +47,8 @@ class Source(NamedTuple):
 
 FEATURE_LIST_RANK = 3
 
-# How files are named, whatever their case, that list a model's features; those that describe a
-# model in general hold a list under a key of one of these names.
+# The names, in any case, of files that list a model's features; those that describe a model in
+# general have a list with one of these as its key.
 FEATURE_LIST_NAMES = (
     "feature_names",
     "features",
@@ -72,7 +72,7 @@ CATBOOST_KEYS = (
     "scale_and_bias",
     "trees",
 )
-# The modules that a pickle of protocol 0 or 1 may begin with a name of.
+# The modules whose names a pickle of protocol 0 or 1 may begin with.
 _OLD_PICKLES = (
     *(b"copy_reg\n", b"copyreg\n", b"__builtin__\n", b"builtins\n", b"__main__\n"),
     *(b"sklearn", b"xgboost", b"lightgbm", b"catboost", b"numpy", b"pandas", b"joblib"),
@@ -93,7 +93,7 @@ _INDENTS = (b"", b" ", b"\n", b"\n ", b"\n  ", b"\n    ", b"\n\t", b"\r\n  ", b"
 
 
 def _json_heads(*keys: str) -> Tuple[bytes, ...]:
-    """Return how a JSON object begins whose first key is one of these.
+    """Return how a JSON object may begin whose first key is one of these.
 
     (Not its brace alone: an archive may have a hundred thousand other JSON files.)
     """
@@ -145,7 +145,7 @@ SOURCES: Tuple[Source, ...] = (
     ),
 )
 
-# By the name by which it tells them, which of two names the fields: the one of the lower rank.
+# The rank of each source, by its name in results.
 RANKS = {name: source.rank for source in SOURCES for name in (source.name, *source.also)}
 
 

@@ -30,12 +30,12 @@ _OTHER_TYPES = {
     **dict.fromkeys(("bfloat16", "float8", "float4"), NUMERIC),
     **dict.fromkeys(("int2", "int4", "uint2", "uint4"), INTEGER),
 }
-_DIMENSION_BYTES = 8  # held of a dimension
-_LENGTH = 1  # of a dimension, in ONNX's TensorShapeProto and in TensorFlow's
+_DIMENSION_BYTES = 8  # held for a dimension
+_LENGTH = 1  # of a dimension, in the TensorShapeProto of ONNX and of TensorFlow
 
 
 def tensor_input(elements: str, shape: Sequence[Optional[int]]) -> Input:
-    """Return the input that takes a tensor of such elements; `shape` is that of a whole batch."""
+    """Return the input that takes a tensor of such elements; `shape` includes the batch."""
     datatype = DATATYPE_OF.get(elements, "")
     kind = TYPE_OF_DATATYPE.get(datatype) or _OTHER_TYPES.get(elements)
     if kind is None:
@@ -46,10 +46,10 @@ def tensor_input(elements: str, shape: Sequence[Optional[int]]) -> Input:
 def sample_shape(shape: Sequence[Optional[int]]) -> Tuple[int, ...]:
     """Return the shape of one sample for an input of that shape.
 
-    The first dimension is the batch's, and left out: servers stack samples along it, whether it is
-    unknown or was fixed when the model was exported. A lone dimension of a known length above 1 is
-    kept: that is a vector, for one sample at a time. An unknown dimension (`None`, or none above
-    0) is 1.
+    The first dimension is the batch and left out: servers stack samples along it, whether it is
+    unknown or was fixed when the model was exported. But a single dimension of a known length above
+    1 is kept: it is a vector, for one sample at a time. An unknown dimension (`None`, or not
+    positive) counts as 1.
 
     >>> sample_shape([None, 8]), sample_shape([1, 3, None]), sample_shape([None]), sample_shape([])
     ((8,), (3, 1), (), ())
@@ -63,7 +63,7 @@ def sample_shape(shape: Sequence[Optional[int]]) -> Tuple[int, ...]:
 
 
 def declared_length(member: MemberBytes, dimension: WireField) -> int:
-    """Return a dimension's length, 0 where it is not known (it may have a name instead)."""
+    """Return a dimension's length; 0 if it is not known (it may have a name instead)."""
     member.hold(_DIMENSION_BYTES)
     length = 0
     for field in message(member, dimension):
@@ -73,9 +73,9 @@ def declared_length(member: MemberBytes, dimension: WireField) -> int:
 
 
 def told_inputs(source: str, inputs: Iterable[Tuple[str, Input]], without: str) -> Told:
-    """Return what a model tells that has these inputs by name; `without`, where it has none.
+    """Return what a model with these inputs, by name, says; `without` if it has none.
 
-    One that no request can carry leaves no request for the others.
+    If no request can carry one of them, there are no fields.
     """
     known = []
     for name, given in inputs:

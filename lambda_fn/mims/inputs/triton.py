@@ -1,7 +1,7 @@
-"""Triton's `config.pbtxt` → the inputs that it names.
+"""Triton's `config.pbtxt` → the model's inputs.
 
-It is protobuf's text format (https://protobuf.dev/reference/protobuf/textformat-spec/) of the
-message ModelConfig:
+It is the message ModelConfig in protobuf's text format
+(https://protobuf.dev/reference/protobuf/textformat-spec/):
 https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto
 """
 
@@ -38,7 +38,7 @@ _DATATYPE_OF = {
 }
 _TOKEN = re.compile(
     r"(?P<blank>[\s,;]+|#[^\n]*)"
-    # Escapes are counted, or the engine would hold a state for each of millions.
+    # The repetition is bounded, or the engine would keep a state for each of millions of escapes.
     r"|(?P<string>'[^'\\\n]*(?:\\.[^'\\\n]*){0,10000}'|\"[^\"\\\n]*(?:\\.[^\"\\\n]*){0,10000}\")"
     r"|(?P<word>[-+]?[\w.]+)|(?P<mark>[][{}<>:/-])"
 )
@@ -60,7 +60,7 @@ def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the inputs of a model's configuration, in its order, optional ones too."""
+    """Return the inputs of a model's configuration, in its order, including optional ones."""
     return _read_configuration(_Tokens(read_whole_text(member), member))
 
 
@@ -76,7 +76,7 @@ class _Tokens:
         self.take()
 
     def take(self) -> str:
-        """Return the next token, and go on to the one after it."""
+        """Return the next token, and move on to the one after it."""
         taken = self.next
         kind: Optional[str] = "blank"
         self.next = ""
@@ -92,7 +92,7 @@ class _Tokens:
         return taken
 
     def expect(self) -> str:
-        """Return the next token; the text must not end here."""
+        """Return the next token, which must be there."""
         if not self.next:
             raise cut_short()
         return self.take()
@@ -104,7 +104,7 @@ class _Tokens:
         return self.expect()
 
     def string(self) -> str:
-        """Return the next strings, of which several stand for one."""
+        """Return the next string, which may be written as several in a row."""
         pieces = []
         while self.is_string:
             pieces.append(_ESCAPE.sub(_unescaped, self.take()[1:-1].encode("utf-8")))
@@ -113,7 +113,7 @@ class _Tokens:
         try:
             return b"".join(pieces).decode("utf-8")
         except UnicodeDecodeError:
-            raise UnreadableError("names an input in other than UTF-8") from None
+            raise UnreadableError("has an input whose name is not UTF-8") from None
 
     def integer(self) -> int:
         written = self.word()
@@ -125,12 +125,12 @@ class _Tokens:
         raise UnreadableError("has a dimension that is not a whole number")
 
     def skip(self) -> None:
-        """Pass over the value of a field: a scalar, a message or a list."""
+        """Skip the value of a field: a scalar, a message or a list."""
         opened: List[str] = []
         while True:
             token = self.expect()
             if token[0] in "'\"":
-                while self.is_string:  # several stand for one
+                while self.is_string:  # one string may be written as several
                     self.take()
             if token in _CLOSING:
                 opened.append(_CLOSING[token])
@@ -172,7 +172,7 @@ def _read_configuration(tokens: _Tokens) -> Optional[Told]:
         if not name or data_type not in _DATATYPE_OF:
             raise UnreadableError("has an input without a name and a known data_type")
         datatype = _DATATYPE_OF[data_type]
-        # Without max_batch_size a model takes its inputs as they are: their first is the batch.
+        # Without max_batch_size, dims are those of the whole input: the first is the batch.
         lengths = dims if batched else dims[1:]
         shape = tuple(max(length, 1) for length in lengths)
         fields.setdefault(name, Field(name, TYPE_OF_DATATYPE[datatype], shape, datatype))
@@ -182,7 +182,7 @@ def _read_configuration(tokens: _Tokens) -> Optional[Told]:
 
 
 def _key(tokens: _Tokens) -> str:
-    """Return the name of the next field, and leave its value next."""
+    """Return the name of the next field; its value is next."""
     if tokens.next == "[":  # an extension, or Any: [type.googleapis.com/name]
         tokens.skip()
         key = ""
@@ -194,7 +194,7 @@ def _key(tokens: _Tokens) -> str:
 
 
 def _items(tokens: _Tokens) -> Iterator[None]:
-    """Stop at each value of a field, of which there is one, or a list of several."""
+    """Stop before each value of a field: a single one, or those of a list."""
     if tokens.next != "[":
         yield
         return

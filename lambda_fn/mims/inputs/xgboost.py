@@ -1,8 +1,8 @@
-"""XGBoost's model files → fields: UBJSON, JSON, and the binary format before them.
+"""XGBoost's model files → fields: UBJSON, JSON, and the older binary format.
 
 The layout of the first two: https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html.
-Their keys are sorted, so the names stand before the trees; other orders are read as well. Models
-keep names from XGBoost 1.4 on, and the binary format never does.
+Their keys are sorted, so the names come before the trees, but other orders are read as well. Models
+have names since XGBoost 1.4, but never in the binary format.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FIRST_KEY = re.compile(
     rb'\{[ \t\r\n]*"(?:(?:learner|Model|Config)"[ \t\r\n]*:|version"[ \t\r\n]*:[ \t\r\n]*\[)'
     rb"|\{(?:L\0{7}|l\0{3}|I\0|[iU])[\5-\7](?:learner|Model|Config|version)"
 )
-# Pickles of XGBoost 1.0 to 1.2: this, the size of the model as an int64, the model, its settings.
+# In pickles of XGBoost 1.0 to 1.2: this, the model's size as an int64, the model, its settings.
 _SNAPSHOT = b"CONFIG-offset:"
 _SNAPSHOT_SIZE = len(_SNAPSHOT) + 8
 _BINARY = b"binf"
@@ -41,7 +41,7 @@ _SETTINGS_KEYS = ("generic_param", "learner_train_param")
 def wants(path: str, head: bytes) -> bool:
     """Say whether a member is an XGBoost model, by its first bytes.
 
-    The binary format before 1.0 has no mark: such a file must also be named as people name them.
+    The binary format before 1.0 has no signature: such a file must also have a usual name.
     """
     if head.startswith((_BINARY, _SNAPSHOT)):
         return True
@@ -51,7 +51,7 @@ def wants(path: str, head: bytes) -> bool:
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the names and types of the features, else as many made-up names as there are.
+    """Return the names and types of the features; the names are made up if the model has none.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _document(reader: Reader) -> Optional[Told]:
 
 
 def _settings(reader: Reader) -> int:
-    """Return the number of features that a snapshot's settings tell; they are the model's."""
+    """Return the number of features in a snapshot's settings, which is also the model's."""
     count = 0
     for key in reader.members():
         if key == "learner_model_param" and reader.at_object():
@@ -107,9 +107,9 @@ def _learner(reader: Reader, in_settings: int) -> Optional[Told]:
         if key in _SETTINGS_KEYS:
             return Told(NAME, why="holds XGBoost's settings, without a model")
         if key == "gradient_booster" and in_settings:
-            break  # XGBoost's own order, so the names would have stood before
+            break  # in XGBoost's own order, names would have come before
         if key == "gradient_booster" and not count:
-            # The trees can be gigabytes of small parts; these keys stand nowhere within.
+            # The trees can be gigabytes of small parts, in which these keys do not occur.
             wanted = ["learner_model_param"]
             wanted += ["feature_names"] if names is None else []
             wanted += ["feature_types"] if types is None else []
@@ -162,7 +162,7 @@ def named_fields(
 ) -> Tuple[Field, ...]:
     """Return the fields of XGBoost's `feature_names` and `feature_types`, which may be empty.
 
-    `step` is called for each.
+    `step` is called for each field.
     """
     fields: Dict[str, Field] = {}
     for index, name in enumerate(names):
@@ -196,10 +196,10 @@ def _binary(head: bytes) -> Optional[Told]:
 
 
 def _feature_count(head: bytes) -> Optional[int]:
-    """Return the number of features; `None` where the bytes are not of the binary format.
+    """Return the number of features; `None` if the bytes are not in the binary format.
 
-    136 bytes of parameters, then the names of the objective and of the booster, each behind its
-    length in eight bytes.
+    The format has 136 bytes of parameters, then the names of the objective and of the booster, each
+    after its length in eight bytes.
     """
     if len(head) < _BINARY_PARAMETERS.size:
         return None
@@ -213,7 +213,7 @@ def _feature_count(head: bytes) -> Optional[int]:
 
 
 def _text(head: bytes, start: int) -> Tuple[bytes, int]:
-    """Return the text at `start`, behind its length, and its end."""
+    """Return the string at `start`, which begins with its length, and its end."""
     size = int.from_bytes(head[start : start + 8], "little")
     end = start + 8 + size
     return (head[start + 8 : end], end) if end <= len(head) else (b"", len(head))

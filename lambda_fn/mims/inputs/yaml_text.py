@@ -1,8 +1,8 @@
-"""The YAML of MLflow's `MLmodel` → the texts that stand under paths of keys.
+"""The YAML of MLflow's `MLmodel` → the scalar under a path of keys.
 
-Read are block mappings, and of their values plain, quoted, literal and folded scalars, as PyYAML
-writes them and people change them (https://yaml.org/spec/1.1/). What stands beside the path is
-passed over, and need not be anything that is read here.
+Block mappings are read, and plain, quoted, literal and folded scalars in them, as PyYAML writes
+them and people edit them (https://yaml.org/spec/1.1/). What is not on the path is skipped, and may
+be any YAML.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ Step = Callable[[int], None]
 class _Line(NamedTuple):
     indentation: int
     content: str
-    start: int  # of the content, in the text
+    start: int  # offset of the content in the text
     end: int  # where the next line begins
 
 
 def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
-    """Return the scalar under a path of keys; `None` where there is none, or it is null.
+    """Return the scalar under a path of keys; `None` if there is none, or it is null.
 
-    `step` is called with the number of lines and marks that were looked at, and may raise.
+    `step` is called with the number of lines and marks that are looked at, and may raise.
 
     Raises
     ------
     UnreadableError
-        What was looked at is something else.
+        What is looked at cannot be read.
     """
     at, indentation = 0, 0
     for key in path[:-1]:
@@ -52,7 +52,7 @@ def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
         rest = _line(yaml, value_at)
         nested = _next_content(yaml, rest.end, step)
         if _without_comment(rest.content) not in _NULLS:
-            raise UnreadableError(f"holds something else than keys and values under '{key}'")
+            raise UnreadableError(f"has something other than keys and values under '{key}'")
         if nested is None or nested.indentation <= indentation:
             return None
         at, indentation = rest.end, nested.indentation
@@ -61,18 +61,18 @@ def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
 
 
 def has_key(yaml: str, key: str, step: Step) -> bool:
-    """Say whether a key stands at the top of a text; raises as `text_at`."""
+    """Say whether a key is at the top level of a text; raises as `text_at`."""
     return _find(yaml, 0, 0, key, step) is not None
 
 
 def _find(yaml: str, at: int, indentation: int, wanted: str, step: Step) -> Optional[int]:
-    """Return where the value of the wanted key begins, in the block mapping at `at`."""
+    """Return the position of the value of a key in the block mapping at `at`."""
     while True:
         line = _next_content(yaml, at, step)
         if line is None or line.indentation < indentation:
             return None
         at = line.end
-        # Deeper lines, and those of a list, belong to the value of the key before.
+        # Lines with more indentation, and those of a list, belong to the value of the key before.
         if line.indentation > indentation or line.content == "-" or line.content[:2] == "- ":
             continue
         if not indentation and line.content[:3] in ("---", "..."):
@@ -93,9 +93,9 @@ def _find(yaml: str, at: int, indentation: int, wanted: str, step: Step) -> Opti
 
 
 def _scalar(yaml: str, at: int, indentation: int, step: Step) -> Optional[str]:
-    """Return the scalar that begins behind `at`, the value of a key of that indentation."""
+    """Return the scalar after `at`, which is the value of a key of that indentation."""
     rest = _line(yaml, at)
-    if not _without_comment(rest.content):  # it stands on the next line, or is null
+    if not _without_comment(rest.content):  # it is on the next line, or null
         below = _next_content(yaml, rest.end, step)
         if below is None or below.indentation <= indentation:
             return None
@@ -120,7 +120,7 @@ def _scalar(yaml: str, at: int, indentation: int, step: Step) -> Optional[str]:
 
 
 def _quoted(yaml: str, at: int, step: Step) -> Tuple[str, int]:
-    """Return the quoted scalar at `at`, and where it ends."""
+    """Return the quoted scalar at `at`, and its end."""
     end = at + 1
     if yaml[at] == "'":
         while True:
@@ -163,9 +163,9 @@ def _block(yaml: str, at: int, indentation: int, explicit: int, step: Step) -> L
 
 
 def _folded(lines: List[str], escapes: bool) -> str:
-    """Return lines as one text: a break is a blank, empty lines are breaks.
+    """Return lines as one text: a line break becomes a space, and an empty line a line break.
 
-    With `escapes`, a break behind a backslash is nothing.
+    With `escapes`, a line break after a backslash is dropped.
     """
     parts = [lines[0] if lines else ""]
     empty = 0
@@ -202,7 +202,7 @@ def _unescaped(escape: Match[str]) -> str:
 
 
 def _next_content(yaml: str, at: int, step: Step) -> Optional[_Line]:
-    """Return the next line that holds more than blanks and a comment; `None` at the end."""
+    """Return the next line with more than white space and a comment; `None` at the end."""
     while at < len(yaml):
         step(1)
         line = _line(yaml, at)
@@ -213,7 +213,7 @@ def _next_content(yaml: str, at: int, step: Step) -> Optional[_Line]:
 
 
 def _line(yaml: str, at: int) -> _Line:
-    """Return the line, or what is left of it, at `at`."""
+    """Return the line at `at`, or the rest of it."""
     match = _LINE.match(yaml, at)
     assert match is not None  # it matches an empty text too
     return _Line(len(match.group(1)), match.group(2), match.start(2), match.end())

@@ -363,7 +363,7 @@ def test_damaged_hdf5_is_refused(root: bytes, why: str) -> None:
     ("content", "why"),
     [
         (hdf5.HEAD + b"\4" + bytes(90), "is HDF5 in a form that is not read"),
-        (hdf5.HEAD + bytes(90), "is damaged: its addresses have no usual size"),
+        (hdf5.HEAD + bytes(90), "is damaged: its addresses have an invalid size"),
         (superblock(2**50), "needs more than 4,194,304 bytes of it to be held"),
     ],
 )

@@ -177,7 +177,7 @@ def test_another_file_of_that_name_is_not_mlflows(content: bytes) -> None:
         (yaml('  inputs: "\\q"\n').encode(), "an escape that YAML does not know"),
         (yaml('  inputs: "\\U99999999"\n').encode(), "an escape that YAML does not know"),
         (yaml("  inputs: '[]' more\n").encode(), "is not YAML"),
-        (b"signature: {inputs: '[]'}\n", "something else than keys and values under 'signature'"),
+        (b"signature: {inputs: '[]'}\n", "something other than keys and values under 'signature'"),
         (yaml("  inputs: '{}'\n").encode(), "not a list"),
         (yaml("  inputs: '[1]'\n").encode(), "not objects"),
         (yaml('  inputs: \'[{}, {"name": "a"}]\'\n').encode(), "names only some"),
