@@ -16,7 +16,7 @@ def nothing() -> None:
 
 
 def checked(items: Iterable[_T], check: Check) -> Iterator[_T]:
-    """Pass the items on, and check the deadline before the first, and then every 1,024 items."""
+    """Pass the items on, and check the deadline before the first and, now and then, the others."""
     for index, item in enumerate(items):
         if index % _ITEMS_A_CHECK == 0:
             check()

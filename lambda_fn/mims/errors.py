@@ -112,7 +112,7 @@ def internal_error(error: BaseException) -> InternalError:
 
 
 def shown(value: object) -> str:
-    """Return a name or value fit for a message: escaped where it is not printable, cut at 200."""
+    """Return a name or value fit for a message: escaped where it is not printable, and cut."""
     try:
         text = value if isinstance(value, str) else _beginning(value)
     except (RecursionError, ValueError):  # nested, or an integer, beyond what str() takes

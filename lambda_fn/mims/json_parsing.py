@@ -95,7 +95,7 @@ class JsonCursor:
 
     The cursor is before a value; `entries`, `items`, `value` or `bounded_value` moves it past the
     value. Each raises `ValueError` (or `RecursionError`) if the text is not JSON, or the value is
-    of another kind. `check` is called every 1,024 items.
+    of another kind. `check` is called now and then.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class JsonCursor:
         return value
 
     def bounded_value(self) -> Any:
-        """Return the value; all long ones together take no more than 64 MiB, and a string 6 MiB.
+        """Return the value, within bounds for a string and for all long values together.
 
         Raises
         ------

@@ -14,7 +14,7 @@ _MORE = re.compile(r"… and ([0-9,]{1,15}) more warnings?\Z")
 
 
 def bounded(warnings: Sequence[str]) -> List[str]:
-    """Return at most 20 of the warnings, each cut at 500 characters; the last counts the others.
+    """Return no more than `WARNINGS` of the warnings, each cut; the last counts the others.
 
     Bounded lists may be joined and bounded again: the count of those left out is kept.
 

@@ -12,7 +12,7 @@ from mims.limits import INTEGER_DIGITS
 # How a string spells a boolean, in lower case.
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
-_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}\Z")
+_INTEGER = re.compile(rf"[-+]?[0-9]{{1,{INTEGER_DIGITS}}}\Z")
 
 
 def number(value: Any) -> Optional[float]:

@@ -7,7 +7,6 @@ held at a time, whatever the headers declare.
 from __future__ import annotations
 
 import hashlib
-import re
 from itertools import repeat
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
@@ -19,7 +18,7 @@ from mims.formats.registry import FORMATS
 from mims.formats.table import carried, column_names
 from mims.limits import LISTS, SAMPLE_VALUES
 from mims.payload.description import DescribedField, DescribedFile, Description
-from mims.payload.files import METADATA, flat_path
+from mims.payload.files import FLAT_PATH, METADATA, flat_path
 from mims.payload.members import (
     PayloadMember,
     check_stream,
@@ -36,7 +35,6 @@ from mims.setting_table import CONTRACT, FLAT
 from mims.values import BOOLEANS, number
 
 _NO_NUMBER = object()  # equal to nothing that a file of numbers can have
-_FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z0-9]+)\Z")
 
 
 def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
@@ -57,7 +55,7 @@ def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
     PayloadTooLargeError
         A payload file is over the limit of a request.
     ArchiveLimitError
-        The archive is larger than any that the generator makes, or has more than 250,000 fields.
+        It is larger than any archive that the generator makes, or has too many fields.
     """
     check_stream(archive, check)
     names: List[str] = []
@@ -241,11 +239,11 @@ def _check_same(
 def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check: Check) -> Report:
     extensions = set()
     for name in names:
-        match = _FLAT_NAME.match(name)
+        match = FLAT_PATH.match(name)
         if match is None:
             fail(
                 f"'{shown(name)}' is in it, but no {METADATA}, and the layout flat has nothing "
-                "but sample_payload_0001 and so on"
+                f"but {flat_path(1, 1, '')} and so on"
             )
         extensions.add(match.group(1))
     require(len(extensions) == 1, f"it has several types of files ({', '.join(extensions)})")

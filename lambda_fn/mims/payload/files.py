@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Iterator, List
 
@@ -16,13 +17,16 @@ from mims.errors import (
 from mims.formats.format import Format
 from mims.formats.registry import read_body
 from mims.formats.table import Table, tabulate
-from mims.limits import CELLS, LISTS, PAYLOAD_FILES_BYTES, REQUEST_BYTES
+from mims.limits import CELLS, LISTS, PAYLOAD_FILES_BYTES, REQUEST_BYTES, SAMPLES
 from mims.samples import Samples
 from mims.setting_layers import PAYLOAD_SETTINGS
 from mims.setting_table import FLAT
 from mims.settings import Settings
 
 METADATA = "metadata.json"
+STEM = "sample_payload"
+_FEWEST_DIGITS = 4
+FLAT_PATH = re.compile(rf"{STEM}_[0-9]{{{_FEWEST_DIGITS},{len(str(SAMPLES))}}}(\.[a-z0-9]+)\Z")
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ class PayloadFile:
 
 def contract_path(content_type: Format) -> str:
     """Return the path of a content type's file in the layout contract."""
-    return f"{content_type.folder}/sample_payload{content_type.extension}"
+    return f"{content_type.folder}/{STEM}{content_type.extension}"
 
 
 def flat_path(number: int, count: int, extension: str) -> str:
     """Return the path of a file in the layout flat, by its number, from 1 to `count`."""
-    return f"sample_payload_{number:0{max(4, len(str(count)))}}{extension}"
+    return f"{STEM}_{number:0{max(_FEWEST_DIGITS, len(str(count)))}}{extension}"
 
 
 def generate_sample_payload(
