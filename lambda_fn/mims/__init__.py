@@ -1,7 +1,7 @@
 """The payload generator's core: the bytes of a model and settings in, a payload out.
 
-It needs the standard library alone, and knows no clock, environment, network or disk. (`mims` is
-a name, not an abbreviation.)
+It needs only the standard library, and uses no clock, environment, network or disk. (`mims` is a
+name, not an abbreviation.)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import PayloadTooLargeError
 from mims.formats.format import Format
 from mims.formats.registry import media_types, parse_content_types
@@ -53,7 +53,7 @@ class Payload:
 
 
 def generate(
-    chunks: Iterable[bytes], given: Optional[GivenSettings] = None, check: Check = nothing
+    chunks: Iterable[bytes], given: Optional[GivenSettings] = None, check: Check = no_deadline
 ) -> Payload:
     """Return the payload for the model archive whose bytes are `chunks`.
 
@@ -79,16 +79,16 @@ def generate(
 
 
 def find_inputs(
-    chunks: Iterable[bytes], given: GivenSettings, check: Check = nothing
+    chunks: Iterable[bytes], given: GivenSettings, check: Check = no_deadline
 ) -> ModelInputs:
     """Return the inputs of the model whose archive's bytes are `chunks`; raises as `generate`."""
     return search_archive(chunks, given.limits, _consultation(given, check), check)
 
 
 def find_inputs_in_files(
-    files: Iterable[ModelFile], given: GivenSettings, check: Check = nothing
+    files: Iterable[ModelFile], given: GivenSettings, check: Check = no_deadline
 ) -> ModelInputs:
-    """Return the inputs of a model whose files lie in a folder; raises as `generate`."""
+    """Return the inputs of a model whose files are in a folder; raises as `generate`."""
     return search_files(files, given.limits, _consultation(given, check), check)
 
 
@@ -103,7 +103,7 @@ def _consultation(given: GivenSettings, check: Check) -> Consult:
     return consult
 
 
-def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = nothing) -> Payload:
+def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = no_deadline) -> Payload:
     """Return the payload for a model whose inputs are known; raises as `generate`."""
     if len(inputs.fields) > CHECKED_FIELDS:
         raise PayloadTooLargeError(

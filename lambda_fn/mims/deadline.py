@@ -11,8 +11,8 @@ _ITEMS_A_CHECK = 1024
 Check = Callable[[], None]
 
 
-def nothing() -> None:
-    """Check nothing: there is no deadline."""
+def no_deadline() -> None:
+    """Check nothing."""
 
 
 def checked(items: Iterable[_T], check: Check) -> Iterator[_T]:

@@ -1,7 +1,7 @@
 """Every error that this project raises on purpose.
 
-Class names are interface: Step Functions matches on them, and they stand in answers, logs and
-metrics. Each class says whether it is permanent (trying again cannot help) or transient.
+Class names are part of the interface: Step Functions matches on them, and answers, logs and metrics
+have them. Each class says whether it is permanent (trying again cannot help) or transient.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class PayloadError(Exception):
 
 
 class InvalidRequestError(PayloadError):
-    """The event or request has no known shape, or a URI in it is invalid."""
+    """The event or request has an unknown shape, or a URI in it is invalid."""
 
 
 class InvalidSettingsError(PayloadError):
@@ -30,7 +30,7 @@ class ModelNotFoundError(PayloadError):
 
 
 class ModelArchivedError(PayloadError):
-    """The object lies in an archive storage class and must be restored first."""
+    """The object is in an archive storage class and must be restored first."""
 
 
 class AccessDeniedError(PayloadError):
@@ -42,7 +42,7 @@ class CorruptArchiveError(PayloadError):
 
 
 class ArchiveLimitError(PayloadError):
-    """A model or payload archive is larger, in some respect, than a limit allows."""
+    """A model or payload archive exceeds a limit."""
 
 
 class HyperparametersNotFoundError(PayloadError, FileNotFoundError):
@@ -62,7 +62,7 @@ class PayloadTooLargeError(PayloadError):
 
 
 class PayloadOccupiedError(PayloadError):
-    """An object that this generator did not make lies where the payload goes."""
+    """There is an object where the payload goes that this generator did not make."""
 
 
 class OutputError(PayloadError):

@@ -8,7 +8,7 @@ import re
 from contextlib import contextmanager, suppress
 from typing import Any, Callable, Iterator, Optional
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.limits import BUILT_BYTES, MIB, REQUEST_BYTES
 
 # The memory that CPython takes, in bytes: for an empty list or object, and for the first item in
@@ -102,7 +102,7 @@ class JsonCursor:
         self,
         text: str,
         parse_int: Optional[Callable[[str], Any]] = None,
-        check: Check = nothing,
+        check: Check = no_deadline,
     ) -> None:
         self.text = text
         self.at = 0

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import PayloadTooLargeError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
 from mims.given_values import Categories, Given, typed_values
@@ -37,7 +37,7 @@ def make_samples(
     training: Mapping[str, Sequence[Any]],
     settings: Settings,
     modified: int,
-    check: Check = nothing,
+    check: Check = no_deadline,
     fields_origin: str = "",
 ) -> Samples:
     """Return the samples for the fields.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.limits import Limits
 from mims.setting_table import (
@@ -66,7 +66,7 @@ def read_variables(variables: Mapping[str, str], check: Check) -> Dict[str, Any]
     }
 
 
-def read_payload_settings(value: Any, check: Check = nothing) -> Mapping[str, Any]:
+def read_payload_settings(value: Any, check: Check = no_deadline) -> Mapping[str, Any]:
     """Return the `payload_settings` of the hyperparameters: request key → value.
 
     Raises
@@ -122,7 +122,7 @@ def special_fields(variables: Mapping[str, str]) -> FieldValues:
     return FieldValues(values, "SPECIAL_FIELD_*", by_variable=True)
 
 
-def _read(setting: Setting, value: Any, name: str, check: Check = nothing) -> Any:
+def _read(setting: Setting, value: Any, name: str, check: Check = no_deadline) -> Any:
     try:
         return setting.read(value, name, check)
     except MisfitError as misfit:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, Callable, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import shown
 from mims.formats.format import Format
 from mims.formats.registry import parse_content_types
@@ -325,7 +325,7 @@ SETTINGS: Tuple[Setting, ...] = (
 def default_of(attribute: str) -> Any:
     """Return the value of a setting that nobody gave, read from the table."""
     (setting,) = (setting for setting in SETTINGS if setting.attribute == attribute)
-    return setting.read(setting.default, setting.variable, nothing)
+    return setting.read(setting.default, setting.variable, no_deadline)
 
 
 def setting_names() -> List[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Tuple, Union
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import NamedFields
 from mims.formats.format import Format
@@ -225,7 +225,7 @@ def read_settings(
     environment: Mapping[str, str],
     request: Any = None,
     variables: Optional[Mapping[str, str]] = None,
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> GivenSettings:
     """Return what the environment's variables and a request's `settings` say.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any, Callable, Iterator, List, Sequence
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 
 
 def elements(value: Any) -> Iterator[Any]:
@@ -21,7 +21,7 @@ def elements(value: Any) -> Iterator[Any]:
     yield from value
 
 
-def convert_elements(value: Any, convert: Callable[[Any], Any], check: Check = nothing) -> Any:
+def convert_elements(value: Any, convert: Callable[[Any], Any], check: Check = no_deadline) -> Any:
     """Return the value with each of its elements converted."""
     if isinstance(value, list):
         return [convert_elements(item, convert, check) for item in checked(value, check)]

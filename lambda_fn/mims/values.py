@@ -43,7 +43,7 @@ def text(value: Any) -> Optional[str]:
 
 
 def is_unicode(string: str) -> bool:
-    """Say whether a string can be written as UTF-8, that is, holds no half of a surrogate pair."""
+    """Say whether a string can be written as UTF-8, that is, without half of a surrogate pair."""
     try:
         string.encode("utf-8")
     except UnicodeEncodeError:

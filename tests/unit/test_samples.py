@@ -8,6 +8,7 @@ import pytest
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import Field
 from mims.inputs.hyperparameters import Hyperparameters
+from mims.limits import INTEGER_DIGITS
 from mims.samples import Samples
 from mims.sampling import make_samples
 from mims.settings import read_settings
@@ -275,6 +276,12 @@ def test_an_imputed_value_is_that_of_every_element() -> None:
     field = Field("x", "integer", (2, 2))
     samples = make(field, request={"realistic_values": True}, imputation_dict={"x": "3.5"})
     assert values(samples) == {"x": [[3, 3], [3, 3]]}
+
+
+def test_a_string_spells_an_integer_of_as_many_digits_as_json_may_have() -> None:
+    digits = "9" * INTEGER_DIGITS
+    samples = make(Field("n", "integer"), request={"field_values": {"n": digits}})
+    assert values(samples) == {"n": int(digits)}
 
 
 def test_the_default_of_integers_keeps_every_digit() -> None:

@@ -4,7 +4,7 @@ A gzip stream may have several members, and padding or garbage after the last. W
 like gzip passes through unchanged (a plain tar with the name of a compressed one). Each call of the
 inflate engine takes at most 512 KiB and returns at most 256 KiB, so a bomb costs time, not memory.
 
-The engine is isal where it is installed and the chunks can be iterated a second time, else zlib.
+The engine is isal if it is installed and the chunks can be iterated a second time, else zlib.
 An inflate call that fails returns nothing, not even the bytes before the damage, and an inflater of
 isal cannot be copied beforehand as one of zlib can. What isal refuses is therefore read once more
 with zlib, whose result counts. So both engines give the same bytes and the same errors. (With one
@@ -19,7 +19,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, Callable, Iterable, Iterator, List
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import CorruptArchiveError
 
 igzip_lib: Any
@@ -82,7 +82,7 @@ class TarStream:
         seen: its trailer is in the same piece of the archive as the end of that chunk.
     """
 
-    def __init__(self, chunks: Iterable[bytes], check: Check = nothing) -> None:
+    def __init__(self, chunks: Iterable[bytes], check: Check = no_deadline) -> None:
         self._chunks = chunks
         self._check = check
         self._source = _Source(chunks)
@@ -95,7 +95,7 @@ class TarStream:
         return self._source.offset
 
     def close(self) -> None:
-        """Close the iterator over the archive's chunks, and with it the connection behind it."""
+        """Close the iterator over the archive's chunks, which closes its connection, if any."""
         self._source.close()
 
     def __iter__(self) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from mims.archive import headers
 from mims.archive.headers import BLOCK, NO_RECORDS, Header, MalformedHeaderError, PaxRecords
 from mims.archive.inflate import TarStream, looks_like
 from mims.archive.ordinary import Sought, pass_ordinary_files
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.limits import EXTENSION_BYTES, Limits
 
@@ -48,7 +48,7 @@ class Walk:
     raises passes through unchanged.
     """
 
-    def __init__(self, stream: TarStream, limits: Limits, check: Check = nothing) -> None:
+    def __init__(self, stream: TarStream, limits: Limits, check: Check = no_deadline) -> None:
         self._stream = stream
         self._limits = limits
         self._check = check

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Dict, Iterable, List, NoReturn, Optional, Sequence, Tuple
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats import (
@@ -61,7 +61,7 @@ def read_body(
     body: bytes,
     content_type: Format,
     fields: Optional[Sequence[Field]] = None,
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> Body:
     """Read a body back; `ValueError` if it is not of that content type.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.samples import Samples, Value, rows
@@ -95,7 +95,7 @@ def as_it_is(_field: Field, value: Value, _content_type: str) -> Value:
 
 
 def tabulate(
-    samples: Samples, carry: Carry, content_type: str, flat: bool, check: Check = nothing
+    samples: Samples, carry: Carry, content_type: str, flat: bool, check: Check = no_deadline
 ) -> Table:
     """Return the samples as a body of that content type holds them.
 

@@ -1,6 +1,6 @@
 """AutoGluon's learner, as `learner.pkl` holds it → the inputs that its predictor takes.
 
-The models beside it take what its feature generator makes of these inputs.
+The models next to it take what its feature generator makes of these inputs.
 https://github.com/autogluon/autogluon: tabular/src/autogluon/tabular/learner/abstract_learner.py,
 features/src/autogluon/features/generators/abstract.py,
 common/src/autogluon/common/features/types.py

@@ -138,7 +138,7 @@ class Candidates:
         return Chosen(completed, model, self._training(names), tuple(warnings))
 
     def _examples_that_count(self) -> List[Candidate]:
-        """Return the examples that stand beside an `MLmodel` without a signature."""
+        """Return the examples next to an `MLmodel` without a signature."""
         unsigned = {
             _folder(member)
             for order, member, _ in self._without_fields
@@ -149,7 +149,7 @@ class Candidates:
         ]
 
     def _with_mask(self, names: Candidate) -> Candidate:
-        """Return a model that fills masks, with the mask that the tokenizer beside it gives."""
+        """Return a model that fills masks, with the mask of the tokenizer next to it."""
         masked = names.told.fields[0].mask
         for other in self._completing if masked else ():
             if other.told.form == TOKENIZER and _folder(other.member) == _folder(names.member):
@@ -157,7 +157,7 @@ class Candidates:
         return names
 
     def _with_categories(self, names: Candidate) -> Candidate:
-        """Return a signature's inputs with a category each, where the model beside it has some.
+        """Return a signature's inputs, each with a category if the model next to it has some.
 
         To a signature a category is just a string; the model may refuse one that it does not know.
         """
@@ -262,7 +262,7 @@ def _with_known(field: Field, categories: Dict[str, Any]) -> Field:
 
 
 def _completes(names: Candidate, member: str) -> bool:
-    """Say whether an example stands in for the signature that the `MLmodel` beside it lacks."""
+    """Say whether an example replaces the signature that the `MLmodel` next to it lacks."""
     return names.told.form == EXAMPLE and _folder(names.member) == _folder(member)
 
 

@@ -34,7 +34,7 @@ def number(fields: Tuple[Field, ...], model: Optional[Candidate]) -> Tuple[str, 
 
 
 def beside_xgboost_model(files: Sequence[str], model: Optional[Candidate]) -> List[str]:
-    """Return a warning where one of the files lies beside an `xgboost-model` at the root."""
+    """Return a warning if one of the files is next to an `xgboost-model` at the root."""
     at_root = [file for file in files if file not in ("", XGBOOST_CONTAINERS_FILE)]
     at_root = [shown(file) for file in dict.fromkeys(at_root) if "/" not in file]
     if not at_root:

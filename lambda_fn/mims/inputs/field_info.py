@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.fields import TEXT, Field, WrittenType, parse_type
 from mims.inputs.hyperparameters import as_name, decode, is_absent
 from mims.told import of_names
@@ -27,7 +27,7 @@ class Described(NamedTuple):
     warnings: Tuple[str, ...] = ()
 
 
-def read_field_info(field_info: Any, check: Check = nothing) -> Described:
+def read_field_info(field_info: Any, check: Check = no_deadline) -> Described:
     """Return the fields that a decoded `field_info` describes, each name once.
 
     It is an object name → type, an object name → `{"type", "default"?, "example"?, "categories"?,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import (
     InvalidHyperparametersError,
     InvalidSettingsError,
@@ -59,7 +59,7 @@ class Listed(NamedTuple):
     warnings
         About the fields.
     is_feature_list
-        They are a list of names without types, so they rank like a feature list beside a model.
+        They are a list of names without types, so they rank like a feature list.
     hint
         If there are no fields: sentences for the error, such as which keys hold lists of names.
     """
@@ -70,7 +70,7 @@ class Listed(NamedTuple):
     hint: str = ""
 
 
-def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> Listed:
+def listed_fields(hyperparameters: Hyperparameters, check: Check = no_deadline) -> Listed:
     """Return the input fields that the hyperparameters name.
 
     They are taken from the first of `field_info`; `tab_field_list` and `cat_field_list`, with the
@@ -117,7 +117,7 @@ def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> L
     return Listed(tuple(fields.values()), warnings, form.is_feature_list)
 
 
-def parse_fields(value: Any, setting: str, check: Check = nothing) -> NamedFields:
+def parse_fields(value: Any, setting: str, check: Check = no_deadline) -> NamedFields:
     """Return the fields that the setting `FIELDS` names, and warnings; none is left out.
 
     Parameters

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple, Union
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import ArchiveLimitError, InvalidHyperparametersError, shown
 from mims.inputs.python_literals import NotALiteral, literal_as_json
 from mims.json_parsing import JsonCursor, TooManyValuesError, most_bytes, parse_json
@@ -53,7 +53,9 @@ class Hyperparameters(Mapping[str, Any]):
     `InvalidHyperparametersError` that names the key, never the value. `check` is called meanwhile.
     """
 
-    def __init__(self, values: Optional[Mapping[str, Any]] = None, check: Check = nothing) -> None:
+    def __init__(
+        self, values: Optional[Mapping[str, Any]] = None, check: Check = no_deadline
+    ) -> None:
         self._values: Mapping[str, Any] = {} if values is None else values
         self._check = check
 
@@ -113,7 +115,7 @@ class Hyperparameters(Mapping[str, Any]):
         return value
 
 
-def parse_hyperparameters(member: Member, check: Check = nothing) -> Hyperparameters:
+def parse_hyperparameters(member: Member, check: Check = no_deadline) -> Hyperparameters:
     """Return the object in the file; `NaN` and `Infinity` are accepted.
 
     Raises
@@ -160,7 +162,7 @@ def _check_memory(member: Member) -> None:
         raise beyond_memory(member.name, size)
 
 
-def decode(value: Any, check: Check = nothing) -> Any:
+def decode(value: Any, check: Check = no_deadline) -> Any:
     """Return a hyperparameter's value, decoded if it is a string of JSON or a Python literal.
 
     Any other string is returned unchanged. `None` stands for an absent value.
@@ -247,7 +249,7 @@ def _integer(digits: str) -> int:
         raise _TooManyDigitsError(digits) from None
 
 
-def _parse(text: str, check: Check = nothing) -> Any:
+def _parse(text: str, check: Check = no_deadline) -> Any:
     try:
         return parse_json(text, parse_int=_integer)
     except _TooManyDigitsError as error:

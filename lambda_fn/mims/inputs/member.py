@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.fields import Field
 from mims.limits import CHECKED_FIELDS, HELD_BYTES, READER_STEPS
 
@@ -16,10 +16,10 @@ HEAD = 512  # in bytes: how much of a member's beginning is looked at to see wha
 BYTES_A_STEP = 65536  # that are skipped
 _STEPS_A_CHECK = 4096
 
-# What a file is beside the names of its inputs: an MLflow signature of columns, of tensors with
-# names, or of one without; a table whose columns have numbers for names.
+# The form of a model's inputs: an MLflow signature of columns, of tensors with names, or of one
+# without; a table whose columns have numbers for names.
 COLUMNS, TENSORS, TENSOR, NUMBERED = "columns", "tensors", "tensor", "numbered"
-# And what only completes a file beside it: an `MLmodel`, a `config.json`.
+# And the form of a file that only completes one next to it: an `MLmodel`, a `config.json`.
 EXAMPLE, TOKENIZER = "example", "tokenizer"
 
 
@@ -53,7 +53,7 @@ class Told(NamedTuple):
     form
         One of `COLUMNS`, `TENSORS`, `TENSOR`, `NUMBERED`, `EXAMPLE`, `TOKENIZER`, or empty.
     why
-        Why there are no fields, in words that follow the member's name: "has no signature".
+        Why there are no fields; it follows the member's name: "has no signature".
     """
 
     source: str
@@ -82,7 +82,7 @@ class MemberBytes:
         self,
         name: str,
         chunks: Iterable[bytes],
-        check: Check = nothing,
+        check: Check = no_deadline,
         parent: Optional[MemberBytes] = None,
     ) -> None:
         self.name = name

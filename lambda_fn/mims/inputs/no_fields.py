@@ -24,7 +24,7 @@ _REMEDY = (
 def no_fields_named(
     member: Member, reasons: Sequence[str], hint: str, cause: Optional[NoInputFieldsError]
 ) -> PayloadError:
-    """Return the error for hyperparameters that name no field, beside files that name none either.
+    """Return the error for hyperparameters that name no field, and files that name none either.
 
     `reasons` say which of the model's files were looked into, and why they name none; `hint` says
     what the hyperparameters may have meant; `cause` is the error of a form that is there but empty.

@@ -6,7 +6,7 @@ import json
 import re
 from typing import List, Match
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.inputs.escapes import ESCAPE, unescaped
 from mims.limits import HELD_BYTES
 
@@ -39,7 +39,7 @@ class NotALiteral(ValueError):
     """The text is not the literal of a list or dict."""
 
 
-def literal_as_json(text: str, check: Check = nothing) -> str:
+def literal_as_json(text: str, check: Check = no_deadline) -> str:
     """Return the JSON text of a Python literal: of lists, tuples, dicts, strings, numbers, `None`.
 
     Anything else (a name, a call, a set) is either refused here or left as it stands, so that the

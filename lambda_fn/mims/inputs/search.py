@@ -6,7 +6,7 @@ from typing import Callable, Iterable, Iterator
 
 from mims.archive.inflate import TarStream
 from mims.archive.members import Walk
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.inputs import families
 from mims.inputs.findings import Findings
@@ -30,7 +30,7 @@ _HEADS = tuple(dict.fromkeys(head for source in SOURCES for head in source.heads
 
 
 def search_archive(
-    chunks: Iterable[bytes], limits: Limits, consult: Consult, check: Check = nothing
+    chunks: Iterable[bytes], limits: Limits, consult: Consult, check: Check = no_deadline
 ) -> ModelInputs:
     """Return the inputs of the model whose archive's bytes are `chunks`.
 
@@ -81,9 +81,9 @@ def search_archive(
 
 
 def search_files(
-    files: Iterable[ModelFile], limits: Limits, consult: Consult, check: Check = nothing
+    files: Iterable[ModelFile], limits: Limits, consult: Consult, check: Check = no_deadline
 ) -> ModelInputs:
-    """Return the inputs of a model whose files lie in a folder; raises as `search_archive` does.
+    """Return the inputs of a model whose files are in a folder; raises as `search_archive` does.
 
     A `hyperparameters.json` at its root should come first: it may end the search.
     """

@@ -11,7 +11,6 @@ import re
 import struct
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
-from mims.deadline import nothing
 from mims.fields import BOOLEAN, CATEGORICAL, CODES, INTEGER, NUMERIC, Field
 from mims.inputs.json_stream import JsonReader
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError, check_count, made_up_fields
@@ -158,7 +157,7 @@ def _num_feature(reader: Reader) -> int:
 
 
 def named_fields(
-    names: List[str], types: List[str], step: Callable[[], None] = nothing
+    names: List[str], types: List[str], step: Callable[[], None] = lambda: None
 ) -> Tuple[Field, ...]:
     """Return the fields of XGBoost's `feature_names` and `feature_types`, which may be empty.
 

@@ -10,7 +10,7 @@ import hashlib
 from itertools import repeat
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.formats.format import Body, Format
@@ -37,7 +37,7 @@ from mims.values import BOOLEANS, number
 _NO_NUMBER = object()  # equal to nothing that a file of numbers can have
 
 
-def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
+def check_payload_archive(archive: bytes, check: Check = no_deadline) -> Report:
     """Verify a payload archive, and return what is in it.
 
     With a `metadata.json` (layout contract), the files must be those that it lists, with their

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import InvalidHyperparametersError
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.formats.format import Format
@@ -74,7 +74,7 @@ def describe(
     family: Optional[str],
     recipe: Optional[str],
     warnings: Sequence[str],
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> Description:
     """Return the description of a payload; `check` is called meanwhile.
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Iterator, List
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import (
     InvalidHyperparametersError,
     InvalidSettingsError,
@@ -53,7 +53,7 @@ def flat_path(number: int, count: int, extension: str) -> str:
 
 
 def generate_sample_payload(
-    samples: Samples, settings: Settings, check: Check = nothing
+    samples: Samples, settings: Settings, check: Check = no_deadline
 ) -> Iterator[PayloadFile]:
     """Yield the payload files: one for each content type or, in the flat layout, each sample.
 
@@ -88,7 +88,7 @@ def _files(samples: Samples, settings: Settings, check: Check) -> Iterator[Paylo
         yield PayloadFile(contract_path(content_type), content_type, content)
 
 
-def encode(samples: Samples, content_type: Format, check: Check = nothing) -> bytes:
+def encode(samples: Samples, content_type: Format, check: Check = no_deadline) -> bytes:
     """Return the samples as one body of that content type; raises as `generate_sample_payload`."""
     check()
     if content_type.one_field and len(samples.fields) != 1:

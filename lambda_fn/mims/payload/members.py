@@ -6,7 +6,7 @@ from typing import Iterator, NamedTuple, NoReturn
 
 from mims.archive.inflate import TarStream, looks_like
 from mims.archive.members import Entry, Walk
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import ArchiveLimitError, CorruptArchiveError, PayloadTooLargeError, shown
 from mims.limits import (
     METADATA_BYTES,
@@ -46,7 +46,7 @@ def require(holds: bool, what: str) -> None:
         fail(what)
 
 
-def check_stream(archive: bytes, check: Check = nothing) -> None:
+def check_stream(archive: bytes, check: Check = no_deadline) -> None:
     """Inflate the whole archive once, to check its checksums and what follows the last member.
 
     Raises
@@ -72,7 +72,7 @@ def check_stream(archive: bytes, check: Check = nothing) -> None:
     )
 
 
-def read_members(archive: bytes, check: Check = nothing) -> Iterator[PayloadMember]:
+def read_members(archive: bytes, check: Check = no_deadline) -> Iterator[PayloadMember]:
     """Yield the archive's members in order; one is held at a time, of at most a request's size.
 
     Raises

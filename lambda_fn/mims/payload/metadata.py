@@ -5,7 +5,7 @@ from __future__ import annotations
 from sys import intern
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import CATEGORICAL, TYPES
 from mims.formats.json_text import dumps
@@ -32,7 +32,7 @@ _READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # 1.0 had no fields_from, family and r
 _KEYS = 100  # more than it ever has
 
 
-def write_metadata(description: Description, check: Check = nothing) -> bytes:
+def write_metadata(description: Description, check: Check = no_deadline) -> bytes:
     """Return `metadata.json`. (It is put together from pieces: objects would take more memory.)"""
     name, _, version = description.generator.rpartition(" ")
     parts: Dict[str, bytes] = {
@@ -73,7 +73,7 @@ def _field_entry(field: DescribedField) -> Dict[str, Any]:
     return {"name": field.name, "type": field.type, **shape, "source": field.source}
 
 
-def read_metadata(content: bytes, check: Check = nothing) -> Description:
+def read_metadata(content: bytes, check: Check = no_deadline) -> Description:
     """Return the description in `metadata.json`, whose parts must agree with each other.
 
     Raises
@@ -216,7 +216,7 @@ def _read_fields_from(entry: Any) -> FieldsFrom:
     source, member = entry["source"], entry["member"]
     require(
         is_text(source) and (member is None or is_text(member)),
-        f"fields_from in {METADATA} has no source and member",
+        f"fields_from in {METADATA} does not have a source and a member",
     )
     return FieldsFrom(source, member)
 

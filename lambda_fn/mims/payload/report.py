@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.fields import Field
 from mims.formats.format import Format
 from mims.formats.table import tabulate
@@ -79,7 +79,7 @@ def first_sample(
     values: Optional[Sequence[Value]],
     content_type: Format,
     content: bytes = b"",
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> str:
     """Return a sample as a body of its own, for a reader, cut if it is long.
 
