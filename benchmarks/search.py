@@ -14,10 +14,10 @@ def walk(pieces: Iterable[bytes]) -> None:
     """Pass over every member, and look into none."""
     from mims.archive.inflate import TarStream
     from mims.archive.members import Walk
-    from mims.deadline import nothing
+    from mims.deadline import no_deadline
     from mims.limits import Limits
 
-    members = Walk(TarStream(pieces, nothing), Limits(), nothing)
+    members = Walk(TarStream(pieces, no_deadline), Limits(), no_deadline)
     for _ in members.entries(_NO_MEMBERS_ENDING):
         raise AssertionError("a member was looked at")
 

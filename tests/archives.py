@@ -7,7 +7,7 @@ import io
 import random
 import struct
 import tarfile
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 from unittest import mock
 
@@ -123,7 +123,14 @@ def unpacked(archive: bytes) -> Dict[str, bytes]:
         return {name: file.read() for name, file in files.items() if file is not None}
 
 
-def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = None) -> Member:
+@dataclass(frozen=True)
+class Taken(Member):
+    """The `hyperparameters.json` that was taken, and the warnings about that choice."""
+
+    warnings: Tuple[str, ...] = ()
+
+
+def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = None) -> Taken:
     """Return the member `hyperparameters.json` that is taken from an archive, whatever it holds."""
     taken: List[Member] = []
 
@@ -133,11 +140,12 @@ def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = 
 
     with mock.patch.object(findings, "parse_hyperparameters", parse):
         inputs = search.search_archive(chunks, limits or Limits(), lambda _: Wishes())
-    told = tuple(warning for warning in inputs.warnings if NAME in warning)
-    return replace(taken[-1], warnings=told)
+    member = taken[-1]
+    warnings = tuple(warning for warning in inputs.warnings if NAME in warning)
+    return Taken(member.name, member.content, member.modified, warnings)
 
 
-def found(content: bytes, size: int = 65536, limits: Optional[Limits] = None) -> Member:
+def found(content: bytes, size: int = 65536, limits: Optional[Limits] = None) -> Taken:
     """Return the member that the reader finds in an archive given in chunks of that size."""
     return extract_hyperparameters(chunked(content, size), limits)
 

@@ -1,7 +1,7 @@
 """The payload generator's core: the bytes of a model and settings in, a payload out.
 
-It needs the standard library alone, and knows no clock, environment, network or disk. (`mims` is
-a name, not an abbreviation.)
+It needs only the standard library, and uses no clock, environment, network or disk. (`mims` is a
+name, not an abbreviation.)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import PayloadTooLargeError
 from mims.formats.format import Format
 from mims.formats.registry import media_types, parse_content_types
@@ -32,9 +32,9 @@ from mims.told import bounded, of_kind
 
 @dataclass(frozen=True)
 class Payload:
-    """A `payload.tar.gz` and what is in it; `content_types` are those that go over the wire.
+    """A `payload.tar.gz` and what is in it; `content_types` are the media types of its bodies.
 
-    `settings_warnings` are those of the settings alone, which `metadata.json` does not have.
+    `settings_warnings` are about the settings alone, and not in `metadata.json`.
     """
 
     archive: bytes
@@ -53,7 +53,7 @@ class Payload:
 
 
 def generate(
-    chunks: Iterable[bytes], given: Optional[GivenSettings] = None, check: Check = nothing
+    chunks: Iterable[bytes], given: Optional[GivenSettings] = None, check: Check = no_deadline
 ) -> Payload:
     """Return the payload for the model archive whose bytes are `chunks`.
 
@@ -79,21 +79,21 @@ def generate(
 
 
 def find_inputs(
-    chunks: Iterable[bytes], given: GivenSettings, check: Check = nothing
+    chunks: Iterable[bytes], given: GivenSettings, check: Check = no_deadline
 ) -> ModelInputs:
     """Return the inputs of the model whose archive's bytes are `chunks`; raises as `generate`."""
     return search_archive(chunks, given.limits, _consultation(given, check), check)
 
 
 def find_inputs_in_files(
-    files: Iterable[ModelFile], given: GivenSettings, check: Check = nothing
+    files: Iterable[ModelFile], given: GivenSettings, check: Check = no_deadline
 ) -> ModelInputs:
-    """Return the inputs of a model whose files lie in a folder; raises as `generate`."""
+    """Return the inputs of a model whose files are in a folder; raises as `generate`."""
     return search_files(files, given.limits, _consultation(given, check), check)
 
 
 def _consultation(given: GivenSettings, check: Check) -> Consult:
-    """Return what tells the search the settings, those among the hyperparameters included."""
+    """Return what the search asks for the settings, those in the hyperparameters included."""
 
     def consult(hyperparameters: Hyperparameters) -> Wishes:
         payload_settings = read_payload_settings(hyperparameters.value(PAYLOAD_SETTINGS), check)
@@ -103,7 +103,7 @@ def _consultation(given: GivenSettings, check: Check) -> Consult:
     return consult
 
 
-def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = nothing) -> Payload:
+def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = no_deadline) -> Payload:
     """Return the payload for a model whose inputs are known; raises as `generate`."""
     if len(inputs.fields) > CHECKED_FIELDS:
         raise PayloadTooLargeError(
@@ -138,10 +138,17 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = noth
     metadata = b""
     if settings.layout == CONTRACT:
         files = list(files)
-        told = bounded(warnings + _size_warnings(sizes))
+        noted = bounded(warnings + _size_warnings(sizes))
         metadata = write_metadata(
             describe(
-                files, samples, inputs.hyperparameters, fields_from, family, recipe, told, check
+                files,
+                samples,
+                inputs.hyperparameters,
+                fields_from,
+                family,
+                recipe,
+                noted,
+                check,
             ),
             check,
         )

@@ -1,4 +1,4 @@
-"""The deadline of a run: known to whoever started it, and looked at by every long piece of work."""
+"""The deadline of a run, which every long piece of work checks."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Callable, Iterable, Iterator, TypeVar
 _T = TypeVar("_T")
 _ITEMS_A_CHECK = 1024
 
-# Called at least every half second of work; raises where the time is up.
+# Called at least every half second of work; raises when the time is up.
 Check = Callable[[], None]
 
 
-def nothing() -> None:
-    """Check nothing: there is no deadline."""
+def no_deadline() -> None:
+    """Check nothing."""
 
 
 def checked(items: Iterable[_T], check: Check) -> Iterator[_T]:
-    """Pass the items on, and look at the deadline before the first and then every thousandth."""
+    """Pass the items on, and check the deadline before the first and, now and then, the others."""
     for index, item in enumerate(items):
         if index % _ITEMS_A_CHECK == 0:
             check()

@@ -1,7 +1,7 @@
 """Every error that this project raises on purpose.
 
-Class names are interface: Step Functions matches on them, and they stand in answers, logs and
-metrics. Each class says whether it is permanent (trying again cannot help) or transient.
+Class names are part of the interface: Step Functions matches on them, and answers, logs and metrics
+have them. Each class says whether it is permanent (trying again cannot help) or transient.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class PayloadError(Exception):
 
 
 class InvalidRequestError(PayloadError):
-    """The event or request has no known shape, or a URI in it is invalid."""
+    """The event or request has an unknown shape, or a URI in it is invalid."""
 
 
 class InvalidSettingsError(PayloadError):
@@ -26,11 +26,11 @@ class InvalidSettingsError(PayloadError):
 
 
 class ModelNotFoundError(PayloadError):
-    """No such bucket, key or version, or nothing at the path."""
+    """The bucket, key or version does not exist, or there is nothing at the path."""
 
 
 class ModelArchivedError(PayloadError):
-    """The object lies in an archive storage class and must be restored first."""
+    """The object is in an archive storage class and must be restored first."""
 
 
 class AccessDeniedError(PayloadError):
@@ -42,7 +42,7 @@ class CorruptArchiveError(PayloadError):
 
 
 class ArchiveLimitError(PayloadError):
-    """A model or payload archive is larger, in some respect, than a limit allows."""
+    """A model or payload archive exceeds a limit."""
 
 
 class HyperparametersNotFoundError(PayloadError, FileNotFoundError):
@@ -62,7 +62,7 @@ class PayloadTooLargeError(PayloadError):
 
 
 class PayloadOccupiedError(PayloadError):
-    """An object that this generator did not make lies where the payload goes."""
+    """There is an object where the payload goes that this generator did not make."""
 
 
 class OutputError(PayloadError):
@@ -96,10 +96,10 @@ class DeadlineExceededError(PayloadError):
 
 
 def internal_error(error: BaseException) -> InternalError:
-    """Return what may be told of an exception that nobody expected.
+    """Return an error that says as much as may be said of an unexpected exception.
 
-    Its message may quote a hyperparameter's value, so nothing of it is kept: only its class, and
-    the file and line it comes from. Raise what this returns after the `except` clause, not in it:
+    The exception's message may quote a hyperparameter's value, so only its class is kept, with the
+    file and line it comes from. Raise what this returns after the `except` clause, not in it:
     there the exception would travel along as the context.
     """
     where = "an unknown place"
@@ -112,7 +112,7 @@ def internal_error(error: BaseException) -> InternalError:
 
 
 def shown(value: object) -> str:
-    """Return a name or value fit for a message: what is not printable escaped, cut at 200."""
+    """Return a name or value fit for a message: escaped where it is not printable, and cut."""
     try:
         text = value if isinstance(value, str) else _beginning(value)
     except (RecursionError, ValueError):  # nested, or an integer, beyond what str() takes
@@ -122,12 +122,12 @@ def shown(value: object) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Return why the system did not open or write a file, without the file's name if it can."""
+    """Return why the system could not open or write a file, if possible without the file's name."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def _beginning(value: object) -> str:
-    """Return `str` of a value that is not a text, or a little more of it than is shown."""
+    """Return `str` of a value, or its beginning, which is a little more than is shown."""
     written, length = [], 0
     for piece in _pieces(value):
         written.append(piece)
@@ -138,7 +138,7 @@ def _beginning(value: object) -> str:
 
 
 def _pieces(value: object) -> Iterator[str]:
-    """Yield what `str` writes of a list or object piece by piece: it may have a million items."""
+    """Yield what `str` writes for a value, piece by piece: a list may have a million items."""
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         yield "[" if isinstance(value, list) else "("
         for index, item in enumerate(value):

@@ -1,14 +1,25 @@
-"""The model's input fields: name, type and shape; and every way in which a type is written."""
+"""The model's input fields: name, type and shape; and every way in which a type is spelled."""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 NUMERIC, INTEGER, BOOLEAN = "numeric", "integer", "boolean"
 CATEGORICAL, TEXT, DATETIME = "categorical", "text", "datetime"
 TYPES = (NUMERIC, INTEGER, BOOLEAN, CATEGORICAL, TEXT, DATETIME)
-CODES = (0,)  # the categories of a model that takes codes, where it does not say how many there are
+CODES = (0,)  # the categories of a model that takes codes, if it does not say how many there are
+
+# The datatypes of the Open Inference Protocol, and the type of a field of each; BF16 is Triton's.
+# https://github.com/kserve/open-inference-protocol (Tensor Data Types)
+TYPE_OF_DATATYPE = {
+    "BOOL": BOOLEAN,
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32", "UINT64"), INTEGER),
+    **dict.fromkeys(("INT8", "INT16", "INT32", "INT64"), INTEGER),
+    **dict.fromkeys(("FP16", "FP32", "FP64", "BF16"), NUMERIC),
+    "BYTES": TEXT,
+}
 
 # Each type, as pandas, Spark, SQL, MLflow, JSON Schema, XGBoost (q, i, c) and people write it, in
 # lower case.
@@ -41,18 +52,18 @@ class Field(NamedTuple):
     shape
         Of one sample, without the batch dimension; empty for a single value.
     datatype
-        As the model says it, in the words of the Open Inference Protocol (`FP32`, `INT64`); empty
-        where it says none.
+        As the model gives it, in terms of the Open Inference Protocol (`FP32`, `INT64`); empty if
+        it gives none.
     example
-        The value that `field_info` gives it, as it stands there.
+        The value that `field_info` gives, unchanged.
     categories
-        The values that it takes, as its source gives them; of a model that takes codes, `CODES`.
+        The values that it takes, as its source gives them; `CODES` if the model takes codes.
     date_only
-        Of a datetime: a day without a time.
+        Of a datetime: it is a day without a time.
     mask
-        Of a text: the token that its default holds, as a model that fills masks needs one.
+        Of text: the mask token that its default holds, which a model that fills masks needs.
     known
-        A value that the model is known to take, where the default of the type may be refused.
+        A value that the model is known to take, while it may refuse the default of the type.
     """
 
     name: str
@@ -68,19 +79,16 @@ class Field(NamedTuple):
     @property
     def size(self) -> int:
         """How many values a sample has for the field: the product of its shape."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
 
     @property
     def list_count(self) -> int:
-        """How many lists a sample's value consists of."""
+        """How many lists, counting nested ones, a sample's value consists of."""
         return list_count(self.shape)
 
 
 def list_count(shape: Sequence[int]) -> int:
-    """Return of how many lists within each other a value of that shape consists."""
+    """Return how many lists, counting nested ones, a value of that shape consists of."""
     count, lists = 0, 1
     for length in shape:
         count += lists
@@ -88,12 +96,12 @@ def list_count(shape: Sequence[int]) -> int:
     return count
 
 
-# The fields that somebody named, and what to know of them.
+# The fields that a setting names, and warnings about them.
 NamedFields = Tuple[Tuple[Field, ...], Tuple[str, ...]]
 
 
 class WrittenType(NamedTuple):
-    """A type as it was written: `is_array` says that it needs a shape."""
+    """A type as it was written; with `is_array` it needs a shape."""
 
     type: str
     is_array: bool = False
@@ -101,7 +109,7 @@ class WrittenType(NamedTuple):
 
 
 def parse_type(written: Any) -> Optional[WrittenType]:
-    """Return the type that a text spells; `None` where it spells none.
+    """Return the type that a string names; `None` where it names none.
 
     >>> parse_type("datetime64[ns]"), parse_type("IntegerType").type, parse_type("Int64").type
     (WrittenType(type='datetime', is_array=False, date_only=False), 'integer', 'integer')

@@ -1,4 +1,4 @@
-"""Values that a field is given → values of its type, or the error that says where to correct it."""
+"""The values given for a field → values of its type, or an error saying where to correct them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from functools import partial
 from itertools import islice
 from typing import (
     Any,
-    Callable,
     Dict,
     Iterable,
     Iterator,
     NamedTuple,
     NoReturn,
     Optional,
-    Sequence,
     Tuple,
 )
 
@@ -24,7 +22,8 @@ from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.inputs.hyperparameters import decode
 from mims.limits import SAMPLES
 from mims.samples import Value
-from mims.values import TRUTHS, is_unicode, number, text, whole_number
+from mims.shapes import convert_elements, filled, has_shape
+from mims.values import BOOLEANS, is_unicode, number, text, whole_number
 
 _WANTED = {
     NUMERIC: "a finite number",
@@ -34,7 +33,7 @@ _WANTED = {
 
 
 class Given(NamedTuple):
-    """A value that a field is given.
+    """A value that is given for a field.
 
     Attributes
     ----------
@@ -43,7 +42,7 @@ class Given(NamedTuple):
     origin
         The place where it can be corrected.
     is_hyperparameter
-        The model itself gives it: its values are never named.
+        It comes from the model itself, whose values are never shown.
     """
 
     value: Any
@@ -53,7 +52,7 @@ class Given(NamedTuple):
 
 
 def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[Value, ...]:
-    """Return the values, which `count` samples go through in turn, as the field's type has them.
+    """Return the values, which `count` samples go through in turn, converted to the field's type.
 
     Raises
     ------
@@ -62,28 +61,28 @@ def typed_values(field: Field, given: Given, count: int, check: Check) -> Tuple[
     """
     value = given.value
     if isinstance(value, str) and field.shape:
-        value = decode(value, check)  # a variable holds a text: a list in it is JSON
+        value = decode(value, check)  # a variable is a string: a list in it is JSON
     as_typed = partial(_element, field, given, Categories(field))
     if not isinstance(value, list):
         return (filled(field.shape, as_typed(value)),)
     if not value:
         _misfit(field, given, value, "an empty list")
     if not field.shape:
-        # Every value is judged, and no more are held than samples show.
+        # Every value is checked, but only as many are kept as there are samples.
         typed = map(as_typed, checked(value, check))
-        shown_ones = tuple(islice(typed, count))
+        kept = tuple(islice(typed, count))
         deque(typed, maxlen=0)
-        return shown_ones
-    if _has_shape(value, field.shape, check):
-        return (_nested(value, as_typed, check),)
-    if all(_has_shape(item, field.shape, check) for item in value):
-        return tuple(_nested(item, as_typed, check) for item in value)
+        return kept
+    if has_shape(value, field.shape, check):
+        return (convert_elements(value, as_typed, check),)
+    if all(has_shape(item, field.shape, check) for item in value):
+        return tuple(convert_elements(item, as_typed, check) for item in value)
     wanted = " × ".join(map(str, field.shape))
     return _misfit(field, given, value, f"not of the field's shape ({wanted})")
 
 
 def fitting_values(field: Field, values: Iterable[Any], check: Check) -> Iterator[Any]:
-    """Yield those of the values, of a shaped field lists of its shape, that are of its type."""
+    """Yield the values that are of the field's type and shape."""
     categories = Categories(field)
 
     def is_of_type(value: Any) -> bool:
@@ -92,35 +91,12 @@ def fitting_values(field: Field, values: Iterable[Any], check: Check) -> Iterato
         return value is not None and _converted(field, categories, value) is not None
 
     for value in checked(values, check):
-        if _has_shape(value, field.shape, check) and is_of_type(value):
+        if has_shape(value, field.shape, check) and is_of_type(value):
             yield value
 
 
-def _has_shape(value: Any, shape: Sequence[int], check: Check) -> bool:
-    if not shape:
-        return not isinstance(value, list)
-    return (
-        isinstance(value, list)
-        and len(value) == shape[0]
-        and all(_has_shape(item, shape[1:], check) for item in checked(value, check))
-    )
-
-
-def _nested(value: Any, as_typed: Callable[[Any], Value], check: Check) -> Value:
-    if isinstance(value, list):
-        return [_nested(item, as_typed, check) for item in checked(value, check)]
-    return as_typed(value)
-
-
-def filled(shape: Sequence[int], value: Value) -> Value:
-    """Return nested lists of that shape, every element of which is the value."""
-    for length in reversed(shape):
-        value = [value] * length
-    return value
-
-
 class Categories:
-    """The categories of a field, looked up by text: they may be half a million."""
+    """The categories of a field, looked up by their text: there may be half a million."""
 
     def __init__(self, field: Field) -> None:
         self._texts = {category for category in field.categories if isinstance(category, str)}
@@ -130,40 +106,40 @@ class Categories:
                 self._spelled.setdefault(text(category), category)
 
     def given(self, item: Any) -> Value:
-        """Return a category as given; a text that spells one of the field's is that one."""
+        """Return a category as given; a string that spells one of the field's becomes that one."""
         if not isinstance(item, str) or item in self._texts:
             return item
         return self._spelled.get(item, item)
 
 
 def _element(field: Field, given: Given, categories: Categories, item: Any) -> Value:
-    """Return one value as the field's type has it."""
+    """Return one element converted to the field's type."""
     if item is None:
         return None
     value = _converted(field, categories, item)
     if value is None:
-        return _misfit(field, given, item, f"not {_WANTED.get(field.type, 'a text or a number')}")
+        return _misfit(field, given, item, f"not {_WANTED.get(field.type, 'a string or a number')}")
     if isinstance(value, str) and not is_unicode(value):
         return _misfit(field, given, item, "not valid Unicode (half of a surrogate pair)")
     return value
 
 
 def _converted(field: Field, categories: Categories, item: Any) -> Value:
-    """Return an item as the field's type has it; `None` where it does not fit."""
+    """Return an item converted to the field's type; `None` if it does not fit."""
     if field.type == NUMERIC:
         return number(item)
     if field.type == INTEGER:
         return whole_number(item)
     if field.type == BOOLEAN:
-        return _truth(item)
+        return _boolean(item)
     if field.type == CATEGORICAL:
         return categories.given(item) if text(item) is not None else None
     return text(item)
 
 
-def _truth(item: Any) -> Optional[bool]:
+def _boolean(item: Any) -> Optional[bool]:
     if isinstance(item, str):
-        return TRUTHS.get(item.strip().lower())
+        return BOOLEANS.get(item.strip().lower())
     return bool(item) if item in (0, 1) else None
 
 

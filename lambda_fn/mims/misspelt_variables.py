@@ -1,19 +1,19 @@
-"""Variables of the environment that look like a setting's name, and are none."""
+"""Variables of the environment that look like a setting's name, but are not one."""
 
 from __future__ import annotations
 
 from typing import List, Mapping, Tuple
 
 from mims.errors import shown
-from mims.setting_table import SETTINGS, SPECIAL_FIELD
+from mims.setting_table import SPECIAL_FIELD, setting_names
 from mims.told import of_kind, shown_short
 
-_SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little to be one's beginning
+_SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little
 
 
 def misspelt_variables(environment: Mapping[str, str]) -> Tuple[str, ...]:
-    """Return a warning where variables look like a setting's name and are none."""
-    known = [setting.variable for setting in SETTINGS if setting.variable]
+    """Return a warning where variables look like a setting's name, but are not one."""
+    known = setting_names()
     found: List[Tuple[str, str]] = []
     for name in sorted(environment):
         meant = _looks_like(name, known)
@@ -48,7 +48,7 @@ def _looks_like(name: str, known: List[str]) -> str:
 
 
 def _differ_by_one(name: str, other: str) -> bool:
-    """Say whether one letter was changed, left out or put in."""
+    """Say whether one letter was changed, left out or inserted."""
     if abs(len(name) - len(other)) > 1:
         return False
     at = 0

@@ -1,13 +1,16 @@
 """Recipes: for each family of models, the bodies that its own server reads, as data.
 
-`body` is what a payload is made as; `single` for a model of one input, `tensors` for a signature of
-named tensors, `tensor` for one of a tensor without a name, `numbered` for columns whose names are
-numbers. `reads` lists what the family's server takes besides.
+`body` is the content type of a payload, unless there is another for the form of the model: `single`
+for a model of one input, `tensors` for a signature of named tensors, `tensor` for one of a tensor
+without a name, `numbered` for columns whose names are numbers. `reads` lists what else the family's
+server takes.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Optional, Tuple
+
+from mims.inputs.member import NUMBERED, TENSOR, TENSORS
 
 AUTO, NONE = "auto", "none"
 
@@ -20,7 +23,7 @@ class Recipe(NamedTuple):
     name
         The family's.
     body, single, tensors, tensor, numbered
-        Content types; all but the first empty where they are that of `body`.
+        Content types; those after the first are empty where `body` serves.
     reads
         Further content types that the server takes.
     numbers_alone
@@ -41,7 +44,7 @@ class Recipe(NamedTuple):
 
     def content_type(self, form: str, field_count: int) -> str:
         """Return the content type for a model of that form (`ModelInputs`) and number of inputs."""
-        forms = {"tensor": self.tensor, "tensors": self.tensors, "numbered": self.numbered}
+        forms = {TENSOR: self.tensor, TENSORS: self.tensors, NUMBERED: self.numbered}
         if forms.get(form):
             return forms[form]
         return self.single if self.single and field_count == 1 else self.body

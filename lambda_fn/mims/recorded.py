@@ -1,4 +1,4 @@
-"""What training recorded of its data → values for the fields, where realistic ones are wanted."""
+"""What training recorded of its data → realistic values for the fields, if these are wanted."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from mims.deadline import Check, checked
 from mims.fields import CATEGORICAL, CODES, INTEGER, NUMERIC, Field
-from mims.given_values import filled, fitting_values
+from mims.given_values import fitting_values
 from mims.inputs.hyperparameters import Hyperparameters, decode
 from mims.limits import SAMPLES
 from mims.samples import Value
 from mims.settings import Settings
+from mims.shapes import convert_elements, filled
 from mims.values import number, text, whole_number
 
 
@@ -22,7 +23,7 @@ def recorded_values(
     settings: Settings,
     check: Check,
 ) -> Dict[str, List[Any]]:
-    """Return field name → values that training recorded, those that do not fit it left out.
+    """Return field name → the values that training recorded, without those that do not fit.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def recorded_values(
     Raises
     ------
     InvalidHyperparametersError
-        What records them among the hyperparameters is not an object.
+        A hyperparameter that records them is not an object.
     """
     imputed = hyperparameters.object("imputation_dict") or {}
     risk_tables = hyperparameters.object("risk_tables") or {}
@@ -45,18 +46,18 @@ def recorded_values(
             table = decode(risk_tables.get(field.name), check)
             values = _categories(field, table, values, settings.numbers_alone)
         if field.type == INTEGER:
-            values = [_whole(value) for value in checked(values, check)]
-        shown_ones = list(islice(fitting_values(field, values, check), settings.sample_count))
-        if shown_ones:
-            recorded[field.name] = shown_ones
+            values = [convert_elements(value, _whole, check) for value in checked(values, check)]
+        kept = list(islice(fitting_values(field, values, check), settings.sample_count))
+        if kept:
+            recorded[field.name] = kept
     return recorded
 
 
 def _categories(
     field: Field, table: Any, training: Sequence[Any], numbers_alone: bool
 ) -> Sequence[Any]:
-    """Return the categories that training saw; for servers of numbers, the number of each."""
-    # Some trainers keep the risks by category in a table of their own.
+    """Return the categories that training saw, or the number of each for servers of numbers."""
+    # Some trainers keep the risk of each category in a table within the table.
     bins = table.get("bins") if isinstance(table, dict) else None
     table = bins if isinstance(bins, dict) else table
     if isinstance(table, dict) and table:
@@ -64,21 +65,19 @@ def _categories(
             return list(table)
         return [value for value in table.values() if number(value) is not None]
     known = () if field.categories == CODES else field.categories
-    some = training or known[:SAMPLES]  # no more are ever shown
+    some = training or known[:SAMPLES]  # more are never used
     categories = [category for category in some if text(category) is not None]
     return [c for c in categories if is_numeric(c)] if numbers_alone else categories
 
 
 def is_numeric(value: Value) -> bool:
-    """Say whether a value is a number or spells one; of a list, whether every element does."""
+    """Say whether a value is missing, a number, or spells one; of a list, whether all of it is."""
     if isinstance(value, list):
         return all(map(is_numeric, value))
     return value is None or number(value) is not None
 
 
 def _whole(value: Any) -> Any:
-    """Return a number's whole part, of a list that of every element; `None` of anything else."""
-    if isinstance(value, list):
-        return list(map(_whole, value))
+    """Return a number's whole part; `None` for anything else."""
     whole, converted = whole_number(value), number(value)
     return int(converted) if whole is None and converted is not None else whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle
 from typing import Any, Iterator, List, Sequence, Tuple
 
 from mims.fields import Field
@@ -12,7 +12,7 @@ SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO = "special_field", "field_default", "fi
 TRAINING, DEFAULT = "training", "default"
 VALUE_SOURCES = (SPECIAL_FIELD, FIELD_DEFAULT, FIELD_INFO, TRAINING, DEFAULT)
 
-# A number, truth or text; `None` for a missing value; of a field with a shape, nested lists.
+# A number, boolean or string; `None` for a missing value; nested lists for a field with a shape.
 Value = Any
 
 
@@ -20,8 +20,8 @@ Value = Any
 class Samples:
     """`count` records with a value for each field.
 
-    `values` holds, field by field, the values that the samples go through in turn; `sources` says
-    where they came from. So a million equal values are held once.
+    `values` holds, for each field, the values that the samples go through in turn, so a million
+    equal values are held once; `sources` says where they came from.
     """
 
     fields: Tuple[Field, ...]
@@ -38,25 +38,21 @@ class Samples:
         """Yield each sample's values in the order of the fields."""
         return rows(self.values, self.count)
 
-    def column(self, index: int) -> Iterator[Value]:
-        """Yield the values of the field of that index, sample by sample."""
-        return islice(cycle(self.values[index]), self.count)
-
     def one(self, index: int) -> Samples:
         """Return the sample of that index alone."""
         values = tuple((values[index % len(values)],) for values in self.values)
         return Samples(self.fields, values, self.sources, 1)
 
     def value_count(self) -> int:
-        """Return how many values all samples have together, those within shapes counted."""
+        """Return how many values all samples have together, counting the elements of shapes."""
         return self.count * sum(field.size for field in self.fields)
 
     def list_count(self) -> int:
-        """Return of how many lists within each other all samples together consist."""
+        """Return how many lists, counting nested ones, all samples together consist of."""
         return self.count * sum(field.list_count for field in self.fields)
 
     def fewest_bytes(self) -> int:
-        """Return how many bytes the values of all samples take at the least, in any text."""
+        """Return the fewest bytes that the values of all samples can take in any text format."""
         total = 0
         for field, values in zip(self.fields, self.values):
             rounds, rest = divmod(self.count, len(values))
@@ -66,9 +62,9 @@ class Samples:
 
 
 def rows(values: Sequence[Sequence[Value]], count: int) -> Iterator[List[Value]]:
-    """Yield `count` rows over columns each of which goes through its values in turn.
+    """Yield `count` rows; each column goes through its values in turn.
 
-    Most columns have one value: a hundred thousand of them cost a copy of the row.
+    Most columns have one value, so a row is a copy of the one before with few changes.
     """
     row = [column[0] for column in values]
     changing = [(place, cycle(column)) for place, column in enumerate(values) if len(column) > 1]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import PayloadTooLargeError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
-from mims.given_values import Categories, Given, filled, typed_values
+from mims.given_values import Categories, Given, typed_values
 from mims.inputs.hyperparameters import Hyperparameters
 from mims.limits import DIMENSIONS, REQUEST_BYTES, SAMPLE_VALUES
 from mims.recorded import is_numeric, recorded_values
@@ -23,7 +24,8 @@ from mims.samples import (
     Value,
 )
 from mims.setting_layers import PAYLOAD_SETTINGS, FieldValues
-from mims.settings import DEFAULTS, Settings
+from mims.settings import Settings
+from mims.shapes import convert_elements, filled
 from mims.told import of_kind, of_names, shown_short
 
 _IN_PAYLOAD_SETTINGS = "payload_settings.field_values of the hyperparameters"
@@ -35,7 +37,7 @@ def make_samples(
     training: Mapping[str, Sequence[Any]],
     settings: Settings,
     modified: int,
-    check: Check = nothing,
+    check: Check = no_deadline,
     fields_origin: str = "",
 ) -> Samples:
     """Return the samples for the fields.
@@ -45,9 +47,9 @@ def make_samples(
     training
         Field name → values that the model's own files recorded.
     modified
-        Seconds since the epoch: the time that `{timestamp}` and a datetime's default stand for.
+        Seconds since the epoch: the time for `{timestamp}`, and the default of datetimes.
     fields_origin
-        The setting that named the fields, and so gave their examples; empty: the model did.
+        The setting that named the fields and gave their examples; empty if the model did.
 
     Raises
     ------
@@ -86,8 +88,8 @@ def make_samples(
             sources.append(DEFAULT)
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
-            stamp = time.isoformat(" ", "seconds")
-            given = given._replace(value=_stamped(given.value, stamp, check))
+            stamped = partial(_stamped, time.isoformat(" ", "seconds"))
+            given = given._replace(value=convert_elements(given.value, stamped, check))
         typed = typed_values(field, given, settings.sample_count, check)
         if settings.numbers_alone and not all(map(is_numeric, typed)):
             not_numbers.append(field.name)
@@ -110,7 +112,7 @@ def _given(
     recorded: Mapping[str, List[Any]],
     fields_origin: str,
 ) -> Optional[Given]:
-    """Return the value that somebody gave the field; `None` where nobody did."""
+    """Return the value that is given for the field; `None` if there is none."""
     if field.name in special:
         return special[field.name]
     if field.name in settings.field_defaults:
@@ -132,7 +134,7 @@ def _given(
 def _special_values(
     fields: Sequence[Field], settings: Settings, warnings: List[str]
 ) -> Dict[str, Given]:
-    """Return field name → value, each layer of the settings laid over those below it."""
+    """Return field name → value; later layers of the settings win over earlier ones."""
     special: Dict[str, Given] = {}
     names = {field.name: None for field in fields}
     by_variable: Optional[Dict[str, List[str]]] = None
@@ -162,7 +164,7 @@ def _matched(
     by_variable: Mapping[str, List[str]],
     warnings: List[str],
 ) -> Dict[str, Any]:
-    """Return field name → value, of values that are given by the names of variables."""
+    """Return field name → value, for values that are given by the names of variables."""
     matched = {name: value for name, value in layer.values.items() if name in names}
     claims: Dict[str, List[str]] = {}
     unmatched: List[str] = []
@@ -228,16 +230,16 @@ def _default(field: Field, settings: Settings, time: datetime) -> Value:
 
 
 def _is_default_set(field: Field, settings: Settings) -> bool:
-    """Say whether somebody set what the fields of that type default to."""
+    """Say whether a setting gives the default of fields of that type."""
     if field.type == TEXT:
-        return bool(settings.default_text_value != DEFAULTS["default_text_value"])
+        return bool(settings.default_text_value != Settings.default_text_value)
     if field.type in (NUMERIC, INTEGER):
-        return bool(settings.default_numeric_value != DEFAULTS["default_numeric_value"])
+        return settings.default_numeric_value != Settings.default_numeric_value
     return False
 
 
 def _masked(default: Value, mask: str) -> Value:
-    """Return a text that holds the mask; of another value, that."""
+    """Return the default with the mask in it, if it is a string."""
     if not isinstance(default, str) or mask in default:
         return default
     return f"{default} {mask}" if default else mask
@@ -246,11 +248,9 @@ def _masked(default: Value, mask: str) -> Value:
 def _time(modified: int) -> datetime:
     try:
         return datetime(1970, 1, 1) + timedelta(seconds=modified)
-    except OverflowError:  # no year that a calendar has: as good as no time
+    except OverflowError:  # a year that no calendar has
         return datetime(1970, 1, 1)
 
 
-def _stamped(given: Any, timestamp: str, check: Check) -> Any:
-    if isinstance(given, list):
-        return [_stamped(item, timestamp, check) for item in checked(given, check)]
+def _stamped(timestamp: str, given: Any) -> Any:
     return given.replace("{timestamp}", timestamp) if isinstance(given, str) else given

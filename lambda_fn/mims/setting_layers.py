@@ -1,15 +1,15 @@
-"""A place where settings are given → a layer: what it says, attribute → value.
+"""A place where settings are given → a layer of them, attribute → value.
 
-The places are the environment, and whatever else gives settings by their variables' names; a
-request's `settings`; and the hyperparameters' `payload_settings`. `mims.settings` lays the layers
-over each other.
+The places are the environment, or anything else that gives settings by their variables' names; a
+request's `settings`; and the hyperparameters' `payload_settings`. `mims.settings` merges the
+layers.
 """
 
 from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.limits import Limits
 from mims.setting_table import (
@@ -33,7 +33,13 @@ class FieldValues(NamedTuple):
 
 
 def read_request(request: Any, check: Check) -> Dict[str, Any]:
-    """Return what a request's `settings` say; `InvalidSettingsError` names key and value."""
+    """Return what a request's `settings` say.
+
+    Raises
+    ------
+    InvalidSettingsError
+        A key is unknown or a value invalid; the message names both.
+    """
     if request is None:
         return {}
     if not isinstance(request, dict):
@@ -52,7 +58,7 @@ def read_request(request: Any, check: Check) -> Dict[str, Any]:
 
 
 def read_variables(variables: Mapping[str, str], check: Check) -> Dict[str, Any]:
-    """Return what variables say, but for the limits and the values of special fields."""
+    """Return what variables say, except for the limits and the values of single fields."""
     return {
         setting.attribute: _read(setting, variables[setting.variable], setting.variable, check)
         for setting in SETTINGS
@@ -60,7 +66,7 @@ def read_variables(variables: Mapping[str, str], check: Check) -> Dict[str, Any]
     }
 
 
-def read_payload_settings(value: Any, check: Check = nothing) -> Mapping[str, Any]:
+def read_payload_settings(value: Any, check: Check = no_deadline) -> Mapping[str, Any]:
     """Return the `payload_settings` of the hyperparameters: request key → value.
 
     Raises
@@ -97,7 +103,7 @@ def read_payload_settings(value: Any, check: Check = nothing) -> Mapping[str, An
 
 
 def read_limits(variables: Mapping[str, str]) -> Limits:
-    """Return the limits, those that variables set and the defaults of the others."""
+    """Return the limits that variables set, and the defaults of the others."""
     given = {
         setting.limit: _read(setting, variables[setting.variable], setting.variable)
         for setting in SETTINGS
@@ -116,7 +122,7 @@ def special_fields(variables: Mapping[str, str]) -> FieldValues:
     return FieldValues(values, "SPECIAL_FIELD_*", by_variable=True)
 
 
-def _read(setting: Setting, value: Any, name: str, check: Check = nothing) -> Any:
+def _read(setting: Setting, value: Any, name: str, check: Check = no_deadline) -> Any:
     try:
         return setting.read(value, name, check)
     except MisfitError as misfit:

@@ -1,4 +1,4 @@
-"""Every setting: its names in the environment and in a request, and what reads its value."""
+"""Every setting: its names in the environment and in a request, its default, and its parser."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, Callable, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
-from mims.deadline import Check, checked
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import shown
-from mims.fields import NamedFields
 from mims.formats.format import Format
 from mims.formats.registry import parse_content_types
 from mims.inputs.field_lists import parse_fields
 from mims.json_parsing import parse_json
 from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES, TEMPLATE_CHARACTERS, Limits
 from mims.recipes import AUTO, NONE, RECIPES
-from mims.values import TRUTHS, is_unicode, number, text, whole_number
+from mims.values import BOOLEANS, is_unicode, number, text, whole_number
 
 CONTRACT, FLAT = "contract", "flat"
 SPECIAL_FIELD = "SPECIAL_FIELD_"
-_TRUTHS = {**TRUTHS, "yes": True, "no": False}
+_BOOLEANS = {**BOOLEANS, "yes": True, "no": False}
 
 
 class MisfitError(Exception):
@@ -44,16 +43,16 @@ class Setting(NamedTuple):
     variable, key
         Its name in the environment and in a request; empty where it has none there.
     read
-        Value and name → the value as it is used, with the deadline looked at where a value may be
-        long. Raises `MisfitError`, or `InvalidSettingsError`.
+        Value and name → the parsed value; checks the deadline where a value may be long. Raises
+        `MisfitError` or `InvalidSettingsError`.
     wanted
         What a value must be, in words that follow "it must be".
     meaning
-        What it does, in a line.
+        What it does, in one line.
     default
         As a person would write it in the environment.
     limit
-        Which of the `Limits` it is, if it is one.
+        The attribute of `Limits` that it sets, if any.
     """
 
     variable: str
@@ -66,13 +65,13 @@ class Setting(NamedTuple):
 
     @property
     def attribute(self) -> str:
-        """Its name among settings that have been read."""
+        """Its name in a layer of settings that has been read."""
         return self.key or self.variable.lower()
 
 
 def nearest_setting(name: str, known: Sequence[str]) -> str:
-    """Return the known name that is nearest to one that is not known; empty where none is near."""
-    import difflib  # a cold start need not pay for what only an error asks
+    """Return the known name that is most like an unknown one; empty if none is like it."""
+    import difflib  # late: only an error needs it, and a cold start should not pay for it
 
     folded = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower()[:100], list(folded), n=1, cutoff=0.6)
@@ -80,7 +79,7 @@ def nearest_setting(name: str, known: Sequence[str]) -> str:
 
 
 def perhaps(nearest: str) -> str:
-    """Return what an error adds on a name that is not known; nothing where no name is near."""
+    """Return what an error adds about the known name that is most like an unknown one."""
     return f"; perhaps {nearest} is meant" if nearest else ""
 
 
@@ -96,28 +95,28 @@ def _number(value: Any, _name: str, _check: Check) -> Union[int, float]:
     converted = None if isinstance(value, bool) else number(value)
     if converted is None:
         raise MisfitError(value)
-    whole = whole_number(value)  # with every digit, which a large one loses as a float
+    whole = whole_number(value)  # as a float, a large one would lose digits
     return converted if whole is None or whole == converted else whole
 
 
-def _text(value: Any, _name: str, _check: Check) -> str:
+def _string(value: Any, _name: str, _check: Check) -> str:
     converted = None if isinstance(value, bool) else text(value)
     if converted is None or not is_unicode(converted):
         raise MisfitError(value)
     return converted
 
 
-def _text_or_number(value: Any, name: str, _check: Check) -> Any:
-    _text(value, name, _check)
+def _string_or_number(value: Any, name: str, _check: Check) -> Any:
+    _string(value, name, _check)
     return value
 
 
 def _template(value: Any, name: str, _check: Check) -> str:
-    if isinstance(value, (dict, list)):  # a request may hold it as JSON, not as text
+    if isinstance(value, (dict, list)):  # a request may give it as JSON, not as a string
         value = json.dumps(value, ensure_ascii=False)
-    template = _text(value, name, _check)
+    template = _string(value, name, _check)
     if len(template) > TEMPLATE_CHARACTERS:
-        raise MisfitError(value, wanted=f"a text of at most {TEMPLATE_CHARACTERS:,} characters")
+        raise MisfitError(value, wanted=f"a string of at most {TEMPLATE_CHARACTERS:,} characters")
     return template
 
 
@@ -137,7 +136,7 @@ def _values(value: Any, _name: str, check: Check) -> Mapping[str, Any]:
             raise MisfitError(
                 given,
                 f": '{shown(name)}'",
-                "a text, a finite number, true, false, null, or a list of them",
+                "a string, a finite number, true, false, null, or a list of them",
             )
     return parsed
 
@@ -147,8 +146,8 @@ _NUMBERS = {bool, int, float, type(None)}
 
 def _is_value(given: Any, check: Check, depth: int = 0) -> bool:
     if isinstance(given, list):
-        with suppress(OverflowError):  # an integer beyond the floats: it is looked at below
-            if given and set(map(type, given)) <= _NUMBERS:  # most long lists; ten times as fast
+        with suppress(OverflowError):  # an integer beyond the range of floats: it is checked below
+            if given and set(map(type, given)) <= _NUMBERS:  # most long lists; ten times faster
                 return depth < DIMENSIONS and all(map(isfinite, filter(None, given)))
         return (
             bool(given)
@@ -157,10 +156,6 @@ def _is_value(given: Any, check: Check, depth: int = 0) -> bool:
         )
     worded = text(given)
     return given is None or (worded is not None and is_unicode(worded))
-
-
-def _fields(value: Any, name: str, check: Check) -> NamedFields:
-    return parse_fields(value, name, check)
 
 
 def _recipe(value: Any, _name: str, _check: Check) -> str:
@@ -195,24 +190,31 @@ def _positive(value: Any, _name: str, _check: Check) -> int:
     return value
 
 
-def _truth(value: Any, _name: str, _check: Check) -> bool:
+def _boolean(value: Any, _name: str, _check: Check) -> bool:
     if isinstance(value, str):
-        value = _TRUTHS.get(value.strip().lower(), value)
+        value = _BOOLEANS.get(value.strip().lower(), value)
     if not isinstance(value, bool):
         raise MisfitError(value)
     return value
 
 
-_A_TEXT = "a text of valid Unicode"
+_A_STRING = "a string of valid Unicode"
 _AN_OBJECT = "a JSON object"
-_A_NUMBER_OF = "a whole number of 1 or more"
+
+
+def _limit(variable: str, attribute: str, meaning: str) -> Setting:
+    """Return the setting of one of the `Limits`."""
+    default = str(getattr(Limits(), attribute))
+    wanted = "a whole number of 1 or more"
+    return Setting(variable, "", _positive, wanted, meaning, default, attribute)
+
 
 SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "CONTENT_TYPES",
         "content_types",
         _content_types,
-        "a comma-separated text or a list of supported content types",
+        "a comma-separated string or a list of supported content types",
         "the content types, one payload file each",
         "application/json",
     ),
@@ -226,9 +228,9 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "FIELDS",
         "fields",
-        _fields,
+        parse_fields,
         "names, a number of inputs, or an object name → type",
-        "the model's inputs, where nothing in its archive tells them",
+        "the model's inputs, where nothing in its archive names them",
     ),
     Setting(
         "DEFAULT_NUMERIC_VALUE",
@@ -241,16 +243,16 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "DEFAULT_TEXT_VALUE",
         "default_text_value",
-        _text,
-        _A_TEXT,
+        _string,
+        _A_STRING,
         "the value of text fields",
         "DEFAULT_TEXT",
     ),
     Setting(
         "DEFAULT_CATEGORICAL_VALUE",
         "default_categorical_value",
-        _text_or_number,
-        _A_TEXT,
+        _string_or_number,
+        _A_STRING,
         "the value of categorical fields; unset: a field's first category, else the text default",
     ),
     Setting(
@@ -287,7 +289,7 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "REALISTIC_VALUES",
         "realistic_values",
-        _truth,
+        _boolean,
         "true or false",
         "take values from what training recorded",
         "false",
@@ -296,44 +298,34 @@ SETTINGS: Tuple[Setting, ...] = (
         "CONTENT_TEMPLATE",
         "content_template",
         _template,
-        _A_TEXT,
+        _A_STRING,
         "the JSON body of format=template, with $records or $record",
     ),
     Setting(
         "RECORD_TEMPLATE",
         "record_template",
         _template,
-        _A_TEXT,
+        _A_STRING,
         "a record of format=template, with $features, $features_kvp or ${field name}",
     ),
-    Setting(
+    _limit(
         "MAX_HYPERPARAMETERS_BYTES",
-        "",
-        _positive,
-        _A_NUMBER_OF,
+        "hyperparameters_bytes",
         "the most bytes that hyperparameters.json may have",
-        str(Limits().hyperparameters_bytes),
-        limit="hyperparameters_bytes",
     ),
-    Setting(
+    _limit(
         "MAX_ARCHIVE_BYTES",
-        "",
-        _positive,
-        _A_NUMBER_OF,
+        "archive_bytes",
         "the most bytes that the archive may have, decompressed",
-        str(Limits().archive_bytes),
-        limit="archive_bytes",
     ),
-    Setting(
-        "MAX_MEMBERS",
-        "",
-        _positive,
-        _A_NUMBER_OF,
-        "the most members that the archive may have",
-        str(Limits().members),
-        limit="members",
-    ),
+    _limit("MAX_MEMBERS", "members", "the most members that the archive may have"),
 )
+
+
+def default_of(attribute: str) -> Any:
+    """Return the value of a setting that nobody gave, read from the table."""
+    (setting,) = (setting for setting in SETTINGS if setting.attribute == attribute)
+    return setting.read(setting.default, setting.variable, no_deadline)
 
 
 def setting_names() -> List[str]:

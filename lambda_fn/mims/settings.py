@@ -1,8 +1,8 @@
 """Layers of settings → the settings of one model.
 
 A request's settings win over the hyperparameters' `payload_settings`, which win over the
-environment, which wins over the defaults; a recipe counts where it is named. Everything that can
-be judged without the model is judged by `read_settings`, before anything is read.
+environment, which wins over the defaults; a recipe ranks with the layer that names it. Everything
+that can be checked without the model is checked by `read_settings`, before anything is read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Tuple, Union
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import NamedFields
 from mims.formats.format import Format
@@ -37,37 +37,37 @@ from mims.setting_layers import (
     read_variables,
     special_fields,
 )
-from mims.setting_table import CONTRACT, FLAT, SETTINGS
+from mims.setting_table import CONTRACT, FLAT, default_of
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the payload of one model is made: all that was given, laid over each other.
+    """How the payload of one model is made: all layers, merged.
 
     Attributes
     ----------
     default_categorical_value
-        `None` where nobody gave one: the first category counts, or else the text's default.
+        `None` if nobody gave one: then it is the first category, or else the default of text.
     default_datetime_value
-        `None`: the modification time of the member that told the fields.
+        `None`: the modification time of the file that named the fields.
     field_values
-        Of two that give a field's value the later wins.
+        If two give a value for a field, the later wins.
     field_defaults
         Field name → value or list of values.
     recipe
         The one that took effect, if any.
     """
 
-    content_types: Tuple[Format, ...]
-    default_numeric_value: Union[int, float]
-    default_text_value: Any
-    field_defaults: Mapping[str, Any]
-    layout: str
-    sample_count: int
-    realistic_values: bool
+    content_types: Tuple[Format, ...] = default_of("content_types")
+    default_numeric_value: Union[int, float] = default_of("default_numeric_value")
+    default_text_value: Union[str, int] = default_of("default_text_value")
     default_categorical_value: Any = None
     default_datetime_value: Any = None
     field_values: Tuple[FieldValues, ...] = ()
+    field_defaults: Mapping[str, Any] = field(default_factory=dict)
+    layout: str = default_of("layout")
+    sample_count: int = default_of("sample_count")
+    realistic_values: bool = default_of("realistic_values")
     content_template: str = ""
     record_template: str = ""
     recipe: Optional[Recipe] = None
@@ -85,11 +85,11 @@ class GivenSettings:
     Attributes
     ----------
     request, environment
-        Request key → value, of those that were given.
+        Request key → value, for the settings that were given.
     request_values, environment_values
         Values of fields.
     warnings
-        Misspelt variables: told in result and log, never in `metadata.json`.
+        About misspelt variables; they go into result and log, never into `metadata.json`.
     """
 
     request: Mapping[str, Any] = field(default_factory=dict)
@@ -100,9 +100,9 @@ class GivenSettings:
     warnings: Tuple[str, ...] = ()
 
     def sha256(self, *made_with: str) -> str:
-        """Return a digest of all that shapes a payload, and of what it is made with.
+        """Return a digest of all that a payload depends on, apart from its model.
 
-        `made_with` are the generator's version and whatever else a payload depends on.
+        `made_with` are the generator's version and whatever else the caller knows of.
         """
         shaping = [
             made_with,
@@ -115,15 +115,12 @@ class GivenSettings:
         return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
     def fields(self, payload_settings: Mapping[str, Any]) -> Optional[NamedFields]:
-        """Return the fields that a setting names; `None` where none does."""
-        for layer in (self.request, payload_settings, self.environment):
-            if "fields" in layer:
-                named: NamedFields = layer["fields"]
-                return named
-        return None
+        """Return the fields that a setting names; `None` if none does."""
+        named: Optional[NamedFields] = self._highest("fields", payload_settings)
+        return named
 
     def fields_origin(self, payload_settings: Mapping[str, Any]) -> str:
-        """Return the name of the setting that names the fields; empty where none does."""
+        """Return the name of the setting that names the fields; empty if none does."""
         if "fields" in self.request:
             return "fields (FIELDS)"
         if "fields" in payload_settings:
@@ -131,11 +128,16 @@ class GivenSettings:
         return "FIELDS" if "fields" in self.environment else ""
 
     def recipe_name(self, payload_settings: Mapping[str, Any]) -> str:
-        """Return the name of the recipe that counts, the highest that is named."""
+        """Return the name of the recipe that counts."""
+        name: str = self._highest("recipe", payload_settings) or NONE
+        return name
+
+    def _highest(self, key: str, payload_settings: Mapping[str, Any]) -> Any:
+        """Return the value that wins over the others; `None` where nobody gave one."""
         for layer in (self.request, payload_settings, self.environment):
-            if "recipe" in layer:
-                return str(layer["recipe"])
-        return NONE
+            if key in layer:
+                return layer[key]
+        return None
 
     def resolve(
         self,
@@ -149,12 +151,12 @@ class GivenSettings:
         Parameters
         ----------
         payload_settings
-            What its hyperparameters say, as `read_payload_settings` returns it; `None` before they
-            are known, when they may still give a template that is missing.
+            The settings in its hyperparameters, as `read_payload_settings` returns them; `None`
+            before they are known, when they may still give a template that is missing.
         family
-            What its archive shows, for `RECIPE=auto`.
+            The family that its archive shows, for `RECIPE=auto`.
         form, field_count
-            The form of its signature and the number of its inputs, which a recipe may go by.
+            The form and number of its inputs, on which the body of a recipe may depend.
 
         Raises
         ------
@@ -173,12 +175,12 @@ class GivenSettings:
                 + ": the contract's defaults were taken. Name a recipe, or CONTENT_TYPES."
             )
         by_recipe = _values_of(recipe, form, field_count) if recipe is not None else {}
-        chosen: Dict[str, Any] = dict(DEFAULTS)
+        chosen: Dict[str, Any] = {}
         for layer in (self.environment, payload_settings, self.request):  # the lowest first
-            if "recipe" in layer:
-                chosen = {**chosen, **by_recipe} if layer.get("recipe") == name else chosen
+            if layer.get("recipe") == name:
+                chosen.update(by_recipe)
             chosen.update(layer)
-        chosen = {key: value for key, value in chosen.items() if key not in _NOT_SHAPING}
+        chosen = {key: value for key, value in chosen.items() if key not in _MERGED_APART}
         in_payload_settings = FieldValues(
             payload_settings.get("field_values", {}), PAYLOAD_SETTINGS
         )
@@ -195,7 +197,7 @@ class GivenSettings:
         try:
             return _with_templates(settings, {*payload_settings} - {*self.request}, is_known)
         except InvalidSettingsError:
-            concerned = sorted(_TOGETHER & {*payload_settings})
+            concerned = sorted(_RELATED & {*payload_settings})
             if not concerned:
                 raise
             named = ", ".join(f"{PAYLOAD_SETTINGS}.{key}" for key in concerned)
@@ -206,12 +208,10 @@ class GivenSettings:
             ) from None
 
 
-# What counts where nobody says anything: attribute → value.
-DEFAULTS = read_variables({setting.variable: setting.default for setting in SETTINGS}, nothing)
-# What is not an attribute of Settings, or is laid over each other otherwise.
-_NOT_SHAPING = ("fields", "recipe", "field_values")
-# What is judged together.
-_TOGETHER = {
+# Keys of a layer that are not attributes of Settings, or are merged in another way.
+_MERGED_APART = ("fields", "recipe", "field_values")
+# Keys of settings that can contradict each other.
+_RELATED = {
     "content_types",
     "recipe",
     "layout",
@@ -225,11 +225,11 @@ def read_settings(
     environment: Mapping[str, str],
     request: Any = None,
     variables: Optional[Mapping[str, str]] = None,
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> GivenSettings:
     """Return what the environment's variables and a request's `settings` say.
 
-    `variables` are settings by their variables' names that rank with the request, and win over it.
+    `variables` are settings by their variables' names, which win over those of the request.
     `check` is called meanwhile; what it raises passes through.
 
     Raises
@@ -251,7 +251,7 @@ def read_settings(
         limits=read_limits({**environment, **{k: v for k, v in variables.items() if v}}),
         warnings=misspelt_variables(environment),
     )
-    given.resolve(None)  # what contradicts itself is refused before anything is read
+    given.resolve(None)  # settings that contradict each other are refused at once
     return given
 
 
@@ -260,7 +260,7 @@ def _filled(*given: FieldValues) -> Tuple[FieldValues, ...]:
 
 
 def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:
-    """Return the settings that a recipe gives."""
+    """Return the settings that a recipe stands for."""
     content_type = recipe.content_type(form, field_count)
     values: Dict[str, Any] = {"content_types": parse_content_types(content_type, "RECIPE")}
     if recipe.numbers_alone or recipe.coded_categories:
@@ -271,10 +271,10 @@ def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:
 
 
 def _with_templates(settings: Settings, by_model: AbstractSet[str], is_known: bool) -> Settings:
-    """Check what the settings ask for together; give the templates to those that take them.
+    """Check that the settings agree with each other, and bind templates to the formats.
 
-    `by_model` are the keys of those that the model's own `payload_settings` give; unless these are
-    known, a template may be missing.
+    `by_model` are the keys that the model's own `payload_settings` give; unless they are known
+    (`is_known`), a template may be missing.
     """
     types = settings.content_types
     if settings.layout == FLAT and len(types) > 1:

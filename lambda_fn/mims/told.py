@@ -1,4 +1,4 @@
-"""What is told beside a result: warnings, few and short enough for every place they end up in."""
+"""The wording of warnings: few and short enough for every place they end up in."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Iterable, List, Sequence
 from mims.errors import shown
 from mims.limits import WARNING_CHARACTERS, WARNINGS
 
-_NAMED = 5  # names that a warning gives of many
-_NAME_CHARACTERS = 40  # of each of them
+_NAMED = 5  # how many names a warning lists
+_NAME_CHARACTERS = 40  # of each name
 _MORE = re.compile(r"… and ([0-9,]{1,15}) more warnings?\Z")
 
 
 def bounded(warnings: Sequence[str]) -> List[str]:
-    """Return at most 20 of the warnings, each cut at 500 characters; the last counts what is left.
+    """Return no more than `WARNINGS` of the warnings, each cut; the last counts the others.
 
-    Bounded lists may be joined and bounded again: what an earlier bound left out stays counted.
+    Bounded lists may be joined and bounded again: the count of those left out is kept.
 
     >>> bounded(["a"] * 25)[-1]
     '… and 6 more warnings'
@@ -36,7 +36,7 @@ def bounded(warnings: Sequence[str]) -> List[str]:
 
 
 def count_left_out(count: int) -> str:
-    """Return the warning that stands for `count` others."""
+    """Return the line that stands for `count` more warnings."""
     return f"… and {count:,} more warning{'' if count == 1 else 's'}"
 
 

@@ -9,14 +9,14 @@ from typing import Any, Optional
 
 from mims.limits import INTEGER_DIGITS
 
-# How a text spells a truth, in small letters.
-TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+# How a string spells a boolean, in lower case.
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
-_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}\Z")
+_INTEGER = re.compile(rf"[-+]?[0-9]{{1,{INTEGER_DIGITS}}}\Z")
 
 
 def number(value: Any) -> Optional[float]:
-    """Return a JSON value or a text as a finite float; `None` where it is none."""
+    """Return a JSON value, or what a string spells, as a finite float; else `None`."""
     if not isinstance(value, (bool, int, float, str)) or (isinstance(value, str) and "_" in value):
         return None
     try:
@@ -27,10 +27,10 @@ def number(value: Any) -> Optional[float]:
 
 
 def text(value: Any) -> Optional[str]:
-    """Return a JSON value as text: a string as it is, a number or truth as JSON writes it.
+    """Return a JSON value as text: a string as it is, a number or boolean as JSON writes it.
 
-    `None` stands for what has no text: null, an object, a list, a number that is not finite, an
-    integer of more digits than Python writes.
+    `None` stands for what cannot be written as text: null, an object, a list, a number that is not
+    finite, an integer of more digits than Python writes.
     """
     if isinstance(value, str):
         return value
@@ -43,12 +43,17 @@ def text(value: Any) -> Optional[str]:
 
 
 def is_unicode(string: str) -> bool:
-    """Say whether a string can be written as UTF-8, that is, holds no half of a surrogate pair."""
+    """Say whether a string can be written as UTF-8, that is, without half of a surrogate pair."""
     try:
         string.encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_text(value: object) -> bool:
+    """Say whether a value is a string that can be written as UTF-8."""
+    return isinstance(value, str) and is_unicode(value)
 
 
 def integer(digits: str) -> int:
@@ -59,7 +64,10 @@ def integer(digits: str) -> int:
 
 
 def whole_number(value: Any) -> Optional[int]:
-    """Return a JSON value or a text as an integer, with every digit; `None` where it is not one."""
+    """Return a JSON value, or what a string spells, as an integer; `None` where it is not one.
+
+    No digit of it is lost.
+    """
     if isinstance(value, int):
         return int(value)
     if isinstance(value, str) and _INTEGER.match(value.strip()):

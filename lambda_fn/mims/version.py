@@ -1,4 +1,4 @@
-"""Who made a payload: the generator's name and version, the one place that both stand in."""
+"""The generator's name and version, which every payload records."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_text_in_a_cell_is_refused() -> None:
 
 
 def test_without_a_number_for_categories_no_libsvm_is_made() -> None:
-    with pytest.raises(InvalidSettingsError, match="'payment_method' has a text"):
+    with pytest.raises(InvalidSettingsError, match="'payment_method' has a string"):
         payload("xgboost", {"CONTENT_TYPES": "text/libsvm"})
 
 

@@ -487,7 +487,7 @@ def test_more_bytes_than_any_payload_has_are_refused_unread() -> None:
 
 
 def test_more_values_than_a_request_carries_are_refused() -> None:
-    with pytest.raises(ArchiveLimitError, match="1,572,865 values a sample"):
+    with pytest.raises(ArchiveLimitError, match="1,572,865 values in a sample"):
         check_payload_archive(written({"sample_payload_0001.csv": b"," * 1_572_864}))
 
 

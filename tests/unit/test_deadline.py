@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 from mims import find_inputs_in_files, generate_from
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import CorruptArchiveError, InvalidHyperparametersError
 from mims.fields import NUMERIC, Field
 from mims.formats.registry import FORMATS, parse_content_types
@@ -160,7 +160,7 @@ def encoding(content_type: str, width: int) -> Part:
             if "jsonl" in content_type or "ndjson" in content_type:
                 del request["content_template"]
         settings = read_settings({}, request).resolve({})
-        made = make_samples(fields(width), Hyperparameters(), {}, settings, 0, nothing)
+        made = make_samples(fields(width), Hyperparameters(), {}, settings, 0, no_deadline)
         return encode(made, settings.content_types[0], check)
 
     return part

@@ -144,7 +144,7 @@ def test_a_category_that_no_payload_can_hold_is_refused(category: Any) -> None:
         ("tab_field_list", ["a", None], r"tab_field_list\[1\]"),
         ("full_field_list", [["a"]], r"full_field_list\[0\]"),
         ("task_label_names", "y", "task_label_names must be a list"),
-        ("label_name", ["y"], "label_name must be a non-empty text"),
+        ("label_name", ["y"], "label_name must be a non-empty string"),
         ("id_name", True, "id_name"),
         ("text_name", {"secret": 1}, "text_name"),
         ("field_info", "secret", "field_info must be an object"),

@@ -208,9 +208,7 @@ def test_every_body_reads_as_its_samples_by_the_fields_own_readers(
                 "records": records,
                 "dataframe_records": {"dataframe_records": records},
                 "dataframe_split": {"dataframe_split": {"columns": samples.names, "data": rows}},
-                "inputs": {
-                    "inputs": {n: list(samples.column(i)) for i, n in enumerate(samples.names)}
-                },
+                "inputs": {"inputs": dict(zip(samples.names, map(list, zip(*samples.rows()))))},
                 "features": {"instances": [{"features": row} for row in rows]},
             }[content_type.parameter[1]]
         )

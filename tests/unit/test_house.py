@@ -20,6 +20,7 @@ WAY = (
     "errors",
     "told",
     "values",
+    "shapes",
     "json_parsing",
     "fields",
     "samples",

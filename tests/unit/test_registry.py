@@ -9,8 +9,7 @@ import pytest
 from mims.deadline import Check
 from mims.fields import Field
 from mims.formats import registry
-from mims.formats.format import Body, Format
-from mims.formats.json_text import joined
+from mims.formats.format import Body, Format, joined
 from mims.formats.table import Table
 from mims.payload import check
 from mims.payload.check import check_payload_archive

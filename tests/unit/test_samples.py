@@ -8,6 +8,7 @@ import pytest
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import Field
 from mims.inputs.hyperparameters import Hyperparameters
+from mims.limits import INTEGER_DIGITS
 from mims.samples import Samples
 from mims.sampling import make_samples
 from mims.settings import read_settings
@@ -176,7 +177,7 @@ def test_lists_are_cycled_over_the_samples() -> None:
     fields = (AGE, NOTE, Field("city", "categorical", categories=("p", "q")))
     request = {"sample_count": 5, "realistic_values": True, "field_values": {"note": ["z"]}}
     samples = make(*fields, environment=environment, request=request)
-    columns = [list(samples.column(index)) for index in range(3)]
+    columns = [[row[index] for row in samples.rows()] for index in range(3)]
     assert columns == [[1.0, 2.0, 3.5, 1.0, 2.0], ["z"] * 5, ["p", "q", "p", "q", "p"]]
     assert list(samples.rows())[4] == [2.0, "z", "p"]
     assert list(samples.one(4).rows()) == [[2.0, "z", "p"]]
@@ -236,7 +237,7 @@ def test_realistic_values_are_what_training_recorded(
 ) -> None:
     request = {"realistic_values": True, "sample_count": len(expected)}
     samples = make(field, request=request, **hyperparameters)
-    assert list(samples.column(0)) == expected
+    assert [row[0] for row in samples.rows()] == expected
     assert samples.sources == ("default" if expected[0] in (0.0, "DEFAULT_TEXT") else "training",)
     off = make(field, request={"sample_count": 2}, **hyperparameters)
     assert off.sources == ("default",)
@@ -259,22 +260,28 @@ def test_recorded_values_that_do_not_fit_their_field_are_left_out(
     request = {"realistic_values": True, "sample_count": len(expected)}
     settings = read_settings({}, request).resolve({})
     samples = make_samples([field], Hyperparameters(), {"x": recorded}, settings, 0)
-    assert list(samples.column(0)) == expected
+    assert [row[0] for row in samples.rows()] == expected
 
 
 def test_codes_are_those_that_training_recorded() -> None:
     field = Field("x", "categorical", categories=(0,))
     settings = read_settings({}, {"realistic_values": True, "sample_count": 4}).resolve({})
     samples = make_samples([field], Hyperparameters(), {"x": [2, 1, 0]}, settings, 0)
-    assert list(samples.column(0)) == [2, 1, 0, 2]
+    assert [row[0] for row in samples.rows()] == [2, 1, 0, 2]
     samples = make_samples([field], Hyperparameters(), {}, settings, 0)
-    assert (list(samples.column(0)), samples.sources) == ([0] * 4, ("default",))
+    assert ([row[0] for row in samples.rows()], samples.sources) == ([0] * 4, ("default",))
 
 
 def test_an_imputed_value_is_that_of_every_element() -> None:
     field = Field("x", "integer", (2, 2))
     samples = make(field, request={"realistic_values": True}, imputation_dict={"x": "3.5"})
     assert values(samples) == {"x": [[3, 3], [3, 3]]}
+
+
+def test_a_string_spells_an_integer_of_as_many_digits_as_json_may_have() -> None:
+    digits = "9" * INTEGER_DIGITS
+    samples = make(Field("n", "integer"), request={"field_values": {"n": digits}})
+    assert values(samples) == {"n": int(digits)}
 
 
 def test_the_default_of_integers_keeps_every_digit() -> None:

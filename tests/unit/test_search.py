@@ -53,7 +53,7 @@ def read(stream: MemberBytes) -> Optional[Told]:
 
 @pytest.fixture(autouse=True)
 def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    made_up = SimpleNamespace(__name__="mims.inputs.xgboost", read=read)
+    made_up = SimpleNamespace(name="xgboost", load=lambda: SimpleNamespace(read=read))
     monkeypatch.setattr(
         findings,
         "sources_for",
@@ -211,7 +211,9 @@ def test_a_file_that_turns_out_to_be_something_else_was_looked_into_and_is_misse
 ):
     files = {"a.told": told("nothing"), "m.told": told("onnx", "a")}
     assert inputs_of(files).warnings == ()
-    with pytest.raises(HyperparametersNotFoundError, match=r"Looked into: 'a\.told' is nothing"):
+    with pytest.raises(
+        HyperparametersNotFoundError, match=r"Looked into: 'a\.told' is not a file that"
+    ):
         inputs_of({"a.told": files["a.told"]})
 
 
@@ -453,3 +455,10 @@ def test_the_list_of_sources_names_each_module_once() -> None:
         loaded = source.load()
         assert callable(loaded.wants)
         assert callable(loaded.read)
+
+
+@pytest.mark.parametrize(("seen", "family"), [("catboost", "catboost"), ("", "xgboost")])
+def test_a_file_that_cannot_be_read_shows_the_family_of_its_source(seen: str, family: str) -> None:
+    files = {"a.told": told(seen, unreadable="is cut short")}
+    inputs = inputs_of(files, {"FIELDS": "a", "RECIPE": "auto"})
+    assert inputs.shown_family == family

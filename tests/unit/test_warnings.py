@@ -63,13 +63,13 @@ KINDS: Dict[str, Tuple[Callable[[], Members], Dict[str, str], str]] = {
         {},
         "These hyperparameters mean nothing here; they look like misspellings: 'cat_ield",
     ),
-    "files that would have told the fields": (
+    "files that would have named the fields": (
         lambda: [
             *((f"{name}/MLmodel", b"flavors: [\n") for name in numbered("model%d")),
             ("features.json", b'["a"]'),
         ],
         {},
-        "would have told the fields, but it ",
+        "would have named the fields, but it ",
     ),
     "files too large for a serverless endpoint": (
         lambda: hyperparameters(field_info={"a": {"type": "text", "default": "x" * 430}}),

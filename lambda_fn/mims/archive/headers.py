@@ -1,4 +1,4 @@
-"""One 512-byte tar header, or the body of an extension header → what it says.
+"""One 512-byte tar header, or the body of an extension header → its fields.
 
 ustar and pax: POSIX.1-2017, `pax`, https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
 GNU: https://www.gnu.org/software/tar/manual/html_node/Standard.html
@@ -15,12 +15,14 @@ from mims.deadline import Check
 BLOCK = 512
 
 REGULAR_TYPES = frozenset(b"0\x007")
-# POSIX: no data follow the header of a link, a device, a directory or a FIFO, whatever its size.
+# POSIX: no data follow the header of a link, device, directory or FIFO, whatever size it gives.
 DATALESS_TYPES = frozenset(b"123456")
 GNU_LONG_NAME, GNU_LONG_LINK, GNU_SPARSE, GNU_LABEL = b"LKSV"
 PAX_LOCAL, PAX_LOCAL_SOLARIS, PAX_GLOBAL = b"xXg"
-EXTENSION_TYPES = frozenset(b"LKxXg")
-# Where nothing follows, some writers leave the size out: GNU tar itself in a label (--label).
+EXTENSION_TYPES = frozenset(
+    (GNU_LONG_NAME, GNU_LONG_LINK, PAX_LOCAL, PAX_LOCAL_SOLARIS, PAX_GLOBAL)
+)
+# Some writers leave the size out where no data follow: GNU tar itself in a label (--label).
 _MAY_LACK_SIZE = DATALESS_TYPES | {GNU_LABEL}
 _NO_SIZE = bytes(12)
 
@@ -33,13 +35,13 @@ _MAX_SIZE = 1 << 63  # off_t; a size beyond it is damage
 
 
 class MalformedHeaderError(Exception):
-    """A header breaks the format; says how, in a few words. Never leaves the archive reader."""
+    """A header is invalid; the message says how. Never leaves the archive reader."""
 
 
 class Header(NamedTuple):
-    """What the walk needs of a header block.
+    """The fields of a header block that the walk needs.
 
-    `name` is the field of 100 bytes alone, `block` the whole, for what is seldom asked.
+    `name` is the field of 100 bytes alone; `block` is the whole, for what is seldom needed.
     """
 
     name: bytes
@@ -69,7 +71,7 @@ def parse_header(block: bytes) -> Header:
     name = block[:100].split(b"\0", 1)[0]
     kind = block[156]
     if kind == 0 and name.endswith(b"/"):
-        kind = ord("5")  # a directory, as archives older than ustar wrote it
+        kind = ord("5")  # a directory, as tar programs older than ustar wrote it
     size_field = block[124:136]
     if size_field == _NO_SIZE and kind in _MAY_LACK_SIZE:
         return Header(name, kind, 0, block)
@@ -77,7 +79,7 @@ def parse_header(block: bytes) -> Header:
 
 
 def full_name(header: Header) -> bytes:
-    """Return the header's name with the prefix that ustar keeps apart."""
+    """Return the header's name with the prefix that ustar keeps in another field."""
     # Only POSIX's magic has a prefix there: GNU's ("ustar" and two spaces) keeps times.
     if header.block[257:263] == b"ustar\0":
         prefix = header.block[345:500].split(b"\0", 1)[0]
@@ -95,8 +97,9 @@ def modified(header: Header) -> int:
 
 
 class PaxRecords(NamedTuple):
-    """What is kept of a pax extension header: None where it says nothing, empty where it takes back
-    what a global header said.
+    """The records of a pax extension header that matter.
+
+    `None` if it has no such record; empty if it takes back that of a global header.
     """
 
     path: Optional[bytes] = None
@@ -105,7 +108,7 @@ class PaxRecords(NamedTuple):
     sparse: bool = False
 
     def over(self, earlier: PaxRecords) -> PaxRecords:
-        """Return these records with those of a global header where these say nothing."""
+        """Return these records, completed by those of an earlier, global header."""
         return PaxRecords(
             earlier.path if self.path is None else self.path,
             earlier.size if self.size is None else self.size,
@@ -118,7 +121,7 @@ NO_RECORDS = PaxRecords()
 
 
 def parse_pax_records(body: bytes, check: Check) -> PaxRecords:
-    """Return what the records `length keyword=value\\n` of an extension header's body say.
+    """Return the records `length keyword=value\\n` of an extension header's body.
 
     Raises
     ------
@@ -139,7 +142,7 @@ def parse_pax_records(body: bytes, check: Check) -> PaxRecords:
         if keyword == b"path":
             path = body[begin : end - 1]
         elif keyword == b"size":
-            # Cut, as it is parsed anew for each member: more digits are too large either way.
+            # Cut, as it is parsed again for each member: with more digits it is too large anyway.
             size = body[begin : end - 1].lstrip(b"0")[:20] or body[begin : min(begin + 1, end - 1)]
         elif keyword == b"mtime":
             time = body[begin : end - 1]
@@ -168,7 +171,7 @@ def parse_pax_time(value: bytes, otherwise: int) -> int:
 
 
 def _number(field: bytes, what: str, *, signed: bool = False) -> int:
-    if field[0] in (0x80, 0xFF):  # GNU's base-256, for what octal cannot hold
+    if field[0] in (0x80, 0xFF):  # GNU's base-256, for numbers too large for octal
         number = int.from_bytes(field, "big") - (
             1 << (8 * len(field) - 1) if field[0] == 0x80 else 1 << (8 * len(field))
         )

@@ -1,15 +1,15 @@
 """Chunks of a model archive → chunks of its tar stream.
 
-A gzip stream may have several members, and padding or garbage after the last; what does not begin
-like gzip passes through as it is (a plain tar under the name of a compressed one). Each call of
-the inflate engine gets at most 512 KiB and gives at most 256 KiB, so a bomb costs time, not memory.
+A gzip stream may have several members, and padding or garbage after the last. What does not begin
+like gzip passes through unchanged (a plain tar with the name of a compressed one). Each call of the
+inflate engine takes at most 512 KiB and returns at most 256 KiB, so a bomb costs time, not memory.
 
-The engine is isal where it is installed and the chunks can be iterated a second time, else zlib.
-A failing inflate call gives back nothing, not even the bytes before the damage, and isal cannot be
-copied beforehand as zlib can: what isal refuses is therefore read once more with zlib, which has
-the last word. So both engines give the same bytes and the same errors. (But for one thing: isal
-takes a damaged table of codes that leaves some unused, which zlib refuses. The tar's own checksums
-are what tells such damage then.)
+The engine is isal if it is installed and the chunks can be iterated a second time, else zlib.
+An inflate call that fails returns nothing, not even the bytes before the damage, and an inflater of
+isal cannot be copied beforehand as one of zlib can. What isal refuses is therefore read once more
+with zlib, whose result counts. So both engines give the same bytes and the same errors. (With one
+exception: isal accepts a damaged table of codes that leaves some unused, which zlib refuses. Such
+damage is then found by the tar's own checksums.)
 
 gzip: RFC 1952, https://www.rfc-editor.org/rfc/rfc1952
 """
@@ -19,7 +19,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, Callable, Iterable, Iterator, List
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import CorruptArchiveError
 
 igzip_lib: Any
@@ -31,19 +31,19 @@ except ImportError:
 MAX_PIECE = 256 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS = 31  # zlib: a gzip header and trailer, checked
-# Headers that isal reads right: no optional part, or a file's name. A name with a comment it takes
-# for data where they are split between two calls, and what is reserved it does not refuse.
+# Headers that isal reads correctly: those without optional parts, or with a file's name. It takes a
+# name and comment for data if they are split between two calls, and ignores reserved flags.
 _PLAIN_HEADERS = (_GZIP_MAGIC + b"\x08\x00", _GZIP_MAGIC + b"\x08\x08")
 _PIECE = 512 * 1024
-# What of a piece lies behind the end of a gzip member is copied: where members follow one another,
-# each begins with a small piece, the next of which has twice its size.
+# The part of a piece after the end of a gzip member is copied. So where one member follows another,
+# it begins with a small piece, and each further piece has twice the size.
 _FIRST_PIECE = 4 * 1024
 # zlib copies the rest of its input after each call that fills the output: small slices make the
 # copies small.
 _ZLIB_SLICE = 64 * 1024
-# What zlib says of a gzip trailer that does not fit the data before it.
+# What zlib says about a gzip trailer that does not match the data before it.
 _WRONG_TRAILER = ("incorrect data check", "incorrect length check")
-_BYTES_BETWEEN_CHECKS = 1024  # where each byte is a call of the engine
+_BYTES_BETWEEN_CHECKS = 1024  # when each byte is a call of the engine
 
 _SIGNATURES = (
     (_GZIP_MAGIC, "gzip data"),
@@ -68,21 +68,21 @@ _SIGNATURES = (
 class TarStream:
     """The tar stream in a model archive: iterate it for chunks of at most 256 KiB.
 
-    Nothing is asked of `chunks` before it is needed. Exceptions of `chunks` and of `check`, which
-    is called between any two pieces of work, pass through unchanged.
+    A chunk is taken from `chunks` only when it is needed. Exceptions of `chunks`, and of `check`,
+    which is called between any two pieces of work, pass through unchanged.
 
     Attributes
     ----------
     compressed_offset
-        How many bytes of the archive the chunks given so far were made from.
+        How many bytes of the archive have been used for the chunks so far.
     compressed
         Whether the archive is gzip data; known after the first chunk.
     garbled
-        Whether the gzip member that the last chunk comes from has a wrong CRC or length, as far as
-        it was seen: its trailer stands in the same piece of the archive as the end of that chunk.
+        Whether the gzip member of the last chunk has a wrong CRC or length, as far as that was
+        seen: its trailer is in the same piece of the archive as the end of that chunk.
     """
 
-    def __init__(self, chunks: Iterable[bytes], check: Check = nothing) -> None:
+    def __init__(self, chunks: Iterable[bytes], check: Check = no_deadline) -> None:
         self._chunks = chunks
         self._check = check
         self._source = _Source(chunks)
@@ -95,7 +95,7 @@ class TarStream:
         return self._source.offset
 
     def close(self) -> None:
-        """Close the iterator over the archive's chunks, which drops a connection behind it."""
+        """Close the iterator over the archive's chunks, which closes its connection, if any."""
         self._source.close()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ class TarStream:
         Raises
         ------
         CorruptArchiveError
-            The archive is empty, damaged or truncated. All that stands before the damage has been
+            The archive is empty, damaged or truncated. Everything before the damage has been
             yielded by then.
         """
         head = self._source.peek(len(_GZIP_MAGIC))
@@ -149,7 +149,7 @@ class TarStream:
     def _isal_inflate(self, size: int) -> Iterator[bytes]:
         source = self._source
         if source.peek(4) not in _PLAIN_HEADERS:
-            raise igzip_lib.IsalError("a header that zlib must judge")
+            raise igzip_lib.IsalError("a header that is left to zlib")
         inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         while not inflater.eof:
             self._check()
@@ -164,7 +164,7 @@ class TarStream:
         source.put_back(len(inflater.unused_data))
 
     def _zlib_inflate(self, size: int) -> Iterator[bytes]:
-        """Yield what isal would, in the same chunks: as much as a piece gives, up to 256 KiB."""
+        """Yield the same chunks as isal would: as much as a piece gives, up to 256 KiB."""
         source = self._source
         inflater = zlib.decompressobj(_GZIP_WBITS)
         piece, room = memoryview(b""), MAX_PIECE
@@ -197,7 +197,7 @@ class TarStream:
         source.put_back(len(piece))
 
     def _until_damage(self, inflater: Any, piece: memoryview) -> Iterator[bytes]:
-        """Yield what `piece` holds before its damage: only the bad byte's call gives nothing."""
+        """Yield what is before the damage in `piece`, byte by byte, up to the one that fails."""
         for at in range(len(piece)):
             if at % _BYTES_BETWEEN_CHECKS == 0:
                 self._check()
@@ -208,7 +208,7 @@ class TarStream:
 
 
 def looks_like(head: bytes) -> str:
-    """Say in words what bytes that are not a tar look like, from their first ones."""
+    """Say what bytes that are not a tar look like, judging by the first."""
     for signature, words in _SIGNATURES:
         if head.startswith(signature):
             return words
@@ -216,7 +216,7 @@ def looks_like(head: bytes) -> str:
 
 
 class _Source:
-    """The archive's bytes in pieces of a wanted size, with a look ahead; `offset` counts them."""
+    """The archive's bytes in pieces of any size, with a look ahead; `offset` counts them."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)

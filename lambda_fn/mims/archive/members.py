@@ -1,7 +1,7 @@
 """The tar stream in a model archive → its members, one after another.
 
-A walk forwards and once: headers are read, the members' data are counted and passed over unless
-somebody asks for them. Every declared size is judged before its bytes are read.
+The stream is read once, forwards: headers are parsed, and the members' data are skipped unless
+somebody asks for them. Every declared size is checked before its bytes are read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mims.archive import headers
 from mims.archive.headers import BLOCK, NO_RECORDS, Header, MalformedHeaderError, PaxRecords
 from mims.archive.inflate import TarStream, looks_like
 from mims.archive.ordinary import Sought, pass_ordinary_files
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.limits import EXTENSION_BYTES, Limits
 
@@ -20,9 +20,9 @@ _ZERO_BLOCK = bytes(BLOCK)
 
 
 class Entry(NamedTuple):
-    """A member as the walk meets it.
+    """A member of the archive.
 
-    Its data, of `size` bytes, are still to be read; `end` is where in the tar stream they end.
+    Its data, of `size` bytes, have not been read yet; `end` is their end in the tar stream.
     """
 
     name: bytes
@@ -41,14 +41,14 @@ class Entry(NamedTuple):
 class Walk:
     """A walk over the members of a tar stream: `entries` yields them, one after another.
 
-    Of the entry yielded last, `peek` looks at the data's beginning; `content` returns the data
-    whole, `chunks` in pieces. What of them is not read is passed over when the walk goes on.
+    For the entry yielded last, `peek` returns the beginning of the data, `content` all of them,
+    `chunks` all of them in pieces. Data that are not read are skipped when the walk goes on.
 
-    `check` is called at least once a member, and between any two pieces of work within one. It may
-    raise, which passes through unchanged.
+    `check` is called at least once for each member, and between any two pieces of work. What it
+    raises passes through unchanged.
     """
 
-    def __init__(self, stream: TarStream, limits: Limits, check: Check = nothing) -> None:
+    def __init__(self, stream: TarStream, limits: Limits, check: Check = no_deadline) -> None:
         self._stream = stream
         self._limits = limits
         self._check = check
@@ -56,7 +56,7 @@ class Walk:
         self._chunk = b""
         self._at = 0
         self._passed = 0  # bytes of the tar stream before the current chunk
-        self._end = 0  # where in the tar stream the data of the last entry end
+        self._end = 0  # offset in the tar stream after the data of the last entry
         self._global_records = NO_RECORDS
         self.count = 0
 
@@ -69,9 +69,8 @@ class Walk:
     ) -> Iterator[Entry]:
         """Yield each member, up to a zero block or the stream's end at a member's boundary.
 
-        After the `first` ones, only those are yielded whose names, in lower case, end in one of
-        `endings`, and the regular files whose data begin with one of `heads`. The others are
-        counted.
+        After the `first` members, only those are yielded whose names, in lower case, end in one of
+        `endings`, and regular files whose data begin with one of `heads`. The others are counted.
 
         Raises
         ------
@@ -100,9 +99,9 @@ class Walk:
             self._skip(entry.end - self._offset + -entry.size % BLOCK)
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes of the data of the entry yielded last, and leave them there.
+        """Return the next `size` bytes of the last entry's data without consuming them.
 
-        Fewer only where the data end before, or the stream does.
+        There are fewer only if the data or the stream end before.
         """
         size = min(size, self._end - self._offset)
         if self._at + size > len(self._chunk):
@@ -117,7 +116,7 @@ class Walk:
         return self._chunk[self._at : self._at + size]
 
     def content(self, entry: Entry) -> bytes:
-        """Return the data of the entry yielded last, from where they are not read yet.
+        """Return the data of the entry yielded last that have not been read yet.
 
         Raises
         ------
@@ -130,7 +129,7 @@ class Walk:
         return content
 
     def chunks(self, entry: Entry) -> Iterator[bytes]:
-        """Yield the data of the entry yielded last, in pieces as they stream by.
+        """Yield the data of the entry yielded last that have not been read yet, in pieces.
 
         Raises
         ------
@@ -156,9 +155,9 @@ class Walk:
         )
 
     def _pass_ordinary_files(self, sought: Sought) -> None:
-        """Pass over files, up to the first header that needs a closer look, or is not whole yet."""
-        of_all = self._global_records
-        if b"" in sought.endings or of_all.path or of_all.size or of_all.sparse:
+        """Skip files up to the first header that needs a closer look, or is not complete."""
+        records = self._global_records
+        if b"" in sought.endings or records.path or records.size or records.sparse:
             return
         while True:
             passed, behind = pass_ordinary_files(
@@ -174,10 +173,10 @@ class Walk:
             self._skip(behind - self._at)
 
     def _next_entry(self) -> Optional[Entry]:
-        """Return the next member, its data still to be read; None at the archive's end.
+        """Return the next member, before its data; `None` at the archive's end.
 
-        Of several extension headers of a kind before one member, or of several global ones, the
-        last alone counts, as with GNU tar, libarchive and Go.
+        If there are several extension headers of one kind before a member, or several global ones,
+        only the last counts, as in GNU tar, libarchive and Go.
         """
         records, long_name = NO_RECORDS, None
         room, extended = EXTENSION_BYTES, False
@@ -207,7 +206,7 @@ class Walk:
                 self._damaged(block, str(error))
 
     def _entry(self, header: Header, records: PaxRecords, long_name: Optional[bytes]) -> Entry:
-        # A pax path goes before a GNU name, as with GNU tar; a global one does not, as elsewhere.
+        # A pax path wins over a GNU name, as in GNU tar; a global one does not, as elsewhere.
         name = records.path or long_name
         records = records.over(self._global_records)
         if name is None:
@@ -282,7 +281,7 @@ class Walk:
         return b"".join(pieces)
 
     def _skip(self, size: int) -> None:
-        """Pass over `size` bytes, none of which are copied."""
+        """Skip `size` bytes without copying them."""
         end = self._at + size
         while end > len(self._chunk):
             end -= len(self._chunk)

@@ -1,4 +1,4 @@
-"""The short way past files that nobody asks for: an archive may have a hundred thousand of them."""
+"""A fast path past files that nobody asks for: an archive may have a hundred thousand of them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from zlib import adler32
 
 from mims.archive.headers import BLOCK
 
-# The size and what ends it, the checksum and the type behind it, of a header block.
+# The size with the byte after it, and the checksum with the type after it, of a header block.
 _ORDINARY = Struct("124x11sc12x9s355x").unpack
 _NAME = 100
 _OCTAL_DIGITS = b"01234567"
 
 
 class Sought(NamedTuple):
-    """The files that a walk is for: by the ending of the name, or by the first bytes of the data.
+    """The files that a walk looks for, by the ending of their names or by their first bytes.
 
-    A look-up spares most files the comparison with forty of them. `by_tail` has, by the last `tail`
-    bytes of an ending, the shortest length of the endings with that tail, and so many last bytes of
-    each; `by_front` the same of the heads, by their first `front` bytes.
+    A look-up saves comparing most files with forty of each. `by_tail` maps the last `tail` bytes of
+    endings to the length of the shortest such ending, and the last bytes, as many as that, of all
+    of them; `by_front` does the same for the heads, by their first `front` bytes.
     """
 
     endings: Tuple[bytes, ...]
@@ -34,7 +34,7 @@ class Sought(NamedTuple):
 
     @classmethod
     def of(cls, endings: Tuple[bytes, ...], heads: Tuple[bytes, ...]) -> Sought:
-        """Return what is sought by these endings, in lower case, and these heads."""
+        """Return the tables for these endings, in lower case, and these heads."""
         tail = min(map(len, endings), default=0)
         front = min(map(len, heads), default=0)
         by_tail: Dict[bytes, Tuple[int, FrozenSet[bytes]]] = {}
@@ -59,13 +59,13 @@ class Sought(NamedTuple):
 def pass_ordinary_files(
     chunk: bytes, at: int, most: int, room: int, sought: Sought
 ) -> Tuple[int, int]:
-    """Return how many ordinary files lie in a row from `at` on, and the offset behind the last.
+    """Return how many ordinary files follow each other from `at` on, and the offset after the last.
 
-    Ordinary is a header as most writers make it: all ASCII, a regular file, numbers in full width.
-    What ends the row is for `parse_header`, of which this is the short way, as an archive may have
-    a hundred thousand small files: any other header, valid or not; a file that is sought, or may
-    be; data beyond the offset `room`; a header that is not whole in `chunk`, or not with as much
-    behind it as the longest of the heads; the file after `most`.
+    A file is ordinary if its header is as most writers make it: all ASCII, a regular file, numbers
+    in full width. This is a fast path for `parse_header`, which takes over at: any other header,
+    valid or not; a file that is sought, or may be; data that end after the offset `room`; a header
+    that is not complete in `chunk`, with as many bytes after it as the longest head has; the file
+    after the first `most`.
     """
     count, last = 0, len(chunk) - BLOCK - sought.longest_head
     tail, front, by_tail, by_front = sought[4:]
@@ -90,7 +90,7 @@ def pass_ordinary_files(
                     and block[name_end - endings[0] : name_end].lower() in endings[1]
                 )
                 or (heads is not None and chunk[data : data + heads[0]] in heads[1])
-                or not block.isascii()  # of 512 such bytes, too, the sum is below adler32's modulus
+                or not block.isascii()  # ASCII also keeps the sum below adler32's modulus
             ):
                 break
             count += 1
@@ -100,9 +100,9 @@ def pass_ordinary_files(
     return count, at
 
 
-@lru_cache(maxsize=1024)  # many headers share one: their names and sizes differ by some digits
+@lru_cache(maxsize=1024)  # many headers share one, as names and sizes differ by a few digits
 def _ordinary_adler32(checksum_and_kind: bytes) -> int:
-    """Return the low 16 bits that adler32 gives for a file's header with these fields; else -1."""
+    """Return the low 16 bits of adler32 for an ordinary header with these fields, else -1."""
     digits, end_and_kind = checksum_and_kind[:6], checksum_and_kind[6:]
     if end_and_kind != b"\0 0" or digits.strip(_OCTAL_DIGITS):
         return -1

@@ -9,7 +9,7 @@ from mims.archive.members import Walk
 from mims.errors import ArchiveLimitError, InvalidRequestError, PayloadError, reason_of, shown
 from mims.limits import MIB, PAYLOAD_ARCHIVE_BYTES, Limits
 from mims.payload.check import check_payload_archive
-from mims.payload.files import METADATA
+from mims.payload.files import METADATA, STEM
 from mims.payload.report import Report
 
 # What is looked at of a file to tell whether it is a model archive.
@@ -70,6 +70,6 @@ def is_model_archive(archive: bytes) -> bool:
         return False
     finally:
         walk.close()
-    if any(name.startswith("sample_payload") for name in files):
+    if any(name.startswith(STEM) for name in files):
         return False
     return has_large_file or any(name != METADATA for name in files)

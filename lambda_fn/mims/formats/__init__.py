@@ -1,1 +1,1 @@
-"""Samples ↔ the bodies of requests, one file a media type or family of them."""
+"""Samples ↔ the bodies of requests: one file for each media type, or family of them."""

@@ -1,4 +1,4 @@
-"""What several formats hold of a value: a number, or an error that names the field."""
+"""How several formats carry a value: as a number, or not at all, with an error."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mims.values import number
 
 
 def as_number(field: Field, value: Value, content_type: str) -> Union[int, float, None]:
-    """Carry a value as a number: a truth as 1 or 0, a text that spells a number as that."""
+    """Carry a value as a number: a boolean as 1 or 0, a string as the number that it spells."""
     if value is None:
         return None
-    if isinstance(value, int):  # with every digit; a truth too
+    if isinstance(value, int):  # with every digit; a boolean too
         return int(value)
     converted = number(value)
     if converted is None:
         raise InvalidSettingsError(
             f"The content type {content_type} carries only numbers, but the {field.type} field "
-            f"'{shown(field.name)}' has a text as its value. Give it a number, by "
+            f"'{shown(field.name)}' has a string as its value. Give it a number, by "
             "DEFAULT_CATEGORICAL_VALUE, DEFAULT_TEXT_VALUE or SPECIAL_FIELD_*, or use another "
             "content type."
         )

@@ -10,16 +10,15 @@ from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from mims.deadline import Check
 from mims.fields import BOOLEAN, Field
-from mims.formats.format import Body, Format
-from mims.formats.json_text import joined
+from mims.formats.format import Body, Format, joined
 from mims.formats.table import Table
 from mims.limits import SAMPLES
 from mims.samples import Value
 
-# What, beside a comma, needs quotes in a cell (RFC 4180, section 2). The csv module is not used: it
-# leaves a carriage return bare on Python 3.8, and its reader refuses NUL there and cells over
-# 131,072 characters.
 _CELLS_A_CHECK = 1024
+# What needs quotes in a cell besides a comma (RFC 4180, section 2). The csv module is not used: on
+# Python 3.8 it does not quote a carriage return, and its reader refuses NUL there, and cells of
+# more than 131,072 characters.
 _NEEDS_QUOTES = re.compile('["\r\n]')
 _PLAIN_CELL = re.compile('([^",\r\n]*)(,|\n|\\Z)')
 
@@ -33,7 +32,7 @@ def _as_cell(_field: Field, value: Value, _content_type: str) -> str:
 
 
 def _as_bare_cell(field: Field, value: Value, content_type: str) -> str:
-    # Without names the rows go to readers of numbers, which know no truths.
+    # Without names the rows go to readers of numbers, which know no booleans.
     if field.type == BOOLEAN and isinstance(value, bool):
         value = int(value)
     return _as_cell(field, value, content_type)
@@ -50,7 +49,7 @@ def _write_rows(table: Table) -> Iterator[bytes]:
 
 def _row(cells: List[str]) -> bytes:
     if cells == [""]:
-        return b'""'  # an empty line would be no row to a reader
+        return b'""'  # to a reader, an empty line would not be a row
     row = ",".join(cells)
     if _NEEDS_QUOTES.search(row) or row.count(",") >= len(cells):
         row = ",".join(
@@ -84,14 +83,14 @@ def _read(body: bytes, check: Check) -> List[List[Any]]:
         else:
             row, end = line.split(","), at + len(line)
         rows.append(row)
-        if len(rows) > SAMPLES + 1:  # and one of names
+        if len(rows) > SAMPLES + 1:  # one of them of names
             raise ValueError(f"it has more than {SAMPLES:,} rows")
         at = end + 1
     return rows
 
 
 def _read_quoted_row(text: str, at: int, check: Check) -> Tuple[List[str], int]:
-    """Return the cells of the row that begins there, and where it ends."""
+    """Return the cells of the row at `at`, and where it ends."""
     row: List[str] = []
     while True:
         if len(row) % _CELLS_A_CHECK == 0:
@@ -116,7 +115,7 @@ def _read_quoted_row(text: str, at: int, check: Check) -> Tuple[List[str], int]:
 
 
 def _closing_quote(text: str, at: int, check: Check) -> int:
-    """Return where the quote stands that closes a cell; two in a row are one of its characters."""
+    """Return the position of the quote that closes a cell; two in a row stand for one in it."""
     pairs = 0
     while True:
         pairs += 1

@@ -1,15 +1,14 @@
-"""What a content type is: one value that says all there is to know of a body of that type.
+"""A content type, as one value that says all there is to know about a body of that type.
 
-Nothing else knows a media type. Its name, with the parameters that are not at their default, says
-exactly which of an endpoint's bodies is meant; what goes over the wire as `Content-Type` is the
-media type alone.
+Nothing else knows a media type. The name of a content type is the media type with the parameters
+that are not at their default; the `Content-Type` of a request is the media type alone.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mims.deadline import Check
 from mims.fields import Field
@@ -18,9 +17,9 @@ from mims.samples import Value
 
 
 class Body(NamedTuple):
-    """A body read back: the columns' names, where it has them, and each sample's values.
+    """A body that was read back: the columns' names, if it has them, and each sample's values.
 
-    `rows` is `None` where a body can be read, but not which of it is whose value (a template's).
+    `rows` is `None` if the values cannot be told apart from the rest (in the body of a template).
     """
 
     names: Optional[List[str]]
@@ -29,15 +28,23 @@ class Body(NamedTuple):
 
 # Yields the body in pieces, none much larger than a sample.
 Write = Callable[[Table], Iterator[bytes]]
-# Reads a body back, and looks at the deadline meanwhile. The fields are those that it should hold,
-# where they are known: some bodies do not tell a vector from a list of values without them. Raises
-# ValueError, or one of READ_ERRORS.
+# Reads a body back, and checks the deadline meanwhile. The fields are those that it should hold, if
+# they are known: without them, some bodies leave open what is a vector and what a list of values.
+# Raises ValueError, or one of the registry's _READ_ERRORS.
 Read = Callable[[bytes, Optional[Sequence[Field]], Check], Body]
+
+
+def joined(head: bytes, pieces: Iterable[bytes], separator: bytes, tail: bytes) -> Iterator[bytes]:
+    """Yield the pieces with the separator between them, between head and tail."""
+    for piece in pieces:
+        yield head + piece
+        head = separator
+    yield tail
 
 
 @dataclass(frozen=True)
 class Format:
-    """A content type: a media type, with one of the values of its parameter where it has one.
+    """A content type: a media type and, if it has a parameter, a value of that.
 
     Attributes
     ----------
@@ -46,31 +53,31 @@ class Format:
     write, read
         How samples become a body, and how a body is read back.
     parameter
-        Name and value, `("header", "absent")`; empty where the media type has none.
+        Name and value, `("header", "absent")`; empty if the media type has none.
     is_default
         The value is the parameter's default, which is not spelled out.
     carry
-        Field and value → what a body of this format holds of the value (a cell's text, a 32-bit
-        float). Raises `InvalidSettingsError` where it cannot hold it.
+        Field and value → how a body of this format holds the value (a cell's text, a 32-bit
+        float). Raises `InvalidSettingsError` if it cannot hold it.
     flat
-        The elements of a field with a shape are columns of their own.
+        Each element of a field with a shape is a column of its own.
     holds_names
         The body holds the columns' names.
     one_sample
-        The body holds one sample alone.
+        The body holds exactly one sample.
     one_field
-        The body holds one field alone.
+        The body holds exactly one field.
     numbers_alone
         Every value in the body is a number.
     typed
         The body holds each value in its JSON type.
     own_types
-        The body says itself of which type each column is, and its values are of that type.
+        The body itself states the type of each column, and its values are of that type.
     binary
-        The body is not a text.
+        The body is not text.
     templates
-        The settings that hold the templates that `write` takes beside the samples: their keys, or,
-        once it has them, their names.
+        The settings with the templates that `write` takes in addition to the samples: their keys
+        or, once the templates are bound, their names.
     """
 
     media_type: str
@@ -95,10 +102,10 @@ class Format:
 
     @property
     def parameters(self) -> Tuple[Tuple[str, str], ...]:
-        """The parameters that are not at their default, name and value each."""
+        """The parameters that are not at their default, as pairs of name and value."""
         return () if self.is_default else ((self.parameter[0], self.parameter[1]),)
 
     @property
     def folder(self) -> str:
-        """The folder of its payload file: `text/csv; header=absent` → `text_csv_header_absent`."""
+        """The folder of the payload file: `text/csv; header=absent` → `text_csv_header_absent`."""
         return re.sub("[^a-z0-9]+", "_", str(self))

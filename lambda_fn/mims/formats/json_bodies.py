@@ -1,4 +1,4 @@
-"""`application/json`: every shape in which a server takes its records, as a table."""
+"""`application/json`: a table of the shapes in which servers take records."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 from mims.deadline import Check, checked
 from mims.errors import shown
 from mims.fields import Field
-from mims.formats.format import Body, Format
-from mims.formats.json_text import dumps, joined, loads
+from mims.formats.format import Body, Format, joined
+from mims.formats.json_text import dumps, loads
 from mims.formats.table import Table
 from mims.limits import SAMPLES
 
@@ -16,7 +16,7 @@ _Fields = Optional[Sequence[Field]]
 
 
 class _Shape(NamedTuple):
-    """How records stand in a JSON document: what writes it, and what reads it once parsed."""
+    """How records are arranged in JSON: what writes it, and what reads it once it is parsed."""
 
     write: Callable[[Table], Iterator[bytes]]
     read: Callable[[Any, _Fields, Check], Body]
@@ -25,13 +25,14 @@ class _Shape(NamedTuple):
     one_field: bool = False
 
 
-def _records(table: Table) -> Iterator[bytes]:
+def write_records(table: Table) -> Iterator[bytes]:
+    """Yield each sample as an object of its values by name."""
     names = table.names
     return (dumps(dict(zip(names, row))) for row in table.rows())
 
 
 def _lists(table: Table) -> Iterator[bytes]:
-    """Yield a list of values a sample; of a single field with a shape, its nested value alone."""
+    """Yield each sample as a list of values; if the only field has a shape, as its nested value."""
     if _is_one_shaped(table.fields):
         return map(dumps, table.column(0))
     return map(dumps, table.rows())
@@ -64,11 +65,16 @@ def _read_lists(rows: Any, fields: _Fields, check: Check) -> Body:
 
 
 def _only(parsed: Any, key: str) -> Any:
-    """Return what stands under the one key of an object."""
+    """Return the value of the only key of an object."""
     (found,) = parsed
     if not isinstance(parsed, dict) or found != key:
         raise ValueError(f"the body has {shown(found)}, not {key}")
     return parsed[key]
+
+
+def write_vectors(table: Table) -> Iterator[bytes]:
+    """Yield each sample as an object with the list of its values under `features`."""
+    return (dumps({"features": row}) for row in table.rows())
 
 
 def _under(key: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -76,7 +82,7 @@ def _under(key: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return _under("instances", (dumps({"features": row}) for row in table.rows()))
+    return _under("instances", write_vectors(table))
 
 
 def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
@@ -136,7 +142,7 @@ def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_task(table: Table) -> Iterator[bytes]:
-    samples = map(dumps, table.column(0)) if len(table.fields) == 1 else _records(table)
+    samples = map(dumps, table.column(0)) if len(table.fields) == 1 else write_records(table)
     if table.count == 1:
         return joined(b'{"inputs": ', samples, b"", b"}")
     return _under("inputs", samples)
@@ -146,7 +152,7 @@ def _read_task(parsed: Any, fields: _Fields, check: Check) -> Body:
     inputs = _only(parsed, "inputs")
     if isinstance(inputs, dict):
         return read_records([inputs], check)
-    if fields is None:  # a file of one sample
+    if fields is None:  # a file of one sample, of an unknown model
         return Body(None, [[inputs]])
     if len(fields) > 1:
         return read_records(inputs, check)
@@ -164,10 +170,10 @@ def _depth(value: Any) -> int:
 
 
 _SHAPES: Dict[str, _Shape] = {
-    # The most particular first: what a file of the flat layout is, is told by its body alone.
+    # The most specific first: only its body shows what a file of the flat layout is.
     "features": _Shape(_write_features, _read_features, holds_names=False),
     "instances": _Shape(
-        lambda table: _under("instances", _records(table)),
+        lambda table: _under("instances", write_records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "instances"), check),
     ),
     "rows": _Shape(
@@ -179,7 +185,7 @@ _SHAPES: Dict[str, _Shape] = {
     "tensor": _Shape(_write_tensor, _read_tensor, holds_names=False, one_field=True),
     "task": _Shape(_write_task, _read_task),
     "dataframe_records": _Shape(
-        lambda table: _under("dataframe_records", _records(table)),
+        lambda table: _under("dataframe_records", write_records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "dataframe_records"), check),
     ),
     "dataframe_split": _Shape(
@@ -188,14 +194,14 @@ _SHAPES: Dict[str, _Shape] = {
     ),
     "split": _Shape(_write_split, _read_split),
     "records": _Shape(
-        lambda table: joined(b"[", _records(table), b", ", b"]"),
+        lambda table: joined(b"[", write_records(table), b", ", b"]"),
         lambda parsed, _, check: read_records(parsed, check),
     ),
     "lists": _Shape(
         lambda table: joined(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
     ),
     "record": _Shape(
-        lambda table: joined(b"", _records(table), b"", b""),
+        lambda table: joined(b"", write_records(table), b"", b""),
         lambda parsed, _, check: read_records([parsed], check),
         one_sample=True,
     ),

@@ -1,4 +1,4 @@
-"""JSON Lines, one record a line, under each of the names that servers know them by.
+"""JSON Lines, one record on each line, under each of the media types that servers know.
 
 https://jsonlines.org/
 """
@@ -9,18 +9,17 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from mims.deadline import Check
 from mims.fields import Field
-from mims.formats.format import Body, Format
-from mims.formats.json_bodies import read_records
-from mims.formats.json_text import dumps, joined, loads
+from mims.formats.format import Body, Format, joined
+from mims.formats.json_bodies import read_records, write_records, write_vectors
+from mims.formats.json_text import loads
 from mims.formats.table import Table
-from mims.formats.template import read_lines_of_a_template, write_lines
+from mims.formats.template import RECORD_TEMPLATE, read_lines_of_a_template, write_lines
 from mims.json_parsing import check_memory
 from mims.limits import SAMPLES
 
 
 def _write(table: Table) -> Iterator[bytes]:
-    names = table.names
-    return joined(b"", (dumps(dict(zip(names, row))) for row in table.rows()), b"\n", b"")
+    return joined(b"", write_records(table), b"\n", b"")
 
 
 def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
@@ -28,7 +27,7 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return joined(b"", (dumps({"features": row}) for row in table.rows()), b"\n", b"")
+    return joined(b"", write_vectors(table), b"\n", b"")
 
 
 def _read_features(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
@@ -41,7 +40,7 @@ def _read_features(body: bytes, _fields: Optional[Sequence[Field]], check: Check
 def _lines(body: bytes, check: Check) -> List[Any]:
     if body.count(b"\n") >= SAMPLES:
         raise ValueError(f"it has more than {SAMPLES:,} lines")
-    check_memory(body.decode("utf-8"))  # each is parsed by itself, and all are held
+    check_memory(body.decode("utf-8"))  # lines are parsed one by one, but all are held
     lines = []
     for line in body.split(b"\n"):
         check()
@@ -71,7 +70,7 @@ def _formats(media_type: str) -> Tuple[Format, ...]:
             is_default=False,
             holds_names=False,
             typed=True,
-            templates=("record_template",),
+            templates=(RECORD_TEMPLATE,),
         ),
     )
 

@@ -1,30 +1,27 @@
-"""JSON as the bodies hold it: one line, strict, UTF-8 that is not escaped to ASCII."""
+"""JSON as it is in bodies: one line, strict, in UTF-8 without escapes for what is not ASCII."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Iterable, Iterator
+from typing import Any
 
 from mims.json_parsing import parse_json
 
 
-def dumps(value: Any) -> bytes:
+def as_json(value: Any) -> str:
     """Return a value as JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def dumps(value: Any) -> bytes:
+    """Return a value as JSON in UTF-8."""
+    return as_json(value).encode("utf-8")
 
 
 def loads(body: bytes) -> Any:
-    """Return the value that a JSON text holds; `ValueError` for what strict JSON does not have."""
+    """Return the value of a JSON text; `ValueError` for what is not in strict JSON."""
     return parse_json(body.decode("utf-8"), parse_constant=_not_json)
 
 
 def _not_json(constant: str) -> None:
     raise ValueError(f"it holds {constant}, which JSON does not have")
-
-
-def joined(head: bytes, pieces: Iterable[bytes], separator: bytes, tail: bytes) -> Iterator[bytes]:
-    """Yield the pieces with the separator between them, between head and tail."""
-    for piece in pieces:
-        yield head + piece
-        head = separator
-    yield tail

@@ -12,8 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from mims.deadline import Check, checked
 from mims.fields import Field
 from mims.formats.carrying import as_number
-from mims.formats.format import Body, Format
-from mims.formats.json_text import joined
+from mims.formats.format import Body, Format, joined
 from mims.formats.table import Table
 from mims.limits import CELLS, SAMPLE_VALUES, SAMPLES
 
@@ -48,13 +47,13 @@ def _read(first: int, body: bytes, fields: Optional[Sequence[Field]], check: Che
     for line in body.decode("ascii").split("\n"):
         rows.append(_read_line(line, first, width, check))
         cells += len(rows[-1])
-        if cells > CELLS:  # what a line leaves out takes no byte of it, and yet a place in a row
+        if cells > CELLS:  # values left out take no byte of a line, but a place in its row
             raise ValueError(f"it has more than {CELLS:,} values, those left out counted")
     return Body(None, rows)
 
 
 def _read_line(line: str, first: int, width: int, check: Check) -> List[Any]:
-    """Return the values of a line, `None` for those that it leaves out."""
+    """Return the values of a line; `None` for those that it leaves out."""
     _label, *pairs = line.split(" ")
     values: Dict[int, Any] = {}
     last = first - 1

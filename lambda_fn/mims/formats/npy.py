@@ -16,8 +16,7 @@ from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.carrying import as_number
-from mims.formats.format import Body, Format
-from mims.formats.json_text import joined
+from mims.formats.format import Body, Format, joined
 from mims.formats.table import Table
 from mims.limits import SAMPLES
 from mims.samples import Value

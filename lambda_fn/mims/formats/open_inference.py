@@ -5,24 +5,26 @@ https://github.com/kserve/open-inference-protocol (specification/protocol/infere
 
 from __future__ import annotations
 
+import math
 from typing import Any, Iterator, List, Optional, Sequence
 
 from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field, list_count
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, TYPE_OF_DATATYPE, Field, list_count
 from mims.formats.carrying import as_number, missing_value
-from mims.formats.format import Body, Format
-from mims.formats.json_text import dumps, joined, loads
-from mims.formats.table import Table, elements
+from mims.formats.format import Body, Format, joined
+from mims.formats.json_text import dumps, loads
+from mims.formats.table import Table
 from mims.limits import LISTS, SAMPLES
 from mims.samples import Value
+from mims.shapes import elements, folded
 from mims.values import text
 
 _BYTES = "BYTES"
 _DATATYPE_OF = {NUMERIC: "FP64", INTEGER: "INT64", BOOLEAN: "BOOL"}
-_FLOATS = ("FP16", "FP32", "FP64", "BF16")
+_FLOATS = [datatype for datatype, kind in TYPE_OF_DATATYPE.items() if kind == NUMERIC]
 _BITS = (8, 16, 32, 64)
-# Each datatype of integers, and the values that it has.
+# Each datatype of integers, and the range of its values.
 _INTEGERS = {
     **{f"INT{bits}": range(-(2 ** (bits - 1)), 2 ** (bits - 1)) for bits in _BITS},
     **{f"UINT{bits}": range(2**bits) for bits in _BITS},
@@ -30,7 +32,7 @@ _INTEGERS = {
 
 
 def _datatype(field: Field) -> str:
-    """Return the datatype that the model says, else the widest that the field's type has."""
+    """Return the datatype that the model gives, else the widest for the field's type."""
     if field.datatype:
         return field.datatype
     if field.type == CATEGORICAL and field.categories:
@@ -92,15 +94,18 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body
     for tensor in parsed["inputs"]:
         check()
         if set(tensor) != {"name", "shape", "datatype", "data"}:
-            raise ValueError("an input has not name, shape, datatype and data")
+            raise ValueError("an input does not have name, shape, datatype and data")
         count, *shape = tensor["shape"]
         if not all(type(length) is int and length > 0 for length in (count, *shape)):
             raise ValueError("a shape is not a list of whole numbers")
         lists += list_count([count, *shape])
         if count > SAMPLES or lists > LISTS:
             raise ValueError(f"it has more than {SAMPLES:,} samples, or {LISTS:,} nested lists")
+        values = tensor["data"]
+        if not isinstance(values, list) or len(values) != count * math.prod(shape):
+            raise ValueError("the data of an input do not fill its shape")
         names.append(tensor["name"])
-        columns.append(_folded(tensor["data"], [count, *shape]))
+        columns.append(folded(values, [count, *shape]))
     if len({len(column) for column in columns}) > 1:
         raise ValueError("its inputs have different numbers of samples")
     rows = []
@@ -108,18 +113,6 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body
         check()
         rows.append(list(row))
     return Body(names, rows)
-
-
-def _folded(values: List[Any], shape: Sequence[int]) -> List[Any]:
-    """Return the values of a tensor, row by row, as nested lists of that shape."""
-    size = 1
-    for length in shape:
-        size *= length
-    if not isinstance(values, list) or len(values) != size:
-        raise ValueError("the data of an input do not fill its shape")
-    for length in reversed(shape[1:]):
-        values = [values[at : at + length] for at in range(0, len(values), length)]
-    return values
 
 
 FORMATS = (

@@ -1,7 +1,7 @@
-"""Every content type: the one list of them, and what is found by asking it.
+"""The one list of all content types, and look-ups in it.
 
-Of the formats of one extension the more particular come first: what a file of the flat layout is,
-is told by its body alone.
+Among the formats of one extension, the more specific come first: only its body shows what a file of
+the flat layout is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Dict, Iterable, List, NoReturn, Optional, Sequence, Tuple
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats import (
@@ -32,9 +32,9 @@ FORMATS: Tuple[Format, ...] = (
     *libsvm.FORMATS,
     *npy.FORMATS,
 )
-# What a reader may raise for bytes that are not of its format, beside ValueError.
+# What a reader may raise, besides ValueError, for bytes that are not of its format.
 _READ_ERRORS = (LookupError, TypeError, AttributeError, RecursionError, SyntaxError, struct.error)
-_CHARSET = ("charset", "utf-8")  # says nothing new: every text is UTF-8
+_CHARSET = ("charset", "utf-8")  # accepted and ignored: all text is UTF-8
 
 
 def parse_content_types(text: str, setting: str) -> Tuple[Format, ...]:
@@ -46,7 +46,7 @@ def parse_content_types(text: str, setting: str) -> Tuple[Format, ...]:
     Raises
     ------
     InvalidSettingsError
-        One is not supported, or there is none; `setting` is the name that the message gives.
+        One is not supported, or there is none; the message names `setting`.
     """
     items = dict.fromkeys(item for item in text.split(",") if item.strip())
     found = {_parse(item, setting): None for item in items}
@@ -61,11 +61,11 @@ def read_body(
     body: bytes,
     content_type: Format,
     fields: Optional[Sequence[Field]] = None,
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> Body:
-    """Read a body back; `ValueError` where it is not of that content type.
+    """Read a body back; `ValueError` if it is not of that content type.
 
-    `fields` are those that it should hold, where they are known.
+    `fields` are those that it should hold, if they are known.
     """
     try:
         return content_type.read(body, fields, check)
@@ -74,7 +74,7 @@ def read_body(
 
 
 def media_types(content_types: Iterable[Format]) -> List[str]:
-    """Return the media types alone, as they go over the wire, each once."""
+    """Return the media types without parameters, as requests name them, each once."""
     return list(dict.fromkeys(content_type.media_type for content_type in content_types))
 
 
@@ -105,7 +105,7 @@ def _refuse(setting: str, item: str) -> NoReturn:
 
 
 def supported_types() -> List[str]:
-    """Return each media type with its parameter's values, the default first."""
+    """Return each media type with the values of its parameter, the default first."""
     values: Dict[str, List[str]] = {}
     names: Dict[str, str] = {}
     for content_type in FORMATS:

@@ -1,26 +1,27 @@
-"""What a body holds of the samples: columns with names, and rows."""
+"""The samples as a body holds them: columns with names, and rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, cycle, islice
+from itertools import cycle, islice
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import Field
 from mims.samples import Samples, Value, rows
+from mims.shapes import convert_elements, elements
 
-# Field, value, and the content type's name for an error → what a body holds of the value.
+# Field, value, and the name of the content type for an error → the value as a body holds it.
 Carry = Callable[[Field, Value, str], Any]
 
 
 @dataclass(frozen=True)
 class Table:
-    """`count` rows over the fields; `values` holds field by field what the rows go through in turn.
+    """`count` rows; `values` holds, for each field, the values that they go through in turn.
 
-    With `flat`, a field with a shape is as many columns as it has elements, and its values are
-    lists of that many.
+    With `flat`, a field with a shape has a column for each of its elements, and its values are
+    lists of them.
     """
 
     fields: Tuple[Field, ...]
@@ -35,14 +36,14 @@ class Table:
         Raises
         ------
         InvalidSettingsError
-            An element of a field with a shape would have a name that is taken already.
+            The name of an element of a field with a shape is the name of another field.
         """
         if self._is_spread:
             self._check_names()
         return column_names(self.fields, self.flat)
 
     def _check_names(self) -> None:
-        """Refuse a field whose name is that of an element of another."""
+        """Refuse a field whose name is that of an element of another field."""
         sizes = {field.name: field.size for field in self.fields if field.shape}
         for field in self.fields:
             prefix, _, index = field.name.rpartition("_")
@@ -78,7 +79,7 @@ class Table:
 
 
 def column_names(fields: Sequence[Field], flat: bool) -> List[str]:
-    """Return the names of a body's columns; of a flat one those of a shaped field's elements."""
+    """Return the names of a body's columns; in a flat one, each element of a field has its own."""
     names: List[str] = []
     for field in fields:
         if flat and field.shape:
@@ -94,9 +95,9 @@ def as_it_is(_field: Field, value: Value, _content_type: str) -> Value:
 
 
 def tabulate(
-    samples: Samples, carry: Carry, content_type: str, flat: bool, check: Check = nothing
+    samples: Samples, carry: Carry, content_type: str, flat: bool, check: Check = no_deadline
 ) -> Table:
-    """Return what a body of that content type holds of the samples.
+    """Return the samples as a body of that content type holds them.
 
     Raises
     ------
@@ -113,33 +114,17 @@ def tabulate(
 
 
 def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: bool) -> Any:
-    """Return what a body holds of a field's value; of a flat one the list of its elements."""
+    """Return a field's value as a body holds it; in a flat one, as the list of its elements."""
     if not field.shape:
         return carry(field, value, content_type)
     if flat:
         if value is None:
             return [carry(field, None, content_type)] * field.size
-        known: Dict[Any, Any] = {}  # most elements are alike: each is carried, and held, once
+        known: Dict[Any, Any] = {}  # most elements are equal: each is converted, and held, once
         return [
             known[element]
             if element in known
             else known.setdefault(element, carry(field, element, content_type))
             for element in elements(value)
         ]
-    return _nested(field, value, carry, content_type)
-
-
-def _nested(field: Field, value: Value, carry: Carry, content_type: str) -> Any:
-    if isinstance(value, list):
-        return [_nested(field, item, carry, content_type) for item in value]
-    return carry(field, value, content_type)
-
-
-def elements(value: Value) -> Iterator[Any]:
-    """Yield the elements of nested lists of one depth, row by row."""
-    if not isinstance(value, list):
-        yield value
-        return
-    while value and isinstance(value[0], list):
-        value = list(chain.from_iterable(value))
-    yield from value
+    return convert_elements(value, lambda element: carry(field, element, content_type))

@@ -1,13 +1,12 @@
-"""`format=template`: a JSON body of one's own, with the placeholders of SageMaker Clarify.
+"""`format=template`: a JSON body that the user designs, with SageMaker Clarify's placeholders.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/clarify-processing-job-data-format-tabular-request-jsonlines.html
 
-A placeholder becomes JSON; within a string's quotes, its escaped text. `$$` is a dollar sign.
+A placeholder becomes JSON or, within the quotes of a string, escaped text. `$$` is a dollar sign.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -15,7 +14,7 @@ from mims.deadline import Check, checked
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
-from mims.formats.json_text import loads
+from mims.formats.json_text import as_json, loads
 from mims.formats.table import Table
 
 CONTENT_TEMPLATE, RECORD_TEMPLATE = "content_template", "record_template"
@@ -28,7 +27,7 @@ _TOKEN = re.compile(
 
 
 class _Piece(NamedTuple):
-    """A piece of a template: a text as it stands, or a placeholder, within a string or not."""
+    """A piece of a template: text as it stands, or a placeholder, within a string or not."""
 
     text: str
     placeholder: bool = False
@@ -39,7 +38,7 @@ class _Piece(NamedTuple):
 class Template(NamedTuple):
     """A template, cut into pieces, and the setting that gave it.
 
-    `is_hyperparameter` says that the model's hyperparameters hold it, which are never quoted.
+    `is_hyperparameter` says that it comes from the model's hyperparameters, which are never quoted.
     """
 
     setting: str
@@ -51,7 +50,7 @@ class Template(NamedTuple):
 
 
 class Templates(NamedTuple):
-    """The template of a body, where it is needed, and that of a record."""
+    """The template of a body, if it is needed, and that of a record."""
 
     content: Optional[Template]
     record: Template
@@ -63,7 +62,7 @@ def parse_content_template(text: str, setting: str) -> Template:
     Raises
     ------
     InvalidSettingsError
-        It holds neither, or another placeholder.
+        It has neither, or another placeholder.
     """
     template = _parse(text, setting)
     for name in template.names():
@@ -78,7 +77,7 @@ def parse_content_template(text: str, setting: str) -> Template:
 
 
 def parse_record_template(text: str, setting: str) -> Template:
-    """Return the template of a record; which fields its placeholders may name is known later."""
+    """Return the template of a record; the fields that it may name are not known yet."""
     template = _parse(text, setting)
     for piece in template.pieces:
         if piece.placeholder and not piece.braced and piece.text not in (_FEATURES, _FEATURES_KVP):
@@ -87,7 +86,7 @@ def parse_record_template(text: str, setting: str) -> Template:
 
 
 def takes_one_sample(template: Template) -> bool:
-    """Say whether a body of the template holds one sample alone (`$record`)."""
+    """Say whether a body of the template holds exactly one sample (`$record`)."""
     return _RECORD in template.names()
 
 
@@ -141,7 +140,7 @@ def write_document(templates: Templates, table: Table) -> Iterator[bytes]:
 
 
 def write_lines(templates: Templates, table: Table) -> Iterator[bytes]:
-    """Yield the record template's record, a line each."""
+    """Yield the record of each sample, one on each line."""
     render = _renderer(templates.record, table.fields)
     records = (render(row) for row in table.rows())
     return (part.encode("utf-8") for part in _joined("", records, "\n", ""))
@@ -158,21 +157,21 @@ def _joined(
 
 
 def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any]], Iterator[str]]:
-    """Return what turns a sample's values into the template's record, in pieces."""
+    """Return a function that turns a sample's values into a record, in pieces."""
     names = [field.name for field in fields]
     index_of = {name: index for index, name in enumerate(names)}
     for name in template.names():
         if name not in index_of and name not in (_FEATURES, _FEATURES_KVP):
             if template.is_hyperparameter:
                 raise InvalidHyperparametersError(
-                    f"The hyperparameter {template.setting} has a placeholder that is the name of "
-                    "no input field of this model. Have the training job write it so that each "
+                    f"The hyperparameter {template.setting} has a placeholder that is not the name "
+                    "of an input field of this model. Have the training job write it so that each "
                     "names a field, or is $features or $features_kvp."
                 )
             raise InvalidSettingsError(
-                f"{template.setting} has the placeholder '{shown(name)}', which is the name of "
-                f"no input field of this model (it has {len(names):,}). Name a field, or use "
-                "$features or $features_kvp."
+                f"{template.setting} has the placeholder '{shown(name)}', which is not the "
+                f"name of an input field of this model (it has {len(names):,}). Name a field, or "
+                "use $features or $features_kvp."
             )
 
     def value(piece: _Piece, row: List[Any]) -> Any:
@@ -180,7 +179,7 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
             return row[index_of[piece.text]]
         return row if piece.text == _FEATURES else dict(zip(names, row))
 
-    # Piece by piece: a record that holds all fields a thousand times is never held.
+    # Piece by piece: a record may have all fields a thousand times, and is never held whole.
     def render(row: List[Any]) -> Iterator[str]:
         for piece in template.pieces:
             if not piece.placeholder:
@@ -188,7 +187,7 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                 continue
             given = value(piece, row)
             if not piece.quoted:
-                yield _dumps(given)
+                yield as_json(given)
             elif given is None:
                 refused = (
                     InvalidHyperparametersError
@@ -201,17 +200,13 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                     "or give the field a value."
                 )
             else:
-                yield _escaped(given if isinstance(given, str) else _dumps(given))
+                yield _escaped(given if isinstance(given, str) else as_json(given))
 
     return render
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
 def _escaped(text: str) -> str:
-    return _dumps(text)[1:-1]
+    return as_json(text)[1:-1]
 
 
 def _read_document(body: bytes, _fields: Optional[Sequence[Field]], _check: Check) -> Body:
@@ -222,7 +217,7 @@ def _read_document(body: bytes, _fields: Optional[Sequence[Field]], _check: Chec
 
 
 def read_lines_of_a_template(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
-    """Read lines of which only that they are JSON can be checked."""
+    """Read lines, of which nothing can be checked except that they are JSON."""
     for line in checked(body.split(b"\n"), check):
         loads(line)
     return Body(None, None)

@@ -1,1 +1,1 @@
-"""A model's members → its input fields."""
+"""A model's files → its input fields."""

@@ -1,4 +1,4 @@
-"""Arrays of NumPy, scalars, and pandas' indices, as they stand in the picture of a pickle."""
+"""NumPy's arrays and scalars, and pandas' indices, as a pickle describes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 from mims.inputs.nodes import LOST, Instance
 
 WRAPPER = "NumpyArrayWrapper"
-_DEPTH = 8  # how deep an array lies in an index
+_DEPTH = 8  # how deep an array may lie in an index
 # The codes of NumPy's types that the standard library unpacks: kind and bytes → struct's letter.
 _LETTERS = {
     f"{kind}{struct.calcsize(letter)}": letter
@@ -18,7 +18,7 @@ _LETTERS = {
 
 
 class DType(NamedTuple):
-    """A NumPy type: `kind` O (objects), U (text), S (bytes), or of numbers; its size in bytes."""
+    """A NumPy type: its kind (O: objects, U: text, S: bytes, or numbers) and its size in bytes."""
 
     kind: str
     size: int
@@ -26,14 +26,14 @@ class DType(NamedTuple):
 
 
 class WrappedArray(NamedTuple):
-    """What joblib says of an array that follows in the stream.
+    """What joblib says about an array that follows in the stream.
 
     Attributes
     ----------
     is_pickled
-        The array is one of objects: a pickle of its own follows. Else `size` bytes do.
+        The array has objects, and a pickle of its own follows; otherwise `size` bytes do.
     is_aligned
-        Before them stands a byte that says how many bytes of padding come first.
+        Before them is a byte that says how many bytes of padding come first.
     """
 
     dtype: DType
@@ -43,7 +43,7 @@ class WrappedArray(NamedTuple):
 
 
 def is_wrapper(value: Any) -> bool:
-    """Whether joblib's array follows this object in the stream."""
+    """Say whether an array follows this object of joblib's in the stream."""
     return (
         type(value) is Instance
         and value.made_by.name == WRAPPER
@@ -52,7 +52,7 @@ def is_wrapper(value: Any) -> bool:
 
 
 def wrapped_array(wrapper: Instance) -> Optional[WrappedArray]:
-    """Return what joblib's wrapper says of its array; `None` where it cannot be understood.
+    """Return what joblib's wrapper says about its array; `None` if that cannot be understood.
 
     https://github.com/joblib/joblib/blob/main/joblib/numpy_pickle.py
     """
@@ -75,12 +75,12 @@ def dtype_of(value: Any) -> Optional[DType]:
     order = state[1] if len(state) > 1 and state[1] in ("<", ">") else "<"
     size = int(code[1:]) * (4 if code[0] == "U" else 1)
     if code[0] == "V" and len(state) > 5 and type(state[5]) is int and state[5] >= 0:
-        size = state[5]  # of a structured type the code says nothing
+        size = state[5]  # the code of a structured type has no size
     return DType(code[0], size, order)
 
 
 def array_values(value: Any) -> Optional[List[Any]]:
-    """Return the values of a one-dimensional array; `None` where they are not known."""
+    """Return the values of a one-dimensional array; `None` if they are not known."""
     if type(value) is not Instance:
         return None
     parts = _parts(value)
@@ -100,7 +100,7 @@ def array_values(value: Any) -> Optional[List[Any]]:
 
 
 def array_shape(value: Any) -> Optional[Tuple[int, ...]]:
-    """Return the shape of an array; `None` where it is not known."""
+    """Return the shape of an array; `None` if it is not known."""
     parts = _parts(value) if type(value) is Instance else None
     if parts is None or _product(parts[1]) is None:
         return None
@@ -109,7 +109,7 @@ def array_shape(value: Any) -> Optional[Tuple[int, ...]]:
 
 
 def scalar(value: Any) -> Any:
-    """Return the value of a NumPy scalar; anything else as it is."""
+    """Return the value of a NumPy scalar; anything else is returned unchanged."""
     if type(value) is not Instance or value.made_by.name != "scalar":
         return value
     if len(value.arguments) != 2 or value.made_by.library != "numpy":
@@ -124,7 +124,7 @@ def scalar(value: Any) -> Any:
 
 
 def listed(value: Any, depth: int = _DEPTH) -> Optional[List[Any]]:
-    """Return the values of a list, a tuple, an array or a pandas Index; else `None`."""
+    """Return the values of a list, tuple, array or pandas Index; else `None`."""
     if type(value) in (list, tuple):
         return [scalar(item) for item in value]
     if type(value) is not Instance or not depth:
@@ -138,7 +138,7 @@ def listed(value: Any, depth: int = _DEPTH) -> Optional[List[Any]]:
     if value.made_by.name == "_new_Index" and len(value.arguments) == 2:
         described = value.arguments[1]
         return _index(described, depth) if type(described) is dict else None
-    # An extension array keeps its array among its state or its attributes.
+    # An extension array keeps its values in an array in its state or its attributes.
     for part in (value.state, *value.attributes.values(), *value.arguments):
         for inner in part if type(part) is tuple else (part,):
             if type(inner) is Instance:
@@ -159,9 +159,9 @@ def _index(described: Any, depth: int) -> Optional[List[Any]]:
 
 
 def _arrow_texts(array: Instance) -> Optional[List[Any]]:
-    """Return the texts of an Arrow array, in which pandas 3 keeps an Index of texts.
+    """Return the strings of an Arrow array, in which pandas 3 keeps an Index of strings.
 
-    Its buffers: which are valid, where each begins, the texts themselves
+    Its buffers: which are valid, where each begins, the strings themselves
     (https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-layout).
     """
     parts = array.arguments[0] if array.arguments else None
@@ -193,7 +193,7 @@ def _are_bytes(contents: List[Any]) -> bool:
 
 
 def _parts(array: Instance) -> Optional[Tuple[Optional[DType], Any, Any]]:
-    """Return type, shape and content of an array."""
+    """Return the type, shape and content of an array."""
     name, state, arguments = array.made_by.name, array.state, array.arguments
     if name == "_reconstruct" and type(state) is tuple and len(state) == 5:
         content = state[4]
@@ -209,7 +209,7 @@ def _parts(array: Instance) -> Optional[Tuple[Optional[DType], Any, Any]]:
 
 
 def _unpacked(dtype: DType, content: bytes) -> Optional[List[Any]]:
-    """Return what fixed-width values stand for."""
+    """Return the values that are packed in fixed width."""
     if dtype.kind in "US" and dtype.size:
         encoding = "latin-1" if dtype.kind == "S" else "utf-32-" + "bl"[dtype.order == "<"] + "e"
         starts = range(0, len(content), dtype.size)
@@ -235,7 +235,7 @@ def _product(shape: Any) -> Optional[int]:
 
 
 def _as_bytes(text: str) -> Any:
-    """Return the bytes that Python 2, or protocol 2, wrote as text."""
+    """Return bytes that Python 2, or protocol 2, wrote as a string."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

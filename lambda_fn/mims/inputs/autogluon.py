@@ -1,6 +1,6 @@
 """AutoGluon's learner, as `learner.pkl` holds it → the inputs that its predictor takes.
 
-The models beside it take what its feature generator makes of these inputs.
+The models next to it take what its feature generator makes of these inputs.
 https://github.com/autogluon/autogluon: tabular/src/autogluon/tabular/learner/abstract_learner.py,
 features/src/autogluon/features/generators/abstract.py,
 common/src/autogluon/common/features/types.py
@@ -12,25 +12,27 @@ from typing import Any, Dict
 
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.arrays import listed
-from mims.inputs.member import Told
+from mims.inputs.member import (
+    NUMBERED,
+    Told,
+)
 from mims.inputs.named import Found, input_names
 from mims.inputs.nodes import Instance, attributes_of
 
 NAME = "autogluon"
-NUMBERED = "numbered"
 
 _LEARNER = "Learner"
 _GENERATOR = "feature_generator"
-# Every column of training but the label, which AutoGluon's serving script wants in a request; and
-# those of use alone.
-_COLUMNS, _OF_USE = "_original_features", "features_in"
+# Every column of training but the label, which AutoGluon's serving script expects in a request; and
+# only those that AutoGluon found useful.
+_COLUMNS, _USEFUL = "_original_features", "features_in"
 _METADATA, _RAW_TYPES, _SPECIAL_TYPES = (
     "feature_metadata_in",
     "type_map_raw",
     "type_group_map_special",
 )
-WANTED = frozenset((_GENERATOR, _COLUMNS, _OF_USE, _METADATA, _RAW_TYPES, _SPECIAL_TYPES))
-# The dictionary under this key has an entry for each input.
+WANTED = frozenset((_GENERATOR, _COLUMNS, _USEFUL, _METADATA, _RAW_TYPES, _SPECIAL_TYPES))
+# The dictionary under this key has an entry for each input, all of which are kept.
 WHOLE = frozenset((_RAW_TYPES,))
 
 _TYPES = {
@@ -41,46 +43,46 @@ _TYPES = {
     "category": CATEGORICAL,
     "object": CATEGORICAL,
 }
-# What AutoGluon takes texts for: prose, and times.
-_TYPES_OF_TEXTS = {"text": TEXT, "datetime_as_object": DATETIME}
+# The kinds of strings that AutoGluon distinguishes: prose, and times.
+_TYPES_OF_STRINGS = {"text": TEXT, "datetime_as_object": DATETIME}
 _IMAGES = ("image_path", "image_bytearray")
-_UNTOLD = "does not tell which columns it was trained on"
+_NO_COLUMNS = "does not say which columns it was trained on"
 
 
 def learner_inputs(instance: Instance) -> Found:
-    """Return what an object of AutoGluon's tells: a learner all, its other parts nothing."""
+    """Return what an object of AutoGluon's says of the inputs; only a learner says anything."""
     if not instance.made_by.name.endswith(_LEARNER):
         why = "is a part of an AutoGluon predictor other than its learner"
         return Found(Told(NAME, why=why), is_certain=True)
     if not instance.is_complete:  # its columns come last
-        return Found(Told(NAME, why=_UNTOLD))
+        return Found(Told(NAME, why=_NO_COLUMNS))
     generator = attributes_of(instance.attributes.get(_GENERATOR))
-    columns = listed(instance.attributes.get(_COLUMNS)) or listed(generator.get(_OF_USE)) or []
+    columns = listed(instance.attributes.get(_COLUMNS)) or listed(generator.get(_USEFUL)) or []
     names = input_names(columns)
     if not names:
-        return Found(Told(NAME, why=_UNTOLD))
+        return Found(Told(NAME, why=_NO_COLUMNS))
     metadata = attributes_of(generator.get(_METADATA))
     special = _groups(metadata.get(_SPECIAL_TYPES))
     if any(special.get(kind) for kind in _IMAGES):
         return Found(Told(NAME, why="is of a predictor that takes images"))
     types = _types(metadata.get(_RAW_TYPES), special)
-    # Columns that AutoGluon found to be of no use have no type, and any value will do.
+    # Columns that AutoGluon found useless have no type, and any value will do.
     fields = tuple(Field(name, types.get(name, NUMERIC)) for name in names)
-    # A header is read as texts, so it does not name columns of numbers, and counts as one more row.
+    # A header is read as strings: if the names are numbers, it would count as one more row.
     form = NUMBERED if any(type(column) is int for column in columns) else ""
     return Found(Told(NAME, fields, form=form), is_certain=True)
 
 
 def _types(raw: Any, special: Dict[str, Any]) -> Dict[str, str]:
-    """Return name → type, of the inputs that the feature generator tells."""
+    """Return name → type, for the inputs that the feature generator knows."""
     types: Dict[str, str] = {}
     for name, kind in (raw if type(raw) is dict else {}).items():
         types[name] = _TYPES.get(kind, TEXT) if type(kind) is str else TEXT
-    for kind, found in _TYPES_OF_TEXTS.items():
+    for kind, found in _TYPES_OF_STRINGS.items():
         types.update(dict.fromkeys(input_names(listed(special.get(kind))), found))
     return types
 
 
 def _groups(value: Any) -> Dict[str, Any]:
-    """Return special type → names: a dictionary, or one that makes its entries itself."""
+    """Return special type → names, from a dictionary or a defaultdict."""
     return value if type(value) is dict else attributes_of(value)

@@ -1,4 +1,4 @@
-"""Models in a format of their own that lie within a pickle, as bytes or text."""
+"""Models in their own format within a pickle, as bytes or a string."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _PIECE = 64 * 1024
 
 
 def read_blob(member: MemberBytes, length: int, read: BlobReader, is_encoded: bool) -> Blob:
-    """Have a reader read the next `length` bytes, or the first of them.
+    """Have a reader read the next `length` bytes, or the first part of them.
 
     Parameters
     ----------
     is_encoded
-        They are bytes that protocol 2 wrote as a text: each one a character, in UTF-8.
+        They are bytes that protocol 2 wrote as a string, in which each byte is a character.
 
     Returns
     -------
     Blob
-        What the reader returned, or its error, which matters only where nothing else tells more.
+        What the reader returned, or its error, which matters only where nothing else names inputs.
     """
     chunks = _pieces(member, length)
     try:
@@ -40,7 +40,7 @@ def _pieces(member: MemberBytes, length: int) -> Iterator[bytes]:
 
 
 def _from_latin_1(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes that protocol 2 wrote as a text: each one a character, in UTF-8."""
+    """Yield the bytes for which protocol 2 wrote these: in UTF-8, each byte as a character."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     for chunk in chunks:
         try:

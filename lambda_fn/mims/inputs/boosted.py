@@ -1,14 +1,15 @@
-"""Pickled models of XGBoost, LightGBM and CatBoost, each of which keeps its own format within."""
+"""Pickled models of XGBoost, LightGBM and CatBoost, which contain the library's own format."""
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from mims.fields import NUMERIC, Field
 from mims.inputs.arrays import listed, scalar
 from mims.inputs.member import MemberBytes, Told, UnreadableError, made_up_fields
-from mims.inputs.named import Found, input_names, numeric_fields
+from mims.inputs.named import NO_INPUTS, Found, input_names, numeric_fields
 from mims.inputs.nodes import LOST, Blob, Instance, attributes_of
 
 XGBOOST, LIGHTGBM, CATBOOST = "xgboost", "lightgbm", "catboost"
@@ -22,7 +23,7 @@ WANTED = frozenset((*_HANDLES, *_BOOSTERS, *_NAMES, *_COUNTS, "feature_types"))
 
 
 def boosted_inputs(instance: Instance) -> Optional[Found]:
-    """Return what a model of one of `LIBRARIES` tells; `None` where the object is not a model."""
+    """Return the inputs of a model of one of `LIBRARIES`; `None` if the object is not a model."""
     library = instance.made_by.library
     attributes = instance.attributes
     for part in (attributes, *(attributes_of(attributes.get(key)) for key in _BOOSTERS)):
@@ -34,20 +35,19 @@ def boosted_inputs(instance: Instance) -> Optional[Found]:
         if type(count) is int and count > 0 and instance.is_complete:
             fields = made_up_fields(_PREFIXES[library], count, NUMERIC)
             return Found(Told(library, fields, made_up=True))
-    why = "tells neither the names nor the number of its inputs"
-    return Found(Told(library, why=why)) if attributes else None
+    return Found(Told(library, why=NO_INPUTS)) if attributes else None
 
 
 def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:
-    """Return what a booster's attributes tell: XGBoost's keep the names up to 1.3."""
+    """Return the inputs that attributes name: XGBoost's do so up to 1.3."""
     for key in _NAMES:
         names = input_names(listed(attributes.get(key)))
         if names:
-            # XGBoost gave these names to columns without any, up to 1.3.
+            # Up to 1.3, XGBoost gave these names to columns without any.
             made_up = names == tuple(f"f{position}" for position in range(len(names)))
             types = attributes.get("feature_types", LOST)
             fields = _fields(library, names, listed(types))
-            # The types are pickled behind the names.
+            # The types are pickled after the names.
             is_certain = library != XGBOOST or types is not LOST
             return Found(Told(library, fields, made_up=made_up), is_certain)
     return None
@@ -74,30 +74,23 @@ def _handle(attributes: Dict[str, Any]) -> Optional[Found]:
 
 
 def _read(library: str, member: MemberBytes) -> Optional[Told]:
-    """Have the library's own module read its format, imported only now."""
-    told: Optional[Told] = import_module(f"mims.inputs.{library}").read(member)
+    """Read a library's format with the module for it, which is imported only when it is needed."""
+    try:
+        told: Optional[Told] = import_module(f"mims.inputs.{library}").read(member)
+    except UnreadableError as error:
+        raise UnreadableError(str(error), library) from None
     return told
 
 
 def _read_booster(member: MemberBytes) -> Optional[Told]:
-    if member.peek(4) == b"tree":
-        return _read_lightgbm(member)
-    return _read(XGBOOST, member)
+    return _read(LIGHTGBM if member.peek(4) == b"tree" else XGBOOST, member)
 
 
-def _read_lightgbm(member: MemberBytes) -> Optional[Told]:
-    return _read(LIGHTGBM, member)
-
-
-def _read_catboost(member: MemberBytes) -> Optional[Told]:
-    return _read(CATBOOST, member)
-
-
-# Under which key each library's pickles keep the model itself.
+# The keys under which pickles of each library keep the model itself, and the readers of it.
 BLOBS: Dict[str, Callable[[MemberBytes], Any]] = {
     "handle": _read_booster,
-    "_handle": _read_lightgbm,
-    "_model_str": _read_lightgbm,
-    "model_str": _read_lightgbm,
-    "__model": _read_catboost,
+    "_handle": partial(_read, LIGHTGBM),
+    "_model_str": partial(_read, LIGHTGBM),
+    "model_str": partial(_read, LIGHTGBM),
+    "__model": partial(_read, CATBOOST),
 }

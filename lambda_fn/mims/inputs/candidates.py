@@ -1,4 +1,4 @@
-"""What a model's files told → what is taken: the order among them, in one place.
+"""What a model's files say of its inputs → what is taken: the order among them, in one place.
 
 Nothing here depends on the order of the files in their archive.
 """
@@ -10,7 +10,12 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 from mims.errors import shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.kept import Candidate, Kept, Order
-from mims.inputs.member import Told
+from mims.inputs.member import (
+    EXAMPLE,
+    TENSOR,
+    TOKENIZER,
+    Told,
+)
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
 from mims.limits import TOLD_BYTES
 from mims.told import counted, of_kind, shown_short
@@ -18,22 +23,20 @@ from mims.values import is_unicode, number
 
 XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
 _MLFLOW, _SKLEARN, _AUTOGLUON = "mlflow", "sklearn", "autogluon"
-# What completes another file beside it.
-_EXAMPLE, _TOKENIZER = "example", "tokenizer"
-COMPLETING = (_EXAMPLE, _TOKENIZER)
-# Which categories a field of a signature can take, by its type.
+COMPLETING = (EXAMPLE, TOKENIZER)
+# The Python types of a category that a field of a signature can take, by the field's type.
 _OF_TYPE: Dict[str, Tuple[type, ...]] = {
     TEXT: (str,),
     INTEGER: (int,),
     NUMERIC: (int, float),
     BOOLEAN: (bool,),
 }
-_REASONS = 10  # members that an error says why they told nothing
-_UNKNOWN_RANK = FEATURE_LIST_RANK + 1  # of a file that no source knows: it is missed by nobody
+_REASONS = 10  # files of which an error says why they name no fields
+_UNKNOWN_RANK = FEATURE_LIST_RANK + 1  # of a file that no source knows, and nobody misses
 
 
 class Chosen(NamedTuple):
-    """What is taken: the file that names the fields, and the model that takes them, if known."""
+    """What is taken: the file that names the fields, and the model itself, if it is known."""
 
     names: Candidate
     model: Optional[Candidate]
@@ -42,17 +45,17 @@ class Chosen(NamedTuple):
 
 
 class Candidates:
-    """The files of a model that were looked into, and what each told."""
+    """The files of a model that were looked into, and what each says of its inputs."""
 
     def __init__(self) -> None:
         self._models = Kept(TOLD_BYTES // 2)
         self._lists = Kept(TOLD_BYTES // 4)
         self._completing = Kept(TOLD_BYTES // 4)
-        self._untold: List[Tuple[Order, str, str]] = []
+        self._without_fields: List[Tuple[Order, str, str]] = []
         self._paths: Set[int] = set()  # their hashes: there may be a million, each a megabyte long
 
     def add(self, member: str, modified: int, told: Told) -> None:
-        """Take what a file told; of one path twice, the first counts."""
+        """Add what a file says; if a path comes twice, the first counts."""
         if not self._is_new(member):
             return
         order = _order(member, told.source, told.transformer)
@@ -68,7 +71,7 @@ class Candidates:
             self._lists.add(candidate)
 
     def note(self, member: str, source: str, why: str) -> None:
-        """Note that a file of that source told nothing, and why."""
+        """Note that a file of that source names no fields, and why."""
         if self._is_new(member):
             self._note(_order(member, source, False), member, why)
 
@@ -76,7 +79,9 @@ class Candidates:
         """Note that a file which looked like one of a source's turned out to be something else."""
         if self._is_new(member):
             order = _order(member, "", False)
-            self._note((_UNKNOWN_RANK, *order[1:]), member, "is nothing that is known to tell them")
+            self._note(
+                (_UNKNOWN_RANK, *order[1:]), member, "is not a file that is known to name them"
+            )
 
     def _is_new(self, member: str) -> bool:
         """Say whether a path comes for the first time."""
@@ -86,16 +91,16 @@ class Candidates:
 
     def _note(self, order: Order, member: str, why: str) -> None:
         if why:
-            self._untold.append((order, member, why))
-            self._untold = sorted(self._untold)[: 2 * _REASONS]
+            self._without_fields.append((order, member, why))
+            self._without_fields = sorted(self._without_fields)[: 2 * _REASONS]
 
     def reasons(self) -> List[str]:
-        """Return, for an error, which files were looked into and why they told nothing."""
-        reasons = [f"'{shown(member)}' {why}" for _, member, why in self._untold[:_REASONS]]
-        return reasons + ["…"] * (len(self._untold) > _REASONS)
+        """Return, for an error, which files were looked into and why they name no fields."""
+        reasons = [f"'{shown(member)}' {why}" for _, member, why in self._without_fields[:_REASONS]]
+        return reasons + ["…"] * (len(self._without_fields) > _REASONS)
 
     def model(self) -> Optional[Candidate]:
-        """Return the model itself: the best of those that are more than a list of names."""
+        """Return the model itself: the best of the files that are more than a list of names."""
         models = list(self._models)
         if models and models[0].told.source == "xgboost":
             for candidate in models:
@@ -124,37 +129,37 @@ class Candidates:
             return None
         warnings += self._disagreements(names, model, lists)
         better = [
-            f"'{shown_short(member)}' would have told the fields, but it {why}"
-            for order, member, why in self._untold
+            f"'{shown_short(member)}' would have named the fields, but it {why}"
+            for order, member, why in self._without_fields
             if order < names.order and not _completes(names, member)
         ]
-        warnings += of_kind(f"{{names}}; '{shown_short(names.member)}' told them.", better)
+        warnings += of_kind(f"{{names}}; '{shown_short(names.member)}' named them.", better)
         completed = self._with_categories(self._with_mask(names))
         return Chosen(completed, model, self._training(names), tuple(warnings))
 
     def _examples_that_count(self) -> List[Candidate]:
-        """Return the examples that stand beside an `MLmodel` without a signature."""
+        """Return the examples next to an `MLmodel` without a signature."""
         unsigned = {
             _folder(member)
-            for order, member, _ in self._untold
+            for order, member, _ in self._without_fields
             if member.split("/")[-1] == "MLmodel" and order[0] < _UNKNOWN_RANK
         }
         return [
-            c for c in self._completing if c.told.form == _EXAMPLE and _folder(c.member) in unsigned
+            c for c in self._completing if c.told.form == EXAMPLE and _folder(c.member) in unsigned
         ]
 
     def _with_mask(self, names: Candidate) -> Candidate:
-        """Return the model of a text whose mask the tokenizer beside it may say."""
+        """Return a model that fills masks, with the mask of the tokenizer next to it."""
         masked = names.told.fields[0].mask
         for other in self._completing if masked else ():
-            if other.told.form == _TOKENIZER and _folder(other.member) == _folder(names.member):
+            if other.told.form == TOKENIZER and _folder(other.member) == _folder(names.member):
                 return names._replace(told=names.told._replace(fields=other.told.fields))
         return names
 
     def _with_categories(self, names: Candidate) -> Candidate:
-        """Return a signature's inputs with a category each, where the model beside it tells some.
+        """Return a signature's inputs, each with a category if the model next to it has some.
 
-        To a signature a category is just a text; the model may refuse one that it does not know.
+        To a signature a category is just a string; the model may refuse one that it does not know.
         """
         if names.told.source != _MLFLOW:
             return names
@@ -180,13 +185,13 @@ class Candidates:
     def _disagreements(
         self, names: Candidate, model: Optional[Candidate], lists: Sequence[Candidate]
     ) -> List[str]:
-        """Return a warning for the first other model that tells other names."""
+        """Return a warning for the first other file that names other inputs."""
         if names.rank == FEATURE_LIST_RANK or names.told.transformer:
             told = sorted([*self._models, *self._lists, *lists])
             others = [c for c in told if c.rank == names.rank]
         else:
             others = list(self._models)
-        if names.told.source == _AUTOGLUON:  # its models take what it makes of the inputs
+        if names.told.source == _AUTOGLUON:  # its models take what it derives from the inputs
             others = [c for c in others if c.told.source == _AUTOGLUON]
         for other in others:
             if other.told.made_up or names.told.made_up:
@@ -199,9 +204,9 @@ class Candidates:
                 and other.number != model.number
             ):
                 continue
-            if not _tell_alike(other, names):
+            if not _name_the_same(other, names):
                 return [
-                    f"'{shown(names.member)}' and '{shown(other.member)}' tell different inputs; "
+                    f"'{shown(names.member)}' and '{shown(other.member)}' name different inputs; "
                     f"those of '{shown(names.member)}' were taken. Name the fields (FIELDS) if "
                     "the other is the model that is served."
                 ]
@@ -209,11 +214,11 @@ class Candidates:
 
 
 def _example_values(told: Told, example: Told) -> Mapping[str, Tuple[object, ...]]:
-    """Return the values of an example by the names of the fields that are told.
+    """Return the values of an example by the names of the fields.
 
     An example of a tensor without a name has rows without names: each is a value of the tensor.
     """
-    if told.form != "tensor" or not example.made_up:
+    if told.form != TENSOR or not example.made_up:
         return example.training
     columns = [example.training.get(field.name, ()) for field in example.fields]
     if len({len(column) for column in columns}) != 1:
@@ -228,7 +233,7 @@ def feature_list(member: str, modified: int, source: str, fields: Tuple[Field, .
 
 
 def _order(member: str, source: str, transformer: bool) -> Order:
-    """Return where a file stands: the source's rank, a predictor before a transformer, …"""
+    """Return the key that files are sorted by: the source's rank, predictors first, and so on."""
     parts = member.split("/")
     version = parts[-2] if source == "tensorflow" and len(parts) > 1 else ""
     return (
@@ -257,12 +262,12 @@ def _with_known(field: Field, categories: Dict[str, Any]) -> Field:
 
 
 def _completes(names: Candidate, member: str) -> bool:
-    """Say whether an example stands in for the signature that the `MLmodel` beside it lacks."""
-    return names.told.form == _EXAMPLE and _folder(names.member) == _folder(member)
+    """Say whether an example replaces the signature that the `MLmodel` next to it lacks."""
+    return names.told.form == EXAMPLE and _folder(names.member) == _folder(member)
 
 
 def _names_for(model: Candidate, told: Sequence[Candidate]) -> Optional[Candidate]:
-    """Return who names as many inputs as a model that tells only their number."""
+    """Return the first file that names as many inputs as a model that gives only their number."""
     for candidate in told:
         if not candidate.told.made_up and candidate.number == model.number:
             return candidate
@@ -274,7 +279,7 @@ def _made_up(model: Candidate) -> str:
     names = f"name {first} is" if first == last else f"names {first} to {last} are"
     in_a_folder = ", in a sub-folder" * (model.member == XGBOOST_CONTAINERS_FILE)
     return (
-        f"'{shown(model.member)}' tells only the number of its inputs, {model.number:,}: the "
+        f"'{shown(model.member)}' gives only the number of its inputs, {model.number:,}: the "
         f"{names} made up. Such a payload suits servers that go by position; name the fields "
         f"(FIELDS), or pack a list of them (feature_names.json{in_a_folder})."
     )
@@ -288,13 +293,11 @@ def _outdated(model: Candidate, lists: Sequence[Candidate]) -> List[str]:
     ]
 
 
-def _tell_alike(one: Candidate, other: Candidate) -> bool:
-    """Say whether both tell the same names."""
+def _name_the_same(one: Candidate, other: Candidate) -> bool:
+    """Say whether both name the same inputs."""
     fields, others = one.told.fields, other.told.fields
-    return fields is others or (
-        len(fields) == len(others) and all(map(_have_one_name, fields, others))
-    )
+    return fields is others or (len(fields) == len(others) and all(map(_same_name, fields, others)))
 
 
-def _have_one_name(field: Field, other: Field) -> bool:
+def _same_name(field: Field, other: Field) -> bool:
     return field.name == other.name

@@ -2,7 +2,7 @@
 
 A `.cbm` file is `CBM1`, the size of the model's core as a uint32, and the core: a flatbuffer
 (https://github.com/catboost/catboost/tree/master/catboost/libs/model/flatbuffers). Its features are
-written first, and so stand at its end, behind the trees: the last part of the core is held.
+written first, and so are at its end, after the trees: only the last part of the core is held.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
 from mims.inputs.json_stream import JsonReader
-from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError, check_count, unreadable
+from mims.inputs.member import (
+    HEAD,
+    MemberBytes,
+    Told,
+    UnreadableError,
+    check_count,
+    cut_short,
+    too_much_held,
+)
 from mims.inputs.sources import CATBOOST_KEYS
 from mims.limits import HELD_BYTES
 from mims.values import is_unicode
@@ -27,7 +35,7 @@ _DAMAGED = "is damaged: its flatbuffer is invalid"
 
 
 class _Kind(NamedTuple):
-    """Where a kind of features stands: slots of `TModelTrees` and of its own table; JSON's key."""
+    """Where features of a kind are: slots of `TModelTrees` and of their table; JSON's key."""
 
     type: str
     slot: int
@@ -44,14 +52,14 @@ _KINDS = (
     _Kind(NUMERIC, 18, 1, 2, "embedding_features", is_embedding=True),
 )
 _MODEL_TREES = 1  # slot of the root, `TModelCore`
-# A root whose vtable equals that of a feature shares it, far behind: this layout, then.
+# A root may share the vtable of a feature, out of reach; then this is its layout.
 _SHARED_MODEL_TREES = 8
-_TABLE_BYTES = 256  # more than the vtable and the table of the trees have
+_TABLE_BYTES = 256  # more than the table of the trees has with its vtable
 _KEYS_OF_NAME = ("feature_id", "feature_name")
 
 
 class _Feature(NamedTuple):
-    """A feature as the model has it; an empty name stands for its index."""
+    """A feature in the model; if the name is empty, it has only an index."""
 
     flat_index: int
     name: str
@@ -68,8 +76,8 @@ def wants(path: str, head: bytes) -> bool:
 def read(member: MemberBytes) -> Optional[Told]:
     """Return the features in the order of the input.
 
-    A model that was trained without names has as many made-up ones, of the types it knows. An
-    embedding feature is numeric and a vector, whose length the model does not tell.
+    If a model was trained without names, they are made up, and the types are those in the model. An
+    embedding feature is a numeric vector, whose length is not in the model.
 
     Raises
     ------
@@ -77,14 +85,11 @@ def read(member: MemberBytes) -> Optional[Told]:
         The model is damaged, or beyond what a reader may hold.
     """
     head = member.peek(HEAD)
-    try:
-        if head.startswith(_BINARY):
-            return _told(_core_features(member))
-        if head.startswith(b"{"):
-            features = _json_features(JsonReader(member), member)
-            return None if features is None else _told(features)
-    except UnreadableError as error:
-        raise UnreadableError(str(error), error.source or NAME) from None
+    if head.startswith(_BINARY):
+        return _told(_core_features(member))
+    if head.startswith(b"{"):
+        features = _json_features(JsonReader(member), member)
+        return None if features is None else _told(features)
     return None
 
 
@@ -94,17 +99,17 @@ def _told(features: List[_Feature]) -> Told:
     features.sort()
     by_index = {feature.flat_index: feature for feature in features}
     if features[0].flat_index < 0 or len(by_index) < len(features):
-        unreadable("is damaged: its features' indices are invalid")
+        raise UnreadableError("is damaged: its features' indices are invalid")
     check_count(features[-1].flat_index + 1)
     if any(feature.name not in ("", str(feature.flat_index)) for feature in features):
         fields: Dict[str, Field] = {}
         for feature in features:
             name = feature.name or str(feature.flat_index)
             if not is_unicode(name):
-                unreadable("is damaged: a feature name in it is invalid Unicode")
+                raise UnreadableError("is damaged: a feature name in it is invalid Unicode")
             fields.setdefault(name, _field(name, feature))
         return Told(NAME, tuple(fields.values()))
-    # Such inputs go by position: one that the model leaves out keeps its place.
+    # Such inputs are known by position, so one that the model does not use keeps its place.
     unused = _Feature(0, "", NUMERIC)
     unnamed = (
         _field(f"f{index}", by_index.get(index, unused))
@@ -127,7 +132,7 @@ def _core_features(member: MemberBytes) -> List[_Feature]:
     except _OutOfReachError:
         position = root + _SHARED_MODEL_TREES
     trees = start.reference(position)
-    # The vtable of a table that is the only one of its kind stands right before it.
+    # The vtable of a table that is the only one of its kind is right before it.
     before = max(0, trees - _TABLE_BYTES)
     member.skip(before)
     part = _peeked(member, before, min(size - before, 2 * _TABLE_BYTES))
@@ -140,7 +145,7 @@ def _core_features(member: MemberBytes) -> List[_Feature]:
         return []
     first = min(vectors)[0]
     if size - first > HELD_BYTES:
-        unreadable(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+        raise too_much_held()
     member.hold(size - first)
     member.skip(first - before)
     end = _Part(first, member.read(size - first))
@@ -148,10 +153,10 @@ def _core_features(member: MemberBytes) -> List[_Feature]:
 
 
 def _peeked(member: MemberBytes, offset: int, size: int) -> _Part:
-    """Return the next bytes of the flatbuffer, the first of them at `offset`."""
+    """Return the next bytes of the flatbuffer, which begin at `offset`."""
     content = member.peek(size)
     if len(content) < size:
-        unreadable("is cut short")
+        raise cut_short()
     return _Part(offset, content)
 
 
@@ -169,14 +174,14 @@ def _features(part: _Part, vector: int, kind: _Kind, member: MemberBytes) -> Ite
 
 
 class _OutOfReachError(UnreadableError):
-    """A part of a flatbuffer refers to what it does not hold."""
+    """A position is outside the part of a flatbuffer that is held."""
 
     def __init__(self) -> None:
         super().__init__(_DAMAGED)
 
 
 class _Part(NamedTuple):
-    """A part of a flatbuffer, from `offset` on; every position is one in the flatbuffer."""
+    """A part of a flatbuffer, from `offset` on; positions are relative to the whole."""
 
     offset: int
     content: bytes
@@ -190,11 +195,11 @@ class _Part(NamedTuple):
         return number
 
     def reference(self, position: int) -> int:
-        """Return the position that an offset at `position` refers to: always further on."""
+        """Return the position that the offset at `position` refers to: always further on."""
         return position + self.number(position, "<I")
 
     def field(self, table: int, slot: int) -> int:
-        """Return the position of a table's field, 0 where it is left out."""
+        """Return the position of a table's field; 0 if the field is left out."""
         vtable = table - self.number(table)
         if 4 + 2 * slot >= self.number(vtable, "<H"):
             return 0
@@ -209,7 +214,7 @@ class _Part(NamedTuple):
         try:
             return self.content[start : start + size].decode("utf-8")
         except UnicodeDecodeError:
-            unreadable("is damaged: a feature name in it is invalid Unicode")
+            raise UnreadableError("is damaged: a feature name in it is invalid Unicode") from None
 
     def _index(self, position: int) -> int:
         if position < self.offset:
@@ -218,7 +223,7 @@ class _Part(NamedTuple):
 
 
 def _json_features(reader: JsonReader, member: MemberBytes) -> Optional[List[_Feature]]:
-    """Read the features of a model in JSON; `None` where it has no `features_info`."""
+    """Read the features of a model in JSON; `None` if it has no `features_info`."""
     for key in reader.members():
         if key in _BULK:
             key = reader.find_key(["features_info"])

@@ -1,6 +1,6 @@
 """Members that are compressed as a whole: zlib, gzip, bzip2, xz, .lzma.
 
-Decompressed in bounded pieces as they are asked for; lz4 is known only to say what it is.
+They are decompressed on demand, in bounded pieces. lz4 is recognised, but not read.
 """
 
 from __future__ import annotations
@@ -11,34 +11,26 @@ import zlib
 from typing import Any, Callable, Dict, Iterator, Tuple
 
 from mims.inputs.member import MemberBytes, UnreadableError
+from mims.inputs.sources import PACKINGS
 
 ZLIB, GZIP, BZIP2, XZ, LZMA, LZ4 = "zlib", "gzip", "bzip2", "xz", "lzma", "lz4"
-_MAGIC = (
-    (b"\x1f\x8b\x08", GZIP),
-    (b"BZh", BZIP2),
-    (b"\xfd7zXZ\0", XZ),
-    (b"\x5d\0\0", LZMA),
-    (b"\x04\x22\x4d\x18", LZ4),
-)
-# Deflate with a window of 32 KiB and no dictionary, at each level (RFC 1950).
-_ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-_BLOCK = 16 * 1024  # what is taken of the member at a time, in bytes
-_PIECE = 64 * 1024  # what is decompressed at a time, in bytes
+_BLOCK = 16 * 1024  # how many bytes of the member are taken at a time
+_PIECE = 64 * 1024  # how many bytes are decompressed at a time
 _BYTES_A_STEP = 4096
-# A dictionary of 64 MiB, and what liblzma needs beside it (xz -9 asks for 65 MiB).
+# A dictionary of 64 MiB, and what else liblzma needs (xz -9 asks for 65 MiB).
 _LZMA_MEMORY = 66 * 1024 * 1024
 
 
 def packing_of(head: bytes) -> str:
-    """Return how a member that begins so is compressed; an empty text where it is not."""
-    for magic, packing in _MAGIC:
+    """Return how a member with this beginning is compressed; empty if it is not."""
+    for magic, packing in PACKINGS:
         if head.startswith(magic):
             return packing
-    return ZLIB if head[:2] in _ZLIB_HEADERS else ""
+    return ""
 
 
 def unpacked_head(head: bytes, size: int) -> bytes:
-    """Return up to `size` bytes of what the beginning of a compressed member stands for."""
+    """Return up to `size` decompressed bytes from the beginning of a compressed member."""
     packing = packing_of(head)
     if packing not in _DECOMPRESSORS:
         return b""
@@ -50,13 +42,13 @@ def unpacked_head(head: bytes, size: int) -> bytes:
 
 
 def unpacked(member: MemberBytes) -> MemberBytes:
-    """Return what a compressed member holds; one that is not compressed as it is.
+    """Return the decompressed stream of a member, or the member if it is not compressed.
 
     Raises
     ------
     UnreadableError
-        It is packed as the standard library cannot read; while it is read: it is damaged, or needs
-        too large a dictionary.
+        It is compressed in a way that the standard library cannot read. While the stream is read:
+        it is damaged, or needs too large a dictionary.
     """
     packing = packing_of(member.peek(6))
     if packing == LZ4:
@@ -66,7 +58,7 @@ def unpacked(member: MemberBytes) -> MemberBytes:
 
 def _decompressed(member: MemberBytes, packing: str) -> Iterator[bytes]:
     decompressor = _decompressor(packing)
-    # Blocks of one size, whatever the member's chunks: damage then counts from the same byte on.
+    # Blocks of one size, whatever the member's chunks are: damage is found at the same byte.
     for chunk in iter(lambda: member.peek(_BLOCK), b""):
         member.skip(len(chunk))
         while chunk:
@@ -78,7 +70,7 @@ def _decompressed(member: MemberBytes, packing: str) -> Iterator[bytes]:
                 yield piece
                 if decompressor.eof:
                     break
-                # zlib keeps what it did not take outside of itself.
+                # zlib returns the input that it did not use, and does not keep it.
                 rest = getattr(decompressor, "unconsumed_tail", b"")
                 piece = _decompress(decompressor, rest, packing)
             chunk = decompressor.unused_data if decompressor.eof else b""

@@ -1,4 +1,4 @@
-"""The outermost object of a pickle → what it tells: a model, or models and names in a container."""
+"""The outermost object of a pickle → its inputs: a model, or a container of models and names."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from mims.inputs.named import Found, input_names, numeric_fields
 from mims.inputs.nodes import Instance
 from mims.inputs.sources import FEATURE_LIST_NAMES
 
-_VISITS, _DEPTH = 2000, 8  # objects that are looked at, and how deep
+_VISITS, _DEPTH = 2000, 8  # how many objects are looked at, and how deep
 _VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
 _DICTIONARIES = ("Bunch", "OrderedDict", "defaultdict")
-# Under which names people keep the names of a model's inputs.
+# Keys under which people keep the names of a model's inputs.
 _LISTS = ("feature_names_in_", *FEATURE_LIST_NAMES, "feature_names_", "feature_name_", "cols")
 _LIST = re.compile("feature|column|cols")
 WANTED = estimators.WANTED | boosted.WANTED | autogluon.WANTED | frozenset(_LISTS)
 
 
 def found_in(outermost: Any) -> Optional[Found]:
-    """Return what the outermost object tells; `None` where there is no model in it."""
+    """Return the inputs of the outermost object; `None` if there is no model in it."""
     return _Search().look(outermost)
 
 
 def source_of(outermost: Any, depth: int = 3) -> str:
-    """Return the source that a pickle of this object would be, by its class; else an empty text."""
+    """Return the source that a pickle of this object would be, judging by its class; else empty."""
     if type(outermost) is Instance and not is_wrapper(outermost):
         library = outermost.made_by.library
         if library in (*boosted.LIBRARIES, estimators.NAME, autogluon.NAME):
@@ -42,14 +42,14 @@ def source_of(outermost: Any, depth: int = 3) -> str:
 
 
 class _Search:
-    """A walk through objects that may hold one another; it ends after so many."""
+    """A walk through objects that may contain each other; it ends after `_VISITS` of them."""
 
     def __init__(self) -> None:
         self._visits = _VISITS
         self._depth = 0
 
     def look(self, value: Any) -> Optional[Found]:
-        """Return what a value tells of a model's inputs."""
+        """Return the inputs of the model that a value is or contains."""
         if self._visits <= 0 or self._depth >= _DEPTH:
             return None
         self._visits -= 1
@@ -75,50 +75,50 @@ class _Search:
         found = estimators.estimator_inputs(value, self.look)
         if found is not None or library == estimators.NAME:
             return found
-        # A class of the model's own code, around a model.
+        # A class of the user's own, around a model.
         return self._within(value.attributes.items(), is_model=True)
 
     def _within(self, items: Iterable[Tuple[str, Any]], is_model: bool) -> Optional[Found]:
-        """Return what models and lists of names that lie beside one another tell.
+        """Return the inputs of models and lists of names that are next to each other.
 
         Parameters
         ----------
         is_model
-            What they lie in is a model itself.
+            What contains them is itself a model.
         """
-        founds: List[Found] = []
+        all_found: List[Found] = []
         lists: Dict[str, Tuple[str, ...]] = {}
         for key, value in items:
             found = self.look(value) if type(value) in (dict, list, tuple, Instance) else None
             if found is not None:
-                founds.append(found)
+                all_found.append(found)
             elif _is_object(value):
                 is_model = True
             elif not key or _LIST.search(key.lower()) is not None:
                 names = input_names(listed(value))
                 if names:
                     lists.setdefault(key, names)
-        best = min(founds, key=_rank, default=None)
+        best = min(all_found, key=_rank, default=None)
         if best is None:
             names = _of_number(0, lists, ()) if is_model else ()
             return Found(Told(estimators.NAME, numeric_fields(names))) if names else None
         if best.names:
             return best._replace(is_certain=best.is_certain and not best.told.transformer)
-        if any(found.told.fields == estimators.TEXT_FIELDS for found in founds):
+        if any(found.told.fields == estimators.TEXT_FIELDS for found in all_found):
             return Found(best.told._replace(fields=estimators.TEXT_FIELDS, made_up=False, why=""))
-        names = _of_number(len(best.told.fields), lists, [found.names for found in founds])
+        names = _of_number(len(best.told.fields), lists, [found.names for found in all_found])
         return Found(_named(best.told, names)) if names else best._replace(is_certain=False)
 
 
 def _is_object(value: Any) -> bool:
-    """Whether it is an object of some class, and not a value like an array."""
+    """Say whether it is an object of some class, not a value such as an array."""
     return (
         type(value) is Instance and value.made_by.library not in _VALUES and not is_wrapper(value)
     )
 
 
 def _rank(found: Found) -> Tuple[bool, bool, bool]:
-    """A predictor before a transformer, one with names before one with a number."""
+    """Return a sort key: predictors before transformers, and names before a mere number."""
     told = found.told
     return not told.fields, told.transformer, told.made_up
 
@@ -126,8 +126,10 @@ def _rank(found: Found) -> Tuple[bool, bool, bool]:
 def _of_number(
     count: int, lists: Dict[str, Tuple[str, ...]], others: Iterable[Tuple[str, ...]]
 ) -> Tuple[str, ...]:
-    """Return the list that has as many names as the model takes; of an unknown number, the list
-    whose key says what it is."""
+    """Return the list with as many names as the model takes.
+
+    If that number is not known, it is the list whose key says that it names inputs.
+    """
     keys = [key for key in _LISTS if key in lists]
     if not count:
         return lists[keys[0]] if keys else lists.get("", ())

@@ -1,4 +1,4 @@
-"""What makes it doubtful that the fields are those of the model, or that its server loads it."""
+"""Warnings where the fields may not be those of the model, or its server may not load it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def nested(name: str) -> Tuple[str, ...]:
 
 
 def number(fields: Tuple[Field, ...], model: Optional[Candidate]) -> Tuple[str, ...]:
-    """Warn where the model that was passed takes another number of inputs."""
+    """Warn where the model itself takes another number of inputs."""
     count = sum(field.size for field in fields)
     if model is None or model.told.transformer or model.number == count:
         return ()
@@ -34,13 +34,13 @@ def number(fields: Tuple[Field, ...], model: Optional[Candidate]) -> Tuple[str, 
 
 
 def beside_xgboost_model(files: Sequence[str], model: Optional[Candidate]) -> List[str]:
-    """Return a warning where one of the files lies beside an `xgboost-model` at the root."""
+    """Return a warning if one of the files is next to an `xgboost-model` at the root."""
     at_root = [file for file in files if file not in ("", XGBOOST_CONTAINERS_FILE)]
     at_root = [shown(file) for file in dict.fromkeys(at_root) if "/" not in file]
     if not at_root:
         return []
-    names_told = model is not None and not model.told.made_up
-    remedy = ", or leave it out: the model file tells the names" if names_told else ""
+    gives_names = model is not None and not model.told.made_up
+    remedy = ", or leave it out: the model file gives the names" if gives_names else ""
     named = "that file" if len(at_root) == 1 else "these files"
     return [
         "The XGBoost container in algorithm mode loads every file at the model's root as a model, "

@@ -1,4 +1,4 @@
-"""Which columns scikit-learn's encoders take, as categories; and its vectorizers, as text."""
+"""Columns that scikit-learn's encoders take as categories, and its vectorizers as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Kind(NamedTuple):
 
 
 def is_vectorizer(value: Any) -> bool:
-    """Whether it takes a column of texts; a TfidfTransformer takes counts."""
+    """Say whether it takes a column of strings; a TfidfTransformer takes counts."""
     return (
         type(value) is Instance
         and value.made_by.module.startswith(TEXT_MODULE)
@@ -33,7 +33,7 @@ def is_vectorizer(value: Any) -> bool:
 
 
 def encoded(fields: Sequence[Field], encoder: Instance) -> Tuple[Field, ...]:
-    """Return the fields of an encoder that takes all of them; others as they are."""
+    """Return the fields with the categories of an encoder that takes all of them."""
     kind = _kind(encoder)
     if kind is None or len(kind.categories) != len(fields):
         return tuple(fields)
@@ -83,7 +83,7 @@ def _kind(transformer: Any, depth: int = _DEPTH) -> Optional[_Kind]:
 
 
 def _categories(values: Any) -> Tuple[Any, ...]:
-    """Return the categories of a column that a payload can hold; a missing value is none."""
+    """Return those categories of a column that a payload can hold: a missing value is not one."""
     return tuple(
         value
         for value in listed(values) or ()
@@ -92,14 +92,14 @@ def _categories(values: Any) -> Tuple[Any, ...]:
 
 
 def _entries(transformers: Any) -> List[Tuple[Any, Any, Any]]:
-    """Return name, transformer and columns of each entry."""
+    """Return the name, transformer and columns of each entry."""
     return [
         entry for entry in listed(transformers) or () if type(entry) is tuple and len(entry) == 3
     ]
 
 
 def _positions(columns: Any, names: Dict[str, int]) -> List[int]:
-    """Return the positions of columns: a name or an index, many of them, a mask, a slice."""
+    """Return the positions of columns: of a name, an index, a list of these, a mask, a slice."""
     count = len(names)
     if type(columns) is Instance and columns.made_by.name == "slice":
         bounds = columns.arguments

@@ -1,4 +1,4 @@
-"""A text's escapes as Python and YAML both write them: `\\xNN`, `\\uNNNN`, `\\UNNNNNNNN`, `\\n`."""
+"""Escapes in strings, as in Python and YAML: `\\xNN`, `\\uNNNN`, `\\UNNNNNNNN`, `\\n`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})
 
 
 def unescaped(escape: Match[str], characters: Mapping[str, str]) -> Optional[str]:
-    """Return what a match of `ESCAPE` stands for; `None` where it stands for nothing.
+    """Return the character that a match of `ESCAPE` stands for; `None` if it is not valid.
 
-    `characters` says what each letter behind a backslash stands for.
+    `characters` maps each letter after a backslash to what it stands for.
     """
     *codes, character = escape.groups()
     for code in codes:

@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn, and of what is written like it → what they tell of their inputs."""
+"""Estimators of scikit-learn, and of libraries like it → their inputs."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from mims.fields import TEXT, Field
 from mims.inputs import encoders
 from mims.inputs.arrays import array_shape, listed, scalar
 from mims.inputs.member import Told, check_count
-from mims.inputs.named import Found, input_names, numbered_fields, numeric_fields
+from mims.inputs.named import NO_INPUTS, Found, input_names, numbered_fields, numeric_fields
 from mims.inputs.nodes import Instance
 
 NAME = "sklearn"
 TEXT_FIELDS = (Field("text", TEXT),)
-UNTOLD = "tells neither the names nor the number of its inputs"
 Look = Callable[[Any], Optional[Found]]
 
 _STEPS, _UNION = "steps", "transformer_list"
-# scikit-learn's own; of its ColumnTransformer before 1.0; sklearn2pmml's pipelines.
+# scikit-learn's own; of its ColumnTransformer before 1.0; of sklearn2pmml's pipelines.
 _NAMES = ("feature_names_in_", "_feature_names_in", "_df_columns", "active_fields")
 _COUNT = "n_features_in_"
-# Estimators around another one that takes the same inputs: where the inner one stands.
+# Attributes in which an estimator keeps an inner one that takes the same inputs.
 _INNER = ("best_estimator_", "estimator_", "base_estimator_", "regressor_", "estimators_")
 _CALIBRATED = "calibrated_classifiers_"
 _PLAIN_INNER = ("estimator", "base_estimator")
-# Before n_features_in_ (0.24): modules → attributes whose last dimension is the number of inputs.
+# Before n_features_in_ (0.24): modules, and the attribute whose last dimension is the number.
 _OLD_COUNTS = ("sklearn.tree", "sklearn.ensemble")
 _OLD_SHAPES = (
     (("sklearn.linear_model", "sklearn.svm", "sklearn.discriminant_analysis"), "coef_"),
@@ -56,12 +55,12 @@ WANTED = encoders.WANTED.union(_NAMES, _INNER, _PLAIN_INNER, _OTHERS)
 
 
 def estimator_inputs(instance: Instance, look: Look) -> Optional[Found]:
-    """Return what an estimator tells of its inputs; `None` where it is not known as one.
+    """Return the inputs of an estimator; `None` if it is not known as one.
 
     Parameters
     ----------
     look
-        Says what another object tells.
+        Returns the inputs of another object.
     """
     attributes = instance.attributes
     if type(attributes.get(_STEPS)) is list:
@@ -77,12 +76,12 @@ def estimator_inputs(instance: Instance, look: Look) -> Optional[Found]:
             told = _as_own(inner.told) if instance.made_by.library == NAME else inner.told
             return Found(told, inner.is_certain and bool(inner.names))
     if found is None and instance.made_by.library == NAME:
-        return Found(Told(NAME, why=UNTOLD, transformer=is_transformer(instance)))
+        return Found(Told(NAME, why=NO_INPUTS, transformer=is_transformer(instance)))
     return found
 
 
 def is_transformer(value: Any) -> bool:
-    """Whether it transforms what it takes, and predicts nothing; so does a step passed through."""
+    """Say whether it only transforms its inputs, as a step that is passed through does."""
     if type(value) is not Instance:
         return True
     steps = pipeline_steps(value)
@@ -95,7 +94,7 @@ def is_transformer(value: Any) -> bool:
 
 
 def pipeline_steps(pipeline: Instance) -> List[Any]:
-    """Return the steps of a pipeline, without their names; of one half read, what is there."""
+    """Return the steps of a pipeline, without their names, as far as they have been read."""
     written = pipeline.attributes.get(_STEPS)
     steps = []
     if type(written) is list:
@@ -103,7 +102,7 @@ def pipeline_steps(pipeline: Instance) -> List[Any]:
             parts = listed(entry) if type(entry) in (tuple, list) else None
             if parts is not None and len(parts) == 2:
                 steps.append(parts[1])
-            elif type(entry) is Instance:  # its pair was not closed yet
+            elif type(entry) is Instance:  # the tuple around it is not complete yet
                 steps.append(entry)
     return steps
 
@@ -114,12 +113,12 @@ def _pipeline(pipeline: Instance, look: Look) -> Optional[Found]:
         return None
     found = _own(pipeline) or look(steps[0])
     if found is None:
-        return Found(Told(NAME, why=UNTOLD, transformer=is_transformer(pipeline)))
-    # Whatever has no transform can only be the last step.
+        return Found(Told(NAME, why=NO_INPUTS, transformer=is_transformer(pipeline)))
+    # A step that does not transform can only be the last one.
     is_last_known = pipeline.is_complete or not is_transformer(steps[-1])
     is_first_known = found.is_certain or (steps[0].is_complete and len(steps) > 1)
     told = _as_own(found.told)._replace(transformer=is_last_known and is_transformer(pipeline))
-    # A vocabulary may have millions of words; pipelines of texts nearly always end in a predictor.
+    # A vocabulary may have millions of words; pipelines of text nearly always end in a predictor.
     is_text = told.fields == TEXT_FIELDS
     return Found(told, is_text or (is_last_known and is_first_known))
 
@@ -135,14 +134,14 @@ def _union(union: Instance, look: Look) -> Optional[Found]:
 
 
 def _as_own(told: Told) -> Told:
-    """Return what an object of scikit-learn tells by an estimator of any library within."""
+    """Return the inputs of an estimator within an object of scikit-learn as that object's own."""
     if told.made_up and told.source != NAME:
         told = told._replace(fields=numbered_fields(len(told.fields)))
     return told._replace(source=NAME)
 
 
 def _own(instance: Instance) -> Optional[Found]:
-    """Return what the estimator itself tells: names, else a number."""
+    """Return the inputs that the estimator itself gives: names, else a number."""
     names: Tuple[str, ...] = ()
     for key in _NAMES:
         names = names or input_names(listed(instance.attributes.get(key)))
@@ -184,7 +183,7 @@ def _count(instance: Instance) -> int:
 
 
 def _may_have_inner(instance: Instance, found: Optional[Found]) -> bool:
-    """Whether an estimator within takes the same inputs, and may tell more of them."""
+    """Say whether an inner estimator may take the same inputs, and say more about them."""
     if instance.made_by.name.startswith(_NARROWED):
         return False
     return found is None or not found.told.made_up

@@ -1,4 +1,4 @@
-"""Which server a model is made for, as its files show."""
+"""The families of models, by the server that a model is made for, as its files show."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _PYTORCH_ENDINGS = (".pt", ".pth")
 _PYTORCH_NAME = "pytorch_model.bin"
 _AUTOGLUON_FILES = ("predictor.pkl", "learner.pkl")
 
-# In this order they are told apart: by what a server needs, then by the model's own content.
+# The order in which families are tried: first by the files that a server needs, then by content.
 _FIRST = ("mlflow", "triton", "tensorflow", "huggingface", "autogluon")
 _BY_CONTENT = ("xgboost", "lightgbm", "catboost", "sklearn", "onnx")
 KNOWN = (*_FIRST, *_BY_CONTENT, "pytorch")
 
-# What shows a family beside the sources' own files.
+# Files that show a family, besides those of the sources.
 ENDINGS = (*_PYTORCH_ENDINGS, _PYTORCH_NAME, *sorted(_AUTOGLUON_FILES))
 
 
@@ -29,11 +29,11 @@ class Families:
 
     def __init__(self) -> None:
         self._seen: Set[str] = set()
-        # The hashes of folders, which may be a million of a megabyte each, by the file seen there.
+        # By file, the hashes of the folders it was seen in: there may be a million long names.
         self._autogluon: Dict[str, Set[int]] = {name: set() for name in _AUTOGLUON_FILES}
 
     def look_at(self, member: str) -> None:
-        """Take note of a file's name."""
+        """Note a file by its name."""
         folder, _, name = member.rpartition("/")
         if name in _BY_NAME:
             self._seen.add(_BY_NAME[name])
@@ -43,13 +43,13 @@ class Families:
             self._autogluon[name].add(hash(folder))
 
     def add(self, family: str) -> None:
-        """Take note of a family that a file's content showed."""
+        """Note a family that the content of a file shows."""
         self._seen.add(family)
 
     def shown(self, model: Optional[Candidate]) -> Optional[str]:
-        """Return the family: the first that was seen, in the order in which servers are told apart.
+        """Return the first family that was seen, in the order in which they are tried.
 
-        `model` is the one that is taken among those recognised by their content.
+        `model` is the model itself, of those that are recognised by content.
         """
         if set.intersection(*self._autogluon.values()):
             self._seen.add("autogluon")

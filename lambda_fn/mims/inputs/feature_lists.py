@@ -1,4 +1,4 @@
-"""A list of features that training wrote beside its model, as JSON or text → fields."""
+"""A list of features that training wrote next to the model, as JSON or text → fields."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from mims.fields import NUMERIC, TEXT, Field, parse_type
 from mims.inputs.field_info import InvalidFormError, read_shape
 from mims.inputs.hyperparameters import as_name, decode
-from mims.inputs.json_text import JsonText, read_text
+from mims.inputs.json_text import JsonText, read_json, read_whole_text
 from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
 from mims.inputs.sources import DESCRIPTION_NAMES, FEATURE_LIST_NAMES
-from mims.limits import HELD_BYTES
 from mims.values import is_unicode
 
 SOURCE = "feature_list"
@@ -22,7 +21,7 @@ _LINE = re.compile(r"[^\r\n]+")
 _INDEXED = re.compile(r'"?([0-9]{1,9})"?\s*[,\t]\s*(.+)')
 _NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_LONGEST_NAME = 1_000  # in characters: longer lines are prose, or data
+_LONGEST_NAME = 1_000  # in characters: longer lines are prose or data
 _LITERAL_CHARACTERS = 65_536
 
 
@@ -30,40 +29,38 @@ def wants(path: str, head: bytes) -> bool:
     name, _, ending = path.lower().rpartition("/")[2].rpartition(".")
     if name in FEATURE_LIST_NAMES:
         return ending in ("json", "txt")
-    # A file that describes a model in general, and may hold a list among much else.
+    # A file that describes a model in general may have such a list among much else.
     first = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     return ending == "json" and name in DESCRIPTION_NAMES and first == b"{"
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the fields that a list names: of the types that it gives, else numeric.
+    """Return the fields that a list names, with the types that it gives, else numeric.
 
-    `None` where a file that describes a model in general (`metadata.json`) holds no such list.
+    `None` if a file that describes a model in general (`metadata.json`) has no such list.
     """
     name, _, ending = member.name.lower().rpartition("/")[2].rpartition(".")
     try:
-        text, whole = read_text(member)
         if ending == "txt":
-            fields = _listed_in_text(text, whole, member)
+            fields = _listed_in_text(read_whole_text(member), member)
         else:
-            json = JsonText(text, member, whole)
-            fields = _listed_in_json(json, name not in DESCRIPTION_NAMES)
+            fields = _listed_in_json(read_json(member), name not in DESCRIPTION_NAMES)
         for field in fields:
             if not is_unicode(field.name):
                 raise UnreadableError("holds a name that is not valid Unicode")
-    except UnreadableError as error:
+    except UnreadableError:
         if name in DESCRIPTION_NAMES:
             return None
-        raise UnreadableError(str(error), SOURCE) from None
+        raise
     if fields:
         return Told(SOURCE, fields)
     return None if name in DESCRIPTION_NAMES else _NO_LIST
 
 
 def _listed_in_json(json: JsonText, all_of_it: bool) -> Tuple[Field, ...]:
-    """Return the fields of a list, or of the first one under a usual key of an object.
+    """Return the fields of a list, or of the first list under one of the usual keys of an object.
 
-    With `all_of_it`, an object name → type is a list of fields itself.
+    With `all_of_it`, an object name → type counts as a list too.
     """
     start = json.start()
     if json.opening(start) == "[":
@@ -90,9 +87,9 @@ def _listed_in_json(json: JsonText, all_of_it: bool) -> Tuple[Field, ...]:
 
 
 def _listed(json: JsonText, at: int) -> Tuple[Field, ...]:
-    """Return the fields of a list of names, or of objects with name and type; none of another.
+    """Return the fields of a list of names, or of objects with name and type; else none.
 
-    Integers may stand among names, but a list of numbers alone is something else.
+    Integers may be among the names, but a list of only numbers is something else.
     """
     fields: Dict[str, Field] = {}
     texts = objects = 0
@@ -111,14 +108,14 @@ def _listed(json: JsonText, at: int) -> Tuple[Field, ...]:
 
 
 def _described(entry: Mapping[str, Any]) -> Optional[Field]:
-    """Return the field of an object with a name, perhaps a type and a shape."""
+    """Return the field of an object with a name, and perhaps a type and a shape."""
     written = entry.get("type", NUMERIC)
     known = written if parse_type(written) else TEXT
     return _field(entry.get("name"), known, entry.get("shape"))
 
 
 def _field(name: Any, written_type: Any, written_shape: Any = None) -> Optional[Field]:
-    """Return a field of a name and a type that are given as such; `None` where they are not."""
+    """Return the field of that name and type; `None` if they are not a name and a type."""
     name, kind = as_name(name), parse_type(written_type)
     if name is None or kind is None:
         return None
@@ -129,10 +126,8 @@ def _field(name: Any, written_type: Any, written_shape: Any = None) -> Optional[
     return Field(name, kind.type, shape or (1,) * kind.is_array, date_only=kind.date_only)
 
 
-def _listed_in_text(text: str, whole: bool, member: MemberBytes) -> Tuple[Field, ...]:
-    """Return the fields of a text: a name a line, or index and name; or all of them in one line."""
-    if not whole:
-        raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+def _listed_in_text(text: str, member: MemberBytes) -> Tuple[Field, ...]:
+    """Return the fields of a text file: a name a line, or index and name; or all in one line."""
     if _CONTROL.search(text):
         return ()
     if text.lstrip()[:1] in ("[", "{"):
@@ -158,7 +153,7 @@ def _listed_in_text(text: str, whole: bool, member: MemberBytes) -> Tuple[Field,
 
 
 def _indexed(lines: List[str]) -> Optional[List[str]]:
-    """Return the names of lines `index,name`, by index; `None` where they are something else."""
+    """Return the names in lines `index,name`, sorted by index; `None` if they are not such."""
     if len(lines) == 1 and lines[0].count(",") > 1:
         return None  # all names in one line
     pairs = [_INDEXED.fullmatch(line) for line in lines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.fields import TEXT, Field, WrittenType, parse_type
 from mims.inputs.hyperparameters import as_name, decode, is_absent
 from mims.told import of_names
@@ -12,7 +12,7 @@ from mims.values import is_unicode, text
 
 
 class InvalidFormError(Exception):
-    """A value that has none of the forms: `where` in it (`[3].name`), and what must stand there."""
+    """A value of none of the forms: `where` in it (`[3].name`), and what `must` be there."""
 
     def __init__(self, where: str, must: str) -> None:
         super().__init__(f"{where} {must}".strip())
@@ -21,14 +21,14 @@ class InvalidFormError(Exception):
 
 
 class Described(NamedTuple):
-    """The fields in order, and what a reader should know of them."""
+    """The fields in order, and warnings about them."""
 
     fields: Tuple[Field, ...]
     warnings: Tuple[str, ...] = ()
 
 
-def read_field_info(field_info: Any, check: Check = nothing) -> Described:
-    """Return the fields that a decoded `field_info` describes, a name that comes twice once.
+def read_field_info(field_info: Any, check: Check = no_deadline) -> Described:
+    """Return the fields that a decoded `field_info` describes, each name once.
 
     It is an object name → type, an object name → `{"type", "default"?, "example"?, "categories"?,
     "shape"?}`, or a list of objects `{"name", "type", …}` of the same.
@@ -48,10 +48,10 @@ def read_field_info(field_info: Any, check: Check = nothing) -> Described:
 
 
 def _entries(field_info: Any, check: Check) -> Iterator[Tuple[Any, Mapping[str, Any]]]:
-    """Yield each field's name and what is said of it."""
+    """Yield each field's name and its description."""
     if isinstance(field_info, dict):
         for name, described in field_info.items():
-            # A plain word is a type; to try it as JSON takes time where there are many.
+            # A plain word is a type; trying to decode it would take time if there are many.
             is_word = isinstance(described, str) and described.isalnum()
             entry = described if is_word else decode(described, check)
             yield name, entry if isinstance(entry, dict) else {"type": entry}
@@ -70,14 +70,14 @@ def _read_entry(
 ) -> Field:
     name = as_name(written_name)
     if name is None:
-        raise InvalidFormError(f"{where}.name", "must be a name, a non-empty text")
+        raise InvalidFormError(f"{where}.name", "must be a name, a non-empty string")
     written = parse_type(entry.get("type"))
     if written is None:
         unknown.append(name)
         written = WrittenType(TEXT)
     shape = read_shape(entry.get("shape"), f"{where}.shape")
     if written.is_array and not shape:
-        raise InvalidFormError(f"{where}.shape", "must be given: the type is one of arrays")
+        raise InvalidFormError(f"{where}.shape", "must be given, since the type is an array")
     categories = _read_categories(entry.get("categories"), f"{where}.categories", check)
     example = entry.get("example")
     if is_absent(example):
@@ -93,7 +93,7 @@ def _read_entry(
 
 
 def _read_categories(written: Any, where: str, check: Check) -> Tuple[Any, ...]:
-    """Return the categories that a payload can hold; a missing one (null, NaN) is none."""
+    """Return the categories that a payload can hold: null and NaN are not among them."""
     listed = decode(written, check)
     if listed is None:
         return ()
@@ -106,19 +106,20 @@ def _read_categories(written: Any, where: str, check: Check) -> Tuple[Any, ...]:
         worded = text(category)
         if worded is None or not is_unicode(worded):
             raise InvalidFormError(
-                f"{where}[{index}]", "must be a text of valid Unicode, a finite number or a truth"
+                f"{where}[{index}]",
+                "must be a string of valid Unicode, a finite number or a boolean",
             )
         categories.append(category)
     return tuple(categories)
 
 
 def read_shape(written: Any, where: str) -> Tuple[int, ...]:
-    """Return a shape; a dimension that is null or -1 is not known, and counts as 1.
+    """Return a shape; a dimension that is null or -1 is unknown, and counts as 1.
 
     Raises
     ------
     InvalidFormError
-        It is something else than whole numbers; `where` says where it stands.
+        It is not a list of whole numbers; `where` says where it is.
     """
     shape = decode(written)
     if shape is None:

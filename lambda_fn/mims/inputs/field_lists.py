@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import (
     InvalidHyperparametersError,
     InvalidSettingsError,
     NoInputFieldsError,
     shown,
 )
-from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
+from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field, NamedFields
 from mims.inputs.field_info import InvalidFormError, read_field_info
 from mims.inputs.hyperparameters import (
     Hyperparameters,
@@ -24,7 +24,7 @@ from mims.inputs.misspelt import misspelt_keys
 from mims.limits import FIELDS, SHOWN_NAMES
 from mims.values import is_unicode
 
-# Where none of the project's own keys names fields, a list of names under the first of these does.
+# If none of the project's own keys names fields, a list of names under the first of these does.
 _USUAL_KEYS = (
     "feature_names",
     "features",
@@ -36,6 +36,17 @@ _USUAL_KEYS = (
 )
 _TEXT_NAME_KEYS = ("text_name", "primary_text_name", "secondary_text_name")
 _DEFAULT_EXCLUSIONS = {"label_name": "label", "id_name": "id"}
+# All of the project's own keys: those that hold lists or objects, and those that hold a name.
+_LIST_KEYS = (
+    "field_info",
+    "tab_field_list",
+    "cat_field_list",
+    "full_field_list",
+    "task_label_names",
+    "text_source_fields",
+    "payload_settings",
+)
+_NAME_KEYS = (*_DEFAULT_EXCLUSIONS, *_TEXT_NAME_KEYS)
 
 
 class Listed(NamedTuple):
@@ -44,13 +55,13 @@ class Listed(NamedTuple):
     Attributes
     ----------
     fields
-        In the order of the model's inputs; empty where none of the forms is present.
+        In the order of the model's inputs; empty if none of the forms is present.
     warnings
-        What a reader should know of them.
+        About the fields.
     is_feature_list
-        They are a list of names alone, without types: no more than a feature list beside a model.
+        They are a list of names without types, so they rank like a feature list.
     hint
-        Where there are no fields: sentences for the error, such as which keys hold lists of names.
+        If there are no fields: sentences for the error, such as which keys hold lists of names.
     """
 
     fields: Tuple[Field, ...] = ()
@@ -59,7 +70,7 @@ class Listed(NamedTuple):
     hint: str = ""
 
 
-def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> Listed:
+def listed_fields(hyperparameters: Hyperparameters, check: Check = no_deadline) -> Listed:
     """Return the input fields that the hyperparameters name.
 
     They are taken from the first of `field_info`; `tab_field_list` and `cat_field_list`, with the
@@ -69,11 +80,11 @@ def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> L
     Raises
     ------
     InvalidHyperparametersError
-        A key holds something else than the list, names or objects that it should.
+        The value of a key is not the list, names or objects that it should be.
     NoInputFieldsError
-        One of the forms is present, and no field is left.
+        One of the forms is present, but no field is left.
     """
-    misspelt = misspelt_keys(hyperparameters)
+    misspelt = misspelt_keys(hyperparameters, _LIST_KEYS, _NAME_KEYS)
     form = _first_form(hyperparameters, check)
     if form is None:
         return Listed(warnings=misspelt, hint=_hint(hyperparameters, misspelt, check))
@@ -106,16 +117,14 @@ def listed_fields(hyperparameters: Hyperparameters, check: Check = nothing) -> L
     return Listed(tuple(fields.values()), warnings, form.is_feature_list)
 
 
-def parse_fields(
-    value: Any, setting: str, check: Check = nothing
-) -> Tuple[Tuple[Field, ...], Tuple[str, ...]]:
-    """Return the fields that the setting `FIELDS` names, and warnings; nothing is left out of them.
+def parse_fields(value: Any, setting: str, check: Check = no_deadline) -> NamedFields:
+    """Return the fields that the setting `FIELDS` names, and warnings; none is left out.
 
     Parameters
     ----------
     value
         Any form of `field_info`; a list of names, which are numeric; a whole number of numeric
-        fields `f0`, `f1`, …; or a text: one of these as JSON, or names parted by commas.
+        fields `f0`, `f1`, …; or a string: one of these as JSON, or names separated by commas.
     setting
         The setting's name, for the message.
 
@@ -146,8 +155,8 @@ def parse_fields(
     except InvalidFormError as error:
         raise InvalidSettingsError(
             f"{setting}{error.where} {error.must}; {setting} is '{shown(value)}'. It takes names "
-            f"(a list, or a text parted by commas), a number of fields from 1 to {FIELDS:,}, or "
-            "name → type as field_info does."
+            f"(a list, or a string with commas between them), a number of fields from 1 to "
+            f"{FIELDS:,}, or name → type as field_info does."
         ) from None
     return fields, warnings
 
@@ -190,24 +199,24 @@ def _first_form(hyperparameters: Hyperparameters, check: Check) -> Optional[_For
 def _by_type(
     numeric: Tuple[str, ...], categorical: Tuple[str, ...], hyperparameters: Hyperparameters
 ) -> Iterator[Field]:
-    """Yield the fields of the numeric and the categorical list, with the raw text fields."""
+    """Yield the fields of the numeric and the categorical list, and the raw text fields."""
     names = (hyperparameters.name(key) for key in _TEXT_NAME_KEYS)
     text = [name for name in names if name is not None]
     for name in numeric:
         yield Field(name, NUMERIC)
     for name in categorical:
         yield Field(name, TEXT if name in text else CATEGORICAL)
-    # Where the text is put together from source fields, its own name is not an input.
+    # If the text is composed of source fields, its own name is not an input.
     if hyperparameters.value("text_source_fields") is None:
         for name in text:
             yield Field(name, TEXT)
 
 
 def _usual_names(value: Any, check: Check) -> Optional[Tuple[str, ...]]:
-    """Return the names under one of the usual keys; `None` where it holds another setting.
+    """Return the names under one of the usual keys; `None` if it holds something else.
 
-    Integers are names only as pandas gives them to the columns of a table without a header; other
-    numbers are the sizes of a network's layers, or the like.
+    Integers count as names only if they are those that pandas gives to the columns of a table
+    without a header; other numbers are the sizes of a network's layers, or the like.
     """
     if not isinstance(value, list) or not all(as_name(name) for name in checked(value, check)):
         return None
@@ -217,7 +226,7 @@ def _usual_names(value: Any, check: Check) -> Optional[Tuple[str, ...]]:
 
 
 def _exclusions(hyperparameters: Hyperparameters) -> Tuple[Set[str], Dict[str, str]]:
-    """Return the names that are left out, and of those that are only by default: name → its key."""
+    """Return the names that are left out, and name → key for those left out only by default."""
     given = {key: hyperparameters.name(key) for key in _DEFAULT_EXCLUSIONS}
     excluded = set(hyperparameters.names("task_label_names") or ())
     excluded.update(name for name in given.values() if name is not None)
@@ -234,15 +243,15 @@ def _left_out_by_default(left_out: Set[str], by_default: Mapping[str, str]) -> T
     if not names:
         return ()
     listed = ", ".join(f"'{name}' (to keep it, give {by_default[name]})" for name in names)
-    return (f"Left out, as no inputs by their names: {listed}.",)
+    return (f"Left out, since their names are not those of inputs: {listed}.",)
 
 
 def _hint(hyperparameters: Hyperparameters, misspelt: Tuple[str, ...], check: Check) -> str:
-    """Return sentences on what in the hyperparameters may have been meant to name fields."""
+    """Return sentences about what in the hyperparameters may have been meant to name fields."""
     of_names = (
         key for key in checked(hyperparameters, check) if _holds_texts(hyperparameters.value(key))
     )
-    keys = list(islice(of_names, SHOWN_NAMES + 1))  # to decode all of a million takes long
+    keys = list(islice(of_names, SHOWN_NAMES + 1))  # decoding all of a million would take long
     sentences: List[str] = list(misspelt)
     if keys:
         listed = ", ".join(f"'{shown(key)}'" for key in keys[:SHOWN_NAMES])

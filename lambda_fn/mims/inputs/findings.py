@@ -1,7 +1,7 @@
-"""What has been found of a model's inputs so far: which files are looked into, what is taken.
+"""What has been found about a model's inputs so far, and which of it is taken.
 
-Which `hyperparameters.json` counts, and whether it is too large, is decided here and nowhere else;
-the two ways in only open bytes.
+Which `hyperparameters.json` counts, and whether it is too large, is decided only here; the function
+and the job script merely open files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from mims.inputs.kept import Candidate
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.model_files import ModelFile
 from mims.inputs.model_inputs import HYPERPARAMETERS, SETTINGS, Consult, ModelInputs
-from mims.inputs.nothing_told import no_fields_named, nothing_told, too_large
+from mims.inputs.no_fields import no_fields_named, no_hyperparameters, too_large
 from mims.inputs.sources import sources_for
 from mims.limits import (
     HELD_BYTES,
@@ -46,11 +46,11 @@ from mims.limits import (
     Limits,
 )
 
-_NAME_CHARACTERS = 2 * SHOWN_CHARACTERS  # more than a message shows; a name may have a megabyte
+_NAME_CHARACTERS = 2 * SHOWN_CHARACTERS  # more than a message shows: a name may be a megabyte long
 
 
 class _Nested(NamedTuple):
-    """A `hyperparameters.json` below the root: the lowest is the one that may be used."""
+    """A `hyperparameters.json` below the root; the first in `order` may be used."""
 
     order: Tuple[bool, int, bytes]
     name: str
@@ -78,16 +78,16 @@ class Findings:
         self._no_fields: Optional[NoInputFieldsError] = None
         self._warnings: List[str] = []
         self._read_on_from: Optional[int] = None
-        self._has_code = False  # a script of one's own serves the model
+        self._has_code = False  # the model is served by a script of its own
         self._xgboost_model_at_root = False
 
     def look_at(self, file: ModelFile) -> bool:
-        """Look into a file; say whether nothing more need be read."""
+        """Look into a file; return whether nothing more needs to be read."""
         if len(self._names) < SHOWN_NAMES:
             self._names.append(file.name[:_NAME_CHARACTERS])
         name = file.name.rsplit("/", 1)[-1]
         if ".." in file.name.split("/"):
-            return False  # a path out of the model
+            return False  # the path leads out of the model
         if name == FILE_NAME:
             return self._look_at_hyperparameters(file)
         if not name or not file.regular or name.startswith("._"):  # macOS' AppleDouble
@@ -100,7 +100,7 @@ class Findings:
 
     @property
     def is_reading_on(self) -> bool:
-        """Whether the fields are known, and no more than the family is read for."""
+        """Whether the fields are known, and reading goes on only for the family."""
         return self._wishes.fields is not None or self._is_named_by_root
 
     @property
@@ -108,19 +108,19 @@ class Findings:
         return self._wishes.family
 
     def has_read_on(self, offset: int) -> bool:
-        """Say whether enough of the archive was read on, which is now at that compressed offset."""
+        """Say whether enough of the archive was read on; `offset` is the compressed one now."""
         if self._read_on_from is None:
             self._read_on_from = offset
         return offset - self._read_on_from >= READ_ON_BYTES
 
-    def tell_damage(self, error: Exception) -> None:
-        """Warn of damage where it changes nothing."""
+    def warn_of_damage(self, error: Exception) -> None:
+        """Warn of damage that does not affect the fields."""
         if self._wishes.fields is not None:
             self._warnings.append(f"{error} The fields are those of the settings.")
 
     @property
     def _most_bytes(self) -> int:
-        """How large a `hyperparameters.json` may be."""
+        """The most bytes that a `hyperparameters.json` may have."""
         return min(self._limits.hyperparameters_bytes, RAISED_BYTES)
 
     @property
@@ -159,7 +159,7 @@ class Findings:
         self._nested = _Nested(order, file.name, file.size, file.modified, content)
 
     def _take(self, member: Member) -> None:
-        """Take hyperparameters as the model's, with the settings that they hold."""
+        """Take these hyperparameters as the model's, with the settings in them."""
         self._hyperparameters = parse_hyperparameters(member, self._check)
         self._wishes = self._consult(self._hyperparameters)
         if self._wishes.fields is not None:
@@ -170,29 +170,28 @@ class Findings:
             self._no_fields = error
 
     def _look_into(self, file: ModelFile) -> None:
-        """Let the sources that want the file read it."""
+        """Have the sources that want the file read it."""
         head = file.head(HEAD)
-        modules = list(sources_for(file.name, head))
-        if not modules:
+        sources = list(sources_for(file.name, head))
+        if not sources:
             return
         pieces: Optional[List[bytes]] = None
-        if len(modules) > 1:
+        if len(sources) > 1:
             if file.size > HELD_BYTES:
-                modules = modules[:1]
+                sources = sources[:1]
             else:
                 pieces = list(file.chunks())
-        untold: List[Tuple[str, str]] = []
-        for module in modules:
-            source = module.__name__.rsplit(".", 1)[-1]
-            member = MemberBytes(
-                file.name, file.chunks() if pieces is None else pieces, self._check
-            )
+        failures: List[Tuple[str, str]] = []
+        for source in sources:
+            chunks = file.chunks() if pieces is None else pieces
             try:
-                told: Optional[Told] = module.read(member)
+                told: Optional[Told] = source.load().read(
+                    MemberBytes(file.name, chunks, self._check)
+                )
             except UnreadableError as error:
-                source = error.source or source
-                untold.append((source, str(error)))
-                self._note_family(file.name, source)
+                name = error.source or source.name
+                failures.append((name, str(error)))
+                self._note_family(file.name, name)
                 continue
             if told is None:
                 continue
@@ -203,9 +202,9 @@ class Findings:
                 self._candidates.add(file.name, file.modified, told)
                 self._check()
                 return
-            untold.append((told.source, told.why))
-        if untold:
-            self._candidates.note(file.name, *untold[0])
+            failures.append((told.source, told.why))
+        if failures:
+            self._candidates.note(file.name, *failures[0])
         else:
             self._candidates.note_unknown(file.name)
 
@@ -215,13 +214,13 @@ class Findings:
             self._xgboost_model_at_root = True
 
     def result(self, count: int, garbled: bool) -> ModelInputs:
-        """Return what is taken of all that was found.
+        """Return the model's inputs, from all that was found.
 
         Raises
         ------
         HyperparametersNotFoundError, NoInputFieldsError, InvalidHyperparametersError,
         ArchiveLimitError
-            Nothing names the fields; or the hyperparameters that would are invalid or too large.
+            Nothing names the fields, or the hyperparameters that would are invalid or too large.
         """
         member = self._root
         if member is None and self._wishes.fields is None:
@@ -243,7 +242,7 @@ class Findings:
         if chosen is None:
             reasons = self._candidates.reasons()
             if member is None:
-                raise nothing_told(count, self._names, reasons, self._not_regular)
+                raise no_hyperparameters(count, self._names, reasons, self._not_regular)
             raise no_fields_named(member, reasons, self._listed.hint, self._no_fields)
         return self._by_model(chosen, member)
 
@@ -258,10 +257,10 @@ class Findings:
             member = Member(nested.name, nested.content, nested.modified)
             self._take(member)
         except (ArchiveLimitError, InvalidHyperparametersError) as error:
-            # Under code/ it is no more than a feature list: the model's own files may tell better.
+            # Under code/ it ranks only as a feature list, so the model's own files may serve.
             if not under_code or self._candidates.choose() is None:
                 raise
-            self._warnings.append(f"{error} The model's own files told the fields.")
+            self._warnings.append(f"{error} The fields were taken from the model's own files.")
             return None
         if under_code:
             self._listed = self._listed._replace(is_feature_list=True)
@@ -302,8 +301,8 @@ class Findings:
         elif member is not None and not self._listed.fields:
             warnings += self._listed.warnings
         family = told.source
-        if names.rank > (model.rank if model is not None else names.rank):
-            family = model.told.source if model is not None else ""
+        if model is not None and model.rank < names.rank:
+            family = model.told.source
         return self._inputs(
             told.fields,
             told.source,

@@ -1,7 +1,7 @@
-"""HDF5: a text among the attributes of the file's root, found by the file's own addresses.
+"""HDF5: a string among the attributes of the file's root, found by the file's own addresses.
 
-An HDF5 file is addressed at random, but what is needed of it stands near its beginning. Its bytes
-are held from there up to the last that an address asks for, and no further.
+An HDF5 file is made for random access, but what is needed is near its beginning. Its bytes are held
+from there up to the last that an address refers to.
 https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, NamedTuple, Optional, Set
 
-from mims.inputs.member import MemberBytes, unreadable
+from mims.inputs.member import MemberBytes, UnreadableError
 
 HEAD = b"\x89HDF\r\n\x1a\n"
 
@@ -22,10 +22,10 @@ _NOT_READ = "is HDF5 in a form that is not read"
 
 
 class _Window:
-    """The file from its beginning on, held as far as it was asked for.
+    """The file from its beginning, held as far as it has been read.
 
-    `offset_size` and `length_size` are how many bytes the file's addresses and lengths take; an
-    address counts from `base`.
+    `offset_size` and `length_size` are the sizes of the file's addresses and lengths, in bytes;
+    addresses are relative to `base`.
     """
 
     def __init__(self, member: MemberBytes) -> None:
@@ -57,7 +57,7 @@ class _Message(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A run of messages: from where to where, each with a header of so many bytes."""
+    """A run of messages from `at` to `end`; each has a header of `header` bytes."""
 
     at: int
     end: int
@@ -65,14 +65,14 @@ class _Block(NamedTuple):
 
 
 def root_text(member: MemberBytes, name: str) -> Optional[bytes]:
-    """Return the text attribute of that name of the root group; `None` where it has none.
+    """Return the string attribute of that name of the root group; `None` if it has none.
 
     Raises
     ------
     UnreadableError
-        The file is damaged, or it keeps its attributes in a form that is not read (a separate
-        index of them, which only a file with many attributes on its root has), or further from its
-        beginning than a reader may hold.
+        The file is damaged, or keeps its attributes in a form that is not read (a separate index,
+        which only files with many attributes on the root have), or further from its beginning than
+        a reader may hold.
     """
     window = _Window(member)
     wanted = name.encode()
@@ -80,46 +80,46 @@ def root_text(member: MemberBytes, name: str) -> Optional[bytes]:
     for message in _messages(window, _root(window)):
         if message.kind == _ATTRIBUTE:
             if message.flags & _SHARED:
-                unreadable(_NOT_READ)
+                raise UnreadableError(_NOT_READ)
             text = _attribute(window, message, wanted)
             if text is not None:
                 return text
         elif message.kind == _ATTRIBUTE_INFO:
             indexed = indexed or _has_index(window, message)
     if indexed:
-        unreadable(_NOT_READ)
+        raise UnreadableError(_NOT_READ)
     return None
 
 
 def _root(window: _Window) -> int:
     """Read the superblock, and return the address of the root group's header."""
     if window.read(0, len(HEAD)) != HEAD:
-        unreadable("is damaged: it does not begin as HDF5")
+        raise UnreadableError("is damaged: it does not begin as HDF5")
     version = window.number(8, 1)
     if version in (0, 1):
         sizes_at, base_at = 13, 24 if version == 0 else 28
     elif version in (2, 3):
         sizes_at, base_at = 9, 12
     else:
-        unreadable(_NOT_READ)
+        raise UnreadableError(_NOT_READ)
     window.offset_size, window.length_size = window.read(sizes_at, 2)
     if window.offset_size not in (2, 4, 8) or window.length_size not in (2, 4, 8):
-        unreadable("is damaged: its addresses have no usual size")
+        raise UnreadableError("is damaged: its addresses have an invalid size")
     window.base = window.number(base_at, window.offset_size)
-    # Four addresses and the offset of the root's name stand before it, or three addresses.
+    # Before it are four addresses and the offset of the root's name, or three addresses.
     before = 5 if version < 2 else 3
     return window.address(base_at + before * window.offset_size)
 
 
 def _messages(window: _Window, header: int) -> Iterator[_Message]:
-    """Yield the messages of an object's header, through all its blocks."""
+    """Yield the messages in all blocks of an object's header."""
     second = window.read(header, 4) == b"OHDR"
     blocks = [(_second_version if second else _first_version)(window, header)]
     seen: Set[int] = set()
     while blocks:
         block = blocks.pop()
         if block.at in seen:
-            unreadable("is damaged: its header has a block twice")
+            raise UnreadableError("is damaged: its header has a block twice")
         seen.add(block.at)
         at = block.at
         while at + block.header <= block.end:
@@ -127,7 +127,7 @@ def _messages(window: _Window, header: int) -> Iterator[_Message]:
             message = _message(window, at, block.header)
             at = message.at + message.size
             if at > block.end:
-                unreadable("is damaged: a part of its header is longer than the header")
+                raise UnreadableError("is damaged: a part of its header is longer than the header")
             if message.kind == _CONTINUATION:
                 start = window.address(message.at)
                 size = window.number(message.at + window.offset_size, window.length_size)
@@ -139,7 +139,7 @@ def _messages(window: _Window, header: int) -> Iterator[_Message]:
 
 def _first_version(window: _Window, header: int) -> _Block:
     if window.number(header, 1) != 1:
-        unreadable("is damaged: it has no root group")
+        raise UnreadableError("is damaged: it has no root group")
     size = window.number(header + 8, 4)
     return _Block(header + 16, header + 16 + size, 8)
 
@@ -161,17 +161,17 @@ def _message(window: _Window, at: int, header: int) -> _Message:
 
 
 def _has_index(window: _Window, message: _Message) -> bool:
-    """Say whether the attributes stand in an index of their own: whether its address is given."""
+    """Say whether there is an index of the attributes, which is so if its address is given."""
     flags = window.number(message.at + 1, 1)
     at = message.at + 2 + (2 if flags & 1 else 0)
     return window.number(at, window.offset_size) != (1 << 8 * window.offset_size) - 1
 
 
 def _attribute(window: _Window, message: _Message, wanted: bytes) -> Optional[bytes]:
-    """Return the text of an attribute, `None` where it has another name than `wanted`."""
+    """Return the string of an attribute; `None` if its name is not `wanted`."""
     version, flags = window.read(message.at, 2)
     if version not in (1, 2, 3):
-        unreadable("is damaged: an attribute in it has no known version")
+        raise UnreadableError("is damaged: an attribute in it has an unknown version")
     sizes = [window.number(message.at + 2 + 2 * place, 2) for place in range(3)]
     parts: List[bytes] = []
     at = message.at + (8 if version < 3 else 9)
@@ -182,12 +182,12 @@ def _attribute(window: _Window, message: _Message, wanted: bytes) -> Optional[by
     if name.rstrip(b"\0") != wanted:
         return None
     if (version > 1 and flags) or len(datatype) < 8:  # the type is kept elsewhere
-        unreadable(_NOT_READ)
+        raise UnreadableError(_NOT_READ)
     kind = datatype[0] & 0x0F
     if kind == _STRING:
         return window.read(at, int.from_bytes(datatype[4:8], "little")).rstrip(b"\0")
     if kind != _VARIABLE_LENGTH:
-        unreadable(f"has a '{wanted.decode()}' that is not text")
+        raise UnreadableError(f"has a '{wanted.decode()}' that is not a string")
     return _heap_object(
         window,
         window.address(at + 4),
@@ -210,5 +210,5 @@ def _heap_object(window: _Window, heap: int, index: int, size: int) -> bytes:
             length = window.number(at + 8, width)
             at += header + length + -length % 8
     if not index or found != index or size > length:
-        unreadable("is damaged: a text in it is not where it should be")
+        raise UnreadableError("is damaged: a string in it is not where it should be")
     return window.read(at - length - -length % 8, size)

@@ -1,4 +1,4 @@
-"""Hugging Face's `config.json` → what the task of its architecture takes; the tokenizer's mask.
+"""Hugging Face's `config.json` → the inputs of its architecture's task; the tokenizer's mask.
 
 The task is the one that AWS's toolkit infers from the architecture's name:
 https://github.com/aws/sagemaker-huggingface-inference-toolkit/blob/main/src/sagemaker_huggingface_inference_toolkit/transformers_utils.py
@@ -10,19 +10,23 @@ from typing import Any, Optional
 
 from mims.fields import TEXT, Field
 from mims.inputs.json_text import JsonText, read_json
-from mims.inputs.member import MemberBytes, Told, UnreadableError
+from mims.inputs.member import (
+    TOKENIZER,
+    MemberBytes,
+    Told,
+    UnreadableError,
+)
 from mims.values import is_unicode
 
 SOURCE = "huggingface"
-TOKENIZER = "tokenizer"
 
 _FILE_NAME = "config.json"
 _TOKENIZER_NAME = "tokenizer_config.json"
 _QUESTION_ANSWERING = "ForQuestionAnswering"
 # Table question answering takes a whole table.
 _TABLES = "TapasForQuestionAnswering"
-# How the names of architectures end whose task takes a text. Of those that end in Model, some are
-# served for text generation, and others for feature extraction, which HF_TASK tells the toolkit.
+# Endings of architectures whose task takes text. Some of those ending in Model are served for text
+# generation, others for feature extraction: HF_TASK tells the toolkit which.
 _TEXTS = (
     "ForTokenClassification",
     "ForSequenceClassification",
@@ -32,7 +36,7 @@ _TEXTS = (
     "ForPreTraining",
 )
 _MODEL = "Model"
-# A text whose mask is to be filled: by the model's type, where its tokenizer does not say the mask.
+# Text with a mask to be filled. It depends on the model's type, unless the tokenizer has it.
 # https://github.com/huggingface/transformers: src/transformers/models/*/tokenization_*.py
 _FILL_MASK = "ForMaskedLM"
 _MASK, _OTHER_MASK = "[MASK]", "<mask>"
@@ -41,8 +45,8 @@ _WITH_OTHER_MASK = (
     *("mpnet", "mra", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
 _MASK_CHARACTERS = 64
-# What only the configuration of a model holds that takes images, scanned documents or audio: names
-# such as WhisperForConditionalGeneration and Wav2Vec2ForSequenceClassification do not show it.
+# Keys that are only in configurations of models that take images, scanned documents or audio: names
+# such as WhisperForConditionalGeneration and Wav2Vec2ForSequenceClassification do not show that.
 _OF_MEDIA = (
     *("vision_config", "image_size", "num_channels", "backbone_config", "img_processor", "visual"),
     *("mm_vision_tower", "image_token_id", "image_token_index", "max_2d_position_embeddings"),
@@ -58,9 +62,9 @@ def wants(path: str, head: bytes) -> bool:
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the inputs of a model's task, or those of one whose mask the tokenizer says.
+    """Return the inputs of a model's task, or, from a tokenizer, the input with its mask.
 
-    `None` where the file names no architecture, or no mask.
+    `None` if the file names no architecture, or no mask.
     """
     if member.name.rpartition("/")[2] == _TOKENIZER_NAME:
         return _read_tokenizer(member)
@@ -76,10 +80,10 @@ def read(member: MemberBytes) -> Optional[Told]:
                 architecture = None if first is None else json.value(first)
             elif key == "model_type":
                 model_type = json.value(at)
-    except UnreadableError as error:
+    except UnreadableError:
         if architecture is None:
             return None
-        raise UnreadableError(str(error), SOURCE) from None
+        raise
     if not isinstance(architecture, str):
         return None
     if is_of_media or architecture.endswith(_OF_MEDIA_NAMES):
@@ -94,7 +98,7 @@ def read(member: MemberBytes) -> Optional[Told]:
         return Told(SOURCE, (Field("inputs", TEXT, mask=mask),))
     if takes_text:
         return Told(SOURCE, (Field("inputs", TEXT),))
-    return Told(SOURCE, why="is of an architecture whose task is not known to take a text")
+    return Told(SOURCE, why="is of an architecture whose task is not known to take text")
 
 
 def _read_tokenizer(member: MemberBytes) -> Optional[Told]:
@@ -113,7 +117,7 @@ def _read_tokenizer(member: MemberBytes) -> Optional[Told]:
 
 
 def _content(json: JsonText, at: int) -> Any:
-    """Return a token: a text, or an object that holds one."""
+    """Return a token: a string, or the content of an object."""
     if json.opening(at) == "{":
         contents = [value for key, value in json.entries(at) if key == "content"]
         return json.value(contents[0]) if contents else None

@@ -1,4 +1,4 @@
-"""The bytes of `hyperparameters.json` → a checked mapping."""
+"""The bytes of `hyperparameters.json` → a mapping that decodes its values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple, Union
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import ArchiveLimitError, InvalidHyperparametersError, shown
 from mims.inputs.python_literals import NotALiteral, literal_as_json
 from mims.json_parsing import JsonCursor, TooManyValuesError, most_bytes, parse_json
@@ -19,26 +19,25 @@ FILE_NAME = "hyperparameters.json"
 _ABSENT = ("", "null", "None")
 # A value may have been encoded once by its author and once more by the SageMaker SDK.
 _MAX_ENCODINGS = 3
-# A list or object of more characters is kept as text: few of them are ever asked for.
+# A list or object of more characters is kept as text: few of them are ever needed.
 _BUILT_CHARACTERS = 4096
 _JSON_MARK = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file `hyperparameters.json`: its name in the model, bytes, and modification time.
+    """A file `hyperparameters.json`: its path in the model, its bytes and modification time.
 
-    `modified` is in seconds since the epoch; `warnings` say what to know of the choice.
+    `modified` is in seconds since the epoch.
     """
 
     name: str
     content: bytes
     modified: int
-    warnings: Tuple[str, ...] = ()
 
 
 class _Packed(NamedTuple):
-    """A list or object that is kept as a part of the text that it stands in."""
+    """A list or object that is kept as a part of the file's text."""
 
     text: str
     start: int
@@ -46,15 +45,17 @@ class _Packed(NamedTuple):
 
 
 class Hyperparameters(Mapping[str, Any]):
-    """The hyperparameters as they stand in the file, key → value, large ones built when asked.
+    """The hyperparameters as they are in the file, key → value; large values are built on demand.
 
-    The methods decode a value: SageMaker passes every hyperparameter as a text, so lists and
-    objects arrive as JSON, or as what Python's `str` made of them. `None` stands for an absent one:
-    no such key, null, or one of the texts that stand for it. A value of the wrong form is an
+    The methods decode a value: SageMaker passes every hyperparameter as a string, so lists and
+    objects arrive as JSON, or as Python's `str` writes them. `None` stands for an absent one:
+    no such key, null, or one of the strings that stand for it. A value of the wrong form is an
     `InvalidHyperparametersError` that names the key, never the value. `check` is called meanwhile.
     """
 
-    def __init__(self, values: Optional[Mapping[str, Any]] = None, check: Check = nothing) -> None:
+    def __init__(
+        self, values: Optional[Mapping[str, Any]] = None, check: Check = no_deadline
+    ) -> None:
         self._values: Mapping[str, Any] = {} if values is None else values
         self._check = check
 
@@ -72,30 +73,30 @@ class Hyperparameters(Mapping[str, Any]):
         return len(self._values)
 
     def value(self, key: str) -> Any:
-        """Return the value of `key`, decoded, whatever it is."""
+        """Return the decoded value of `key`, of any type."""
         return decode(self.get(key), self._check)
 
     def scalar(self, key: str) -> Union[str, int, float, bool, None]:
-        """Return a text, number or truth; `None` where `key` is absent or holds something else.
+        """Return a string, number or boolean; `None` if `key` is absent or has another type.
 
-        It is decoded only where that gives a text: `"\\"returns\\""` is `returns`, while the
-        version `"1.10"` stays a text.
+        It is decoded only where that gives a string: `"\\"returns\\""` is `returns`, while the
+        version `"1.10"` stays as it is.
         """
         decoded = self.value(key)
         value = decoded if decoded is None or isinstance(decoded, str) else self[key]
         return value if isinstance(value, (str, int, float)) else None
 
     def name(self, key: str) -> Optional[str]:
-        """Return a name: a text, or an integer as text."""
+        """Return a name: a string, or an integer as a string."""
         if self.value(key) is None:
             return None
         name = as_name(self.scalar(key))
         if name is None:
-            invalid_hyperparameter(key, "must be a non-empty text, the name of a field")
+            invalid_hyperparameter(key, "must be a non-empty string, the name of a field")
         return name
 
     def names(self, key: str) -> Optional[Tuple[str, ...]]:
-        """Return a list of names, each of them once."""
+        """Return a list of names, each once."""
         names = self.value(key)
         if names is None:
             return None
@@ -103,7 +104,7 @@ class Hyperparameters(Mapping[str, Any]):
             invalid_hyperparameter(key, "must be a list of names")
         for index, name in enumerate(checked(names, self._check)):
             if as_name(name) is None:
-                invalid_hyperparameter(f"{key}[{index}]", "must be a name, a non-empty text")
+                invalid_hyperparameter(f"{key}[{index}]", "must be a name, a non-empty string")
         return tuple(dict.fromkeys(map(str, checked(names, self._check))))
 
     def object(self, key: str) -> Optional[Mapping[str, Any]]:
@@ -114,14 +115,14 @@ class Hyperparameters(Mapping[str, Any]):
         return value
 
 
-def parse_hyperparameters(member: Member, check: Check = nothing) -> Hyperparameters:
-    """Return the object that the member holds; `NaN` and `Infinity` are accepted.
+def parse_hyperparameters(member: Member, check: Check = no_deadline) -> Hyperparameters:
+    """Return the object in the file; `NaN` and `Infinity` are accepted.
 
     Raises
     ------
     InvalidHyperparametersError
-        It is empty, no UTF-8, no JSON, too deep, of too many values, or no object at its top. The
-        message names the member, and line and column where there are any, but no content.
+        It is empty, not UTF-8, not JSON, nested too deep, has too many values, or is not an object.
+        The message names the file, and line and column if they are known, but no content.
     """
     _check_memory(member)
     content = member.content[3:] if member.content.startswith(b"\xef\xbb\xbf") else member.content
@@ -144,7 +145,7 @@ def parse_hyperparameters(member: Member, check: Check = nothing) -> Hyperparame
 
 
 def beyond_memory(name: str, size: int) -> ArchiveLimitError:
-    """Return the error for what a raised limit allows, and memory cannot take once it is parsed."""
+    """Return the error for a file that a raised limit allows, but that does not fit into memory."""
     return ArchiveLimitError(
         f"'{shown(name)}' has {size:,} bytes, more values than fit into memory, though "
         "MAX_HYPERPARAMETERS_BYTES allows them. Keep bulk data elsewhere."
@@ -152,7 +153,7 @@ def beyond_memory(name: str, size: int) -> ArchiveLimitError:
 
 
 def _check_memory(member: Member) -> None:
-    """Refuse what would not fit into memory once it is parsed, though a raised limit allows it."""
+    """Refuse a file that a raised limit allows, but that does not fit into memory once parsed."""
     size = len(member.content)
     if size <= Limits().hyperparameters_bytes:
         return
@@ -161,10 +162,10 @@ def _check_memory(member: Member) -> None:
         raise beyond_memory(member.name, size)
 
 
-def decode(value: Any, check: Check = nothing) -> Any:
-    """Return a hyperparameter's value, decoded where it is JSON or a Python literal in a text.
+def decode(value: Any, check: Check = no_deadline) -> Any:
+    """Return a hyperparameter's value, decoded if it is a string of JSON or a Python literal.
 
-    A text that is neither is returned as it is. `None` stands for an absent value.
+    Any other string is returned unchanged. `None` stands for an absent value.
     """
     for _ in range(_MAX_ENCODINGS):
         if not isinstance(value, str) or is_absent(value):
@@ -182,12 +183,12 @@ def decode(value: Any, check: Check = nothing) -> Any:
 
 
 def is_absent(value: Any) -> bool:
-    """Say whether a value counts as absent: null, or a text that stands for it."""
+    """Say whether a value counts as absent: null, or a string that stands for it."""
     return value is None or (isinstance(value, str) and value in _ABSENT)
 
 
 def as_name(value: Any) -> Optional[str]:
-    """Return a field's name: a non-empty text, or an integer as text; `None` where it is none.
+    """Return a field's name: a non-empty string, or an integer as a string; else `None`.
 
     pandas names the columns of a table without a header by integers: 0, 1, …
     """
@@ -197,14 +198,14 @@ def as_name(value: Any) -> Optional[str]:
 
 
 def invalid_hyperparameter(key: str, must: str) -> NoReturn:
-    """Raise the error for a hyperparameter that has the wrong form, without its value."""
+    """Raise the error for a hyperparameter of the wrong form, without its value."""
     raise InvalidHyperparametersError(
         f"The hyperparameter {shown(key)} {must}. Correct it in the training job."
     )
 
 
 class _Unparsable(Exception):
-    """JSON that is beyond what the parser can hold, at the character `place`."""
+    """JSON that the parser cannot take; the fault is at the character `place`."""
 
     def __init__(self, what: str, place: int) -> None:
         super().__init__(what)
@@ -220,16 +221,16 @@ class _TooManyDigitsError(ValueError):
 
 
 def _parse_object(text: str, check: Check) -> Any:
-    """Return what a JSON text holds; of an object the large values are left packed."""
+    """Return the value of a JSON text; large values of an object are left packed."""
     try:
         return dict(checked(_values(text), check))
     except (ValueError, RecursionError):
         check()
-        return _parse(text, check)  # as a whole it says what is wrong, and where
+        return _parse(text, check)  # parsed as a whole, it says what is wrong, and where
 
 
 def _values(text: str) -> Iterator[Tuple[str, Any]]:
-    """Yield key and value of the object that a JSON text is."""
+    """Yield the keys and values of the object that a JSON text is."""
     cursor = JsonCursor(text, _integer)
     for key in cursor.entries():
         start = cursor.at
@@ -248,7 +249,7 @@ def _integer(digits: str) -> int:
         raise _TooManyDigitsError(digits) from None
 
 
-def _parse(text: str, check: Check = nothing) -> Any:
+def _parse(text: str, check: Check = no_deadline) -> Any:
     try:
         return parse_json(text, parse_int=_integer)
     except _TooManyDigitsError as error:
@@ -278,7 +279,7 @@ def _deepest(text: str, check: Check) -> int:
 
 
 def _invalid(member: Member, what: str, before: str) -> NoReturn:
-    """Raise the error for a fault that stands behind the text `before`."""
+    """Raise the error for a fault after the text `before`."""
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     raise InvalidHyperparametersError(
         f"'{shown(member.name)}' {what}, line {line}, column {column}. "

@@ -28,7 +28,7 @@ from mims.values import is_unicode
 
 UNNAMED = "input"  # the name of an input that has none, of a signature's tensor too
 
-# How much of an example is taken: rows, values beyond the first row, lists by their characters.
+# How much of an example is taken: rows, values after the first row, characters of lists.
 _ROWS = 100
 _VALUES = 100_000
 _BUILT_CHARACTERS = 524_288
@@ -36,14 +36,14 @@ _PARAMETERS = "params"
 
 
 class _Table(NamedTuple):
-    """Columns by name, each with its values; `made_up` says that their names are."""
+    """Columns by name, each with its values; `made_up` says that the names are made up."""
 
     columns: Dict[str, List[Any]]
     made_up: bool = False
 
 
 def read_example(json: JsonText, source: str, form: str) -> Told:
-    """Return the inputs that an example shows, their types and shapes by its values.
+    """Return the inputs that an example shows, with the types and shapes of its values.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_example(json: JsonText, source: str, form: str) -> Told:
 
 
 def _object(json: JsonText, at: int) -> Optional[_Table]:
-    """Return the table of an example that is an object: a request's body, or bare values."""
+    """Return the table of an example that is an object: a request's body, or just values."""
     starts = _starts(json, at)
     keys = {*starts} - {_PARAMETERS}
     if keys == {"dataframe_split"}:
@@ -93,7 +93,7 @@ def _object(json: JsonText, at: int) -> Optional[_Table]:
 
 
 def _starts(json: JsonText, at: int) -> Dict[str, int]:
-    """Return where the values of an object begin, by their keys."""
+    """Return the positions of an object's values, by key."""
     starts: Dict[str, int] = {}
     try:
         for key, value_at in json.entries(at):
@@ -102,7 +102,7 @@ def _starts(json: JsonText, at: int) -> Dict[str, int]:
     except UnreadableError:
         if json.whole or "columns" not in starts or "data" not in starts:
             raise
-        # The rows of a large table: its names are here, the last of its rows are not needed.
+        # A large table: its names are known, and its last rows are not needed.
     return starts
 
 
@@ -127,9 +127,9 @@ def _samples(json: JsonText, at: int) -> Optional[_Table]:
 
 
 def _values_by_name(json: JsonText, starts: Mapping[str, int]) -> Optional[_Table]:
-    """Return the table of an object by name: of columns where all are lists of one length.
+    """Return the table of an object: of columns if all values are lists of one length.
 
-    Else it is a single record.
+    Otherwise it is a single record.
     """
     if not starts or not all(starts):
         return None
@@ -162,7 +162,7 @@ def _records(json: JsonText, at: int) -> Optional[_Table]:
 
 
 def _rows(json: JsonText, at: int, names: Optional[List[str]]) -> Optional[_Table]:
-    """Return the table of rows, lists of values; without names, these are made up."""
+    """Return the table of rows, which are lists of values; missing names are made up."""
     rows: List[List[Any]] = []
     try:
         for row in islice(json.elements(at), _ROWS):
@@ -171,7 +171,7 @@ def _rows(json: JsonText, at: int, names: Optional[List[str]]) -> Optional[_Tabl
             rows.append([_value(json, cell) for cell in json.elements(row)])
             check_count(len(rows[-1]))
     except UnreadableError:
-        if json.whole or not (rows or names):  # else the rest is not needed
+        if json.whole or not (rows or names):  # otherwise the rest is not needed
             raise
     made_up = names is None
     if names is None:
@@ -190,21 +190,21 @@ def _names(json: JsonText, at: int) -> List[str]:
     for start in json.elements(at):
         name = as_name(_value(json, start))
         if name is None:
-            raise UnreadableError("shows a column whose name is not a text")
+            raise UnreadableError("shows a column whose name is not a string")
         names.append(name)
         check_count(len(names))
     return names
 
 
 def _value(json: JsonText, at: int) -> Any:
-    """Return a value; null stands for a list or object once enough of them were taken."""
+    """Return a value; `None` for a list or object once enough of them have been taken."""
     if json.opening(at) in "[{" and json.built > _BUILT_CHARACTERS:
         return None
     return json.value(at)
 
 
 def _is_known(value: Any) -> bool:
-    """Say whether a value is given: not null, and not what stands for a missing number."""
+    """Say whether a value is known: not null, and not NaN or infinite."""
     return value is not None and (not isinstance(value, float) or isfinite(value))
 
 
@@ -217,7 +217,7 @@ def _leaves(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Say whether every single value in it is one that a sample may have."""
+    """Say whether a sample may have every element of the value."""
     return all(_is_known(leaf) and not isinstance(leaf, dict) for leaf in _leaves([value]))
 
 
@@ -231,7 +231,7 @@ def _type(values: Iterable[Any]) -> str:
 
 
 def _shape(values: Sequence[Any]) -> Tuple[int, ...]:
-    """Return the shape that the values have in common; a length that differs is unknown: 1."""
+    """Return the shape that the values have in common; a length that differs counts as 1."""
     if not values or not all(isinstance(value, list) for value in values):
         return ()
     lengths = {len(value) for value in values}

@@ -1,8 +1,8 @@
-"""A JSON text read forwards and once, value by value: what is not asked for is passed over.
+"""A JSON text that is read once, forwards, value by value: what is not needed is skipped.
 
 The reader is total: any bytes give values, or an `UnreadableError`. It never recurses, and checks
-no more of the text than it must to find its way: what is passed over may be anything between
-brackets that match.
+only as much of the text as it needs to find its way: what is skipped may be anything with as many
+opening as closing brackets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, Iterator, Sequence
 
-from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, unreadable
+from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, cut_short, too_much_held
 from mims.limits import HELD_BYTES, NAME_BYTES
 
 DAMAGED = "is damaged: its JSON is invalid"
@@ -19,7 +19,7 @@ DAMAGED = "is damaged: its JSON is invalid"
 _DECODER = json.JSONDecoder(strict=False)  # of one string, number or word
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
-# Up to the next bracket, or a string that is cut or holds escapes. The bound on the repetition
+# Up to the next bracket, or a string that is incomplete or has escapes. The bound on the repetition
 # keeps the regular expression engine's stack small.
 _PLAIN = re.compile(rb'[^"\[\]{}]*(?:"[^"\\]*"[^"\[\]{}]*){0,64}')
 _SCALAR = re.compile(rb"[^\s\",:\[\]{}]*")
@@ -30,8 +30,8 @@ _LONGEST_SCALAR = 64
 class JsonReader:
     """A cursor on the JSON value that a member holds.
 
-    Each method takes the value that comes next, whole; the iterators `members` and `elements`
-    leave the value to the caller, who takes or skips it before the next.
+    Each method consumes the next value; the iterators `members` and `elements` leave each value to
+    the caller, who must consume or skip it before the next.
 
     >>> reader = JsonReader(MemberBytes("model.json", [b'{"a": [1, 2', b'], "b": "c"}']))
     >>> for key in reader.members():
@@ -86,19 +86,19 @@ class JsonReader:
     def string(self) -> str:
         """Return a string."""
         if self._next() != b'"':
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         size = self._string_size()
         encoded = self._text[self._at : self._at + size]
         self._at += size
         try:
             text = _DECODER.decode(encoded.decode("utf-8"))
         except ValueError:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED) from None
         assert isinstance(text, str)
         return text
 
     def scalar(self) -> Any:
-        """Return a string, a number, a truth value or `None`."""
+        """Return a string, a number, a boolean or `None`."""
         if self._next() == b'"':
             return self.string()
         size = self._scalar_size()
@@ -107,30 +107,30 @@ class JsonReader:
         try:
             value = _DECODER.decode(encoded.decode("utf-8"))
         except ValueError:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED) from None
         return value
 
     def skip(self) -> None:
-        """Pass over a value of any kind and size."""
+        """Skip a value of any kind and size."""
         first = self._next()
         if first == b'"':
-            self._pass_string()
+            self._skip_string()
         elif first in (b"{", b"["):
-            self._pass_nested()
+            self._skip_nested()
         else:
             size = self._scalar_size()
             self._at += size
 
     def find_key(self, keys: Sequence[str]) -> str:
-        """Pass over all bytes up to the first of some keys, whatever they are nested in.
+        """Skip all bytes up to the first of the keys, whatever it is nested in.
 
-        Brackets are not counted on the way, which is what makes it fast. The cursor is then before
-        the key's value, and an iteration over the members of its object goes on behind that.
+        Brackets are not counted on the way, which makes it fast. The cursor is then before the
+        key's value, and an iteration over the members of its object goes on after that.
 
         Raises
         ------
         UnreadableError
-            The text ends before.
+            The text ends before one of them.
         """
         marks = [(f'"{key}"'.encode(), key) for key in keys]
         longest = max(len(mark) for mark, _ in marks)
@@ -146,14 +146,14 @@ class JsonReader:
                 return key
 
     def _place_of_key(self, mark: bytes) -> int:
-        """Return where a quoted text stands with a colon behind it; at the end, for all we know."""
+        """Return the position of a key, which has a colon after it unless the bytes end there."""
         place = self._text.find(mark, self._at)
         while place >= 0 and not _COLON.match(self._text, place + len(mark)):
             place = self._text.find(mark, place + len(mark))
         return place if place >= 0 else len(self._text)
 
     def _next(self) -> bytes:
-        """Return the next byte that is not white space, and leave it there."""
+        """Return the next byte that is not white space, without consuming it."""
         while True:
             match = _SPACE.match(self._text, self._at)
             assert match is not None
@@ -169,10 +169,10 @@ class JsonReader:
 
     def _expect(self, mark: bytes) -> None:
         if not self._accept(mark):
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
 
     def _string_size(self) -> int:
-        """Return how many bytes the string at the cursor has, quotes and all; they are at hand."""
+        """Return the size of the string at the cursor, with quotes; `_text` then has all of it."""
         size = 1
         closed = False
         while not closed:
@@ -186,7 +186,7 @@ class JsonReader:
                 self.member.step()
                 size = match.end() + 1 - self._at
             if size > NAME_BYTES:
-                unreadable(f"holds a name of more than {NAME_BYTES:,} bytes")
+                raise UnreadableError(f"holds a name of more than {NAME_BYTES:,} bytes")
             if not closed and self._at + size >= len(self._text):
                 self._need_more()
         return size
@@ -197,12 +197,12 @@ class JsonReader:
             assert match is not None
             size = match.end() - self._at
             if not 0 < size <= _LONGEST_SCALAR:
-                unreadable(DAMAGED)
-            # At the end of what is at hand, more of it may follow; at the text's own end, not.
+                raise UnreadableError(DAMAGED)
+            # At the end of the bytes read so far, more may follow; at the end of the text, nothing.
             if match.end() < len(self._text) or not self._more():
                 return size
 
-    def _pass_string(self) -> None:
+    def _skip_string(self) -> None:
         self._at += 1
         while True:
             match = _QUOTE_OR_ESCAPE.search(self._text, self._at)
@@ -218,7 +218,7 @@ class JsonReader:
                 self._need_more()
             self._at += 1
 
-    def _pass_nested(self) -> None:
+    def _skip_nested(self) -> None:
         depth = 0
         while True:
             match = _PLAIN.match(self._text, self._at)
@@ -226,7 +226,7 @@ class JsonReader:
             self._at = match.end()
             mark = self._text[self._at : self._at + 1]
             if mark == b'"':
-                self._pass_string()
+                self._skip_string()
             elif not mark:
                 self._need_more()
             else:
@@ -241,19 +241,19 @@ class JsonReader:
 
     def _need_more(self) -> None:
         if not self._more():
-            raise UnreadableError("is cut short")
+            raise cut_short()
 
     def _more(self) -> bool:
-        """Put the next bytes behind those that are left; `False` at the end."""
+        """Append the next bytes to those that are left; `False` at the end."""
         left = self._text[self._at :]
         if len(left) > HELD_BYTES:
-            unreadable(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
         pieces = [left] if left else []
         gained = 0
         for chunk in self._chunks:
             pieces.append(chunk)
             gained += len(chunk)
-            # A token over many small chunks is not copied anew for each of them.
+            # A token that spans many small chunks is not copied again for each of them.
             if gained >= len(left) // 4:
                 break
         if not gained:

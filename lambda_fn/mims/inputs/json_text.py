@@ -1,6 +1,6 @@
-"""A small JSON file of a model, read value by value: what is not needed is passed over, not built.
+"""A small JSON file of a model, read value by value: what is not needed is skipped, not built.
 
-Built whole, four megabytes of JSON can take a hundred of memory.
+If they were built whole, four megabytes of JSON could take a hundred of memory.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import json
 import re
 from typing import Any, Iterator, Tuple
 
-from mims.inputs.member import MemberBytes, UnreadableError
+from mims.inputs.member import MemberBytes, UnreadableError, cut_short, too_much_held
 from mims.limits import HELD_BYTES
 from mims.values import integer
 
-_VALUE_CHARACTERS = 524_288  # built, at most thirty times as many bytes
+_VALUE_CHARACTERS = 524_288  # which take at most thirty times as many bytes once built
 _DEPTH = 100
 _MARK = re.compile(r'["\[\]{}]')
 _SCALAR = re.compile(r"[^\s,\[\]{}\":]+")
@@ -23,30 +23,30 @@ _DECODER = json.JSONDecoder(parse_int=integer)
 
 
 class JsonText:
-    """A JSON text; its values are told by where they begin.
+    """A JSON text, whose values are identified by their positions.
 
     Parameters
     ----------
     text
         The text, or its beginning.
     member
-        The member that it stands in; every value that is looked at is a step.
+        The member that contains it; every value that is looked at is a step.
     whole
         Whether `text` is all of it.
 
-    Every method raises `UnreadableError` where the text is not JSON, ends before its time, or holds
-    a single value that is too large or nested too deep.
+    Every method raises `UnreadableError` if the text is not JSON, is cut short, or has a single
+    value that is too large or nested too deep.
     """
 
     def __init__(self, text: str, member: MemberBytes, whole: bool = True) -> None:
         self._text = text
         self._member = member
         self.whole = whole
-        self._ended = -1, -1  # where the value that was passed over last begins and ends
-        self.built = 0  # characters of the values that were built whole, texts aside
+        self._ended = -1, -1  # start and end of the value that was skipped last
+        self.built = 0  # characters of the values that were built, except strings
 
     def start(self) -> int:
-        """Return where the value begins that the text is."""
+        """Return the position of the outermost value."""
         return self._next(0)
 
     def opening(self, at: int) -> str:
@@ -54,7 +54,7 @@ class JsonText:
         return self._text[at]
 
     def entries(self, at: int) -> Iterator[Tuple[str, int]]:
-        """Yield the keys of the object at `at`, and where their values begin."""
+        """Yield the keys of the object at `at`, and the positions of their values."""
         at = self._next(at + 1)
         while self._text[at] != "}":
             key, end = self._string(at)
@@ -66,14 +66,14 @@ class JsonText:
             at = self._following(value_at, "}")
 
     def elements(self, at: int) -> Iterator[int]:
-        """Yield where the elements of the list at `at` begin."""
+        """Yield the positions of the elements of the list at `at`."""
         at = self._next(at + 1)
         while self._text[at] != "]":
             yield at
             at = self._following(at, "]")
 
     def value(self, at: int) -> Any:
-        """Return the value at `at`, built whole."""
+        """Return the value at `at`."""
         if self._text[at] == '"':
             return self._string(at)[0]
         size = self._end(at) - at
@@ -82,11 +82,11 @@ class JsonText:
             raise UnreadableError(f"holds a value of more than {_VALUE_CHARACTERS:,} characters")
         try:
             return _DECODER.raw_decode(self._text, at)[0]
-        except (ValueError, RecursionError):  # ValueError: no JSON, or too many digits
+        except (ValueError, RecursionError):  # ValueError: not JSON, or too many digits
             raise self._invalid() from None
 
     def _following(self, at: int, closing: str) -> int:
-        """Return where the item after the value at `at` begins, or where `closing` stands."""
+        """Return the position of the item after the value at `at`, or of `closing`."""
         at = self._next(self._end(at))
         if self._text[at] == closing:
             return at
@@ -98,7 +98,7 @@ class JsonText:
         return at
 
     def _end(self, at: int) -> int:
-        """Return where the value at `at` ends."""
+        """Return the end of the value at `at`."""
         if self._ended[0] != at:
             self._ended = at, self._find_end(at)
         return self._ended[1]
@@ -139,7 +139,7 @@ class JsonText:
         return string, end
 
     def _next(self, at: int) -> int:
-        """Return where the next character stands that is not blank."""
+        """Return the position of the next character that is not white space."""
         blank = _BLANK.match(self._text, at)
         at = blank.end() if blank else at
         if at >= len(self._text):
@@ -148,15 +148,15 @@ class JsonText:
 
     def _cut(self) -> UnreadableError:
         if self.whole:
-            return UnreadableError("is cut short")
-        return UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            return cut_short()
+        return too_much_held()
 
     def _invalid(self) -> UnreadableError:
         return UnreadableError("is not valid JSON")
 
 
 def read_json(member: MemberBytes) -> JsonText:
-    """Return the member as JSON text: of a larger one the beginning that may be held.
+    """Return the member as JSON text, or as much of its beginning as may be held.
 
     Raises
     ------
@@ -167,8 +167,22 @@ def read_json(member: MemberBytes) -> JsonText:
     return JsonText(text, member, whole)
 
 
+def read_whole_text(member: MemberBytes) -> str:
+    """Return the member's text, without a byte order mark.
+
+    Raises
+    ------
+    UnreadableError
+        It is not UTF-8, or more than a reader may hold.
+    """
+    text, whole = read_text(member)
+    if not whole:
+        raise too_much_held()
+    return text
+
+
 def read_text(member: MemberBytes) -> Tuple[str, bool]:
-    """Return the member's text, without a byte order mark, and whether that is all of it.
+    """Return the member's text, without a byte order mark, and whether it is complete.
 
     Raises
     ------
@@ -180,7 +194,7 @@ def read_text(member: MemberBytes) -> Tuple[str, bool]:
     for piece in member.chunks():
         held += piece[: HELD_BYTES - len(held)]
         if len(held) == HELD_BYTES:
-            whole = False  # or just ends here: then nothing that is needed is missing
+            whole = False  # even if it ends just here, nothing that is needed is missing
             break
     member.hold(len(held))
     if held.startswith(codecs.BOM_UTF8):

@@ -1,4 +1,4 @@
-"""The best of the files that told something, as many of them as fit into memory."""
+"""The best of the files that name inputs, as many as fit into memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Dict, Hashable, Iterator, List, NamedTuple, Optional, Tuple
 from mims.fields import Field
 from mims.inputs.member import Told
 
-_FIELD_BYTES = 128  # of a field, beside its name and categories
-_CANDIDATE_BYTES = 1024  # of a candidate, beside its fields and its path
+_FIELD_BYTES = 128  # of a field, besides its name and categories
+_CANDIDATE_BYTES = 1024  # of a candidate, besides its fields and its path
 
 Order = Tuple[int, bool, bool, int, bool, int, bytes]
 
 
 class Candidate(NamedTuple):
-    """A file that told something, and where it stands among the others: the lowest is taken."""
+    """A file that names inputs, and the key that such files are sorted by: the first is taken."""
 
     order: Order
     member: str
@@ -29,12 +29,12 @@ class Candidate(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many inputs it tells; a field with a shape counts its elements."""
+        """How many inputs it has; a field with a shape counts as many as it has elements."""
         return sum(field.size for field in self.told.fields)
 
 
 class _Shared:
-    """The fields that several candidates tell alike, held once."""
+    """Fields that are the same for several candidates, held once."""
 
     def __init__(self, fields: Tuple[Field, ...]) -> None:
         self.fields = fields
@@ -43,10 +43,10 @@ class _Shared:
 
 
 class Kept:
-    """Candidates in their order: the first ones whose sizes are together below a limit.
+    """Sorted candidates: the first ones whose sizes together are below a limit.
 
-    Which these are does not depend on the order in which they are added: what comes behind one that
-    did not fit is not kept either. The first is kept whatever its size.
+    Which they are does not depend on the order in which they are added: what sorts after one
+    that did not fit is not kept either. The first is kept whatever its size.
     """
 
     def __init__(self, limit: int) -> None:
@@ -54,13 +54,13 @@ class Kept:
         self._candidates: List[Candidate] = []
         self._shared: Dict[Hashable, _Shared] = {}
         self._size = 0
-        self._end: Optional[Order] = None  # what was left out first stood here
+        self._end: Optional[Order] = None  # of the first that was left out
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._candidates)
 
     def add(self, candidate: Candidate) -> None:
-        """Keep a candidate, unless better ones take all the room."""
+        """Keep a candidate, unless better ones take all the memory."""
         if self._end is not None and candidate.order >= self._end:
             return
         alike = _alike(candidate)
@@ -90,7 +90,7 @@ def _own_bytes(candidate: Candidate) -> int:
     training = candidate.told.training
     return (
         _CANDIDATE_BYTES
-        + 2 * getsizeof(candidate.member)  # it stands in the order too
+        + 2 * getsizeof(candidate.member)  # it is in the order too
         + sum(
             getsizeof(name) + 2 * getsizeof(values) + sum(map(getsizeof, values))
             for name, values in training.items()
@@ -108,9 +108,9 @@ def _field_bytes(field: Field) -> int:
 
 
 def _alike(candidate: Candidate) -> Hashable:
-    """Return what candidates share that tell the same fields."""
+    """Return a key that candidates with the same fields share."""
     fields = candidate.told.fields
-    # 1 and true are equal, but not the same category.
+    # 1 and True are equal, but not the same category.
     types = tuple(type(category) for field in fields for category in field.categories)
     try:
         hash(fields)

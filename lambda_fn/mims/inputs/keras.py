@@ -1,7 +1,7 @@
-"""Keras: the inputs of a model that was saved whole, as its configuration names them.
+"""Keras: the inputs of a whole saved model, as its configuration names them.
 
-A `.keras` file is a zip whose `config.json` stands before the weights (or, of TensorFlow before
-2.12, HDF5 too); an `.h5` file keeps the same in the attribute `model_config`. Keras 2 and 3:
+A `.keras` file is a zip archive with `config.json` before the weights (or, from TensorFlow before
+2.12, an HDF5 file); an `.h5` file has the same in the attribute `model_config`. Keras 2 and 3:
 https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
 """
 
@@ -12,49 +12,47 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from mims.inputs import hdf5, zip_entries
 from mims.inputs.json_text import JsonText
 from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
+from mims.inputs.sources import KERAS
 from mims.inputs.tensors import Input, tensor_input, told_inputs
 from mims.values import is_unicode
 
-_ENDINGS = (".keras", ".h5", ".hdf5")
+_ZIPPED = ".keras"
 
 _NESTED_MODELS = 8
-_BATCH_SHAPES = ("batch_shape", "batch_input_shape")  # of Keras 3, of the versions before
+_BATCH_SHAPES = ("batch_shape", "batch_input_shape")  # of Keras 3; of earlier versions
 _OF_AN_INPUT = (*_BATCH_SHAPES, "name", "dtype", "sparse", "ragged")
 _TUPLE = "__tuple__"
 
 
 def wants(path: str, head: bytes) -> bool:
     """Say whether a member is a Keras model, by its name and its first bytes."""
-    ending = path.lower().endswith(_ENDINGS)
-    zipped = path.lower().endswith(_ENDINGS[0]) and head.startswith(zip_entries.HEAD)
-    return zipped or (ending and head.startswith(hdf5.HEAD))
+    name = path.lower()
+    if name.endswith(_ZIPPED) and head.startswith(zip_entries.HEAD):
+        return True
+    return name.endswith(KERAS.endings) and head.startswith(hdf5.HEAD)
 
 
 def read(member: MemberBytes) -> Optional[Told]:
     """Return the inputs of a Functional or Sequential model, as Keras orders them.
 
-    Inputs that were given as a dict have its keys for names; others their layers' names.
+    Inputs that were given as a dict are named by its keys, others by their layers.
 
     Raises
     ------
     UnreadableError
-        It is damaged, or its configuration is more than a reader may hold.
+        It is damaged, or its configuration is larger than a reader may hold.
     """
-    try:
-        zipped = member.peek(len(zip_entries.HEAD)) == zip_entries.HEAD
-        if zipped:
-            configuration = zip_entries.read_entry(member, "config.json")
-        elif member.peek(len(hdf5.HEAD)) == hdf5.HEAD:
-            configuration = hdf5.root_text(member, "model_config")
-        else:
-            return None
-        if configuration is None:
-            name = "config.json" if zipped else "model_config"
-            return Told("tensorflow", why=f"has no {name}: it does not hold a whole Keras model")
-        inputs = _configured(member, configuration)
-    except UnreadableError as error:
-        error.source = "tensorflow"
-        raise
+    zipped = member.peek(len(zip_entries.HEAD)) == zip_entries.HEAD
+    if zipped:
+        configuration = zip_entries.read_entry(member, "config.json")
+    elif member.peek(len(hdf5.HEAD)) == hdf5.HEAD:
+        configuration = hdf5.root_text(member, "model_config")
+    else:
+        return None
+    if configuration is None:
+        name = "config.json" if zipped else "model_config"
+        return Told("tensorflow", why=f"has no {name}: it does not hold a whole Keras model")
+    inputs = _configured(member, configuration)
     if inputs is None:
         return Told("tensorflow", why="has a configuration that does not say what its inputs are")
     return told_inputs("tensorflow", inputs.items(), "has no inputs")
@@ -71,11 +69,13 @@ def _configured(member: MemberBytes, configuration: bytes) -> Optional[Dict[str,
 
 
 def _inputs(json: JsonText, model: int, nested: int = 0) -> Optional[Dict[str, Input]]:
-    """Return a model's inputs by name, in Keras' order; `None` where it does not say them."""
+    """Return a model's inputs by name, in Keras' order; `None` if it does not give them."""
     config = _entries(json, model, "config").get("config")
     if config is None:
         return None
-    if json.opening(config) == "[":  # of a Sequential model before Keras 2.2.3, its layers alone
+    if (
+        json.opening(config) == "["
+    ):  # a Sequential model before Keras 2.2.3 has only its layers there
         found = {"layers": config}
     else:
         found = _entries(json, config, "layers", "input_layers")
@@ -114,8 +114,8 @@ def _functional(json: JsonText, layers: int, input_layers: Any) -> Dict[str, Inp
 def _leaves(node: Any, key: Optional[str]) -> Iterator[Tuple[str, str]]:
     """Yield the name and the layer of each input in `input_layers`, however they nest.
 
-    A leaf is `[layer's name, 0, 0]`. A dict is taken in the order of its keys, as Keras flattens
-    it, and its keys are what a request's values go by. (JSON that is nested deep was refused.)
+    A leaf is `[layer's name, 0, 0]`. A dict is sorted by its keys, as Keras flattens it; a request
+    names its values by these. (JSON that is nested too deep was refused before.)
     """
     if isinstance(node, dict) and node.get("class_name") != _TUPLE:
         for name in sorted(node):
@@ -134,7 +134,7 @@ def _leaves(node: Any, key: Optional[str]) -> Iterator[Tuple[str, str]]:
 def _sequential(json: JsonText, first: int, nested: int) -> Optional[Dict[str, Input]]:
     """Return the input of a Sequential model by its first layer.
 
-    Before Keras 3 that may be any layer, which knows the shape of its input: the input is named
+    Before Keras 3, that may be any layer, which knows the shape of its input; the input is named
     after it.
     """
     layer = _entries(json, first, "class_name", "config")
@@ -157,7 +157,7 @@ def _named_after(layer_name: Any) -> str:
 
 
 def _input(config: Dict[str, Any]) -> Input:
-    """Return the input that a layer takes by its configuration."""
+    """Return the input that a layer takes, according to its configuration."""
     if config.get("sparse") is True or config.get("ragged") is True:
         return "takes a sparse or ragged tensor"
     shape: Any = next((config[key] for key in _BATCH_SHAPES if config.get(key) is not None), [])
@@ -182,7 +182,7 @@ def _input(config: Dict[str, Any]) -> Input:
 
 
 def _entries(json: JsonText, at: int, *keys: str) -> Dict[str, int]:
-    """Return where the values of those keys begin, up to the last that is there."""
+    """Return the positions of the values of those keys, as far as these are there."""
     if json.opening(at) != "{":
         raise _foreign()
     found: Dict[str, int] = {}
@@ -195,7 +195,7 @@ def _entries(json: JsonText, at: int, *keys: str) -> Dict[str, int]:
 
 
 def _values(json: JsonText, config: int) -> Dict[str, Any]:
-    """Return what a layer's configuration says of its input."""
+    """Return what a layer's configuration says about its input."""
     found = _entries(json, config, *_OF_AN_INPUT)
     return {key: json.value(value_at) for key, value_at in found.items()}
 

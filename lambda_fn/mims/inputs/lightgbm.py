@@ -1,8 +1,8 @@
 """LightGBM's model text → fields.
 
-A header of `key=value` lines stands before the trees, the parameters of the training behind them:
+A header of `key=value` lines comes before the trees, the parameters of the training after them:
 https://github.com/microsoft/LightGBM/blob/master/src/boosting/gbdt_model_text.cpp. The categories
-of data frames, in the last line, are not needed: such a model takes their codes.
+of data frames, in the last line, are not needed: such a model takes codes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from mims.inputs.member import (
     Told,
     UnreadableError,
     check_count,
+    cut_short,
     made_up_fields,
-    unreadable,
+    too_much_held,
 )
 from mims.limits import HELD_BYTES
 from mims.values import number
@@ -33,12 +34,12 @@ _CODES = re.compile(r"-?[0-9]{1,9}(?::-?[0-9]{1,9})*\Z")
 _UNUSED = "none"
 _CATEGORICAL_FEATURE = b"\n[categorical_feature: "
 _LONGEST_PARAMETER = 65536
-# How many values are kept of what training recorded: a feature may have a million codes.
+# How many values that training recorded are kept: a feature may have a million codes.
 _TRAINING_VALUES = 100_000
 
 
 class _Header(NamedTuple):
-    """What the header says; `None` for what it does not."""
+    """The values in the header; `None` for those that are missing."""
 
     feature_count: Optional[int]
     names: Optional[List[str]]
@@ -61,24 +62,19 @@ def read(member: MemberBytes) -> Optional[Told]:
     """
     if not wants("", member.peek(HEAD)):
         return None
-    try:
-        return _told(member)
-    except UnreadableError as error:
-        raise UnreadableError(str(error), error.source or NAME) from None
-
-
-def _told(member: MemberBytes) -> Told:
     count, names, values = _header(member)
     if names is None:
         if count is None:
             return Told(NAME, why="does not name its features")
         return Told(NAME, made_up_fields("Column_", count, NUMERIC), made_up=True)
     if count is not None and len(names) != count:
-        unreadable(f"is damaged: it has {count:,} features, and names {len(names):,}")
+        raise UnreadableError(f"is damaged: it has {count:,} features, and names {len(names):,}")
     values = values or [_UNUSED] * len(names)
     if len(values) != len(names):
-        unreadable(f"is damaged: it names {len(names):,} features, and describes {len(values):,}")
-    # What training did not use (a constant) is described as `none`, whatever it is.
+        raise UnreadableError(
+            f"is damaged: it names {len(names):,} features, and describes {len(values):,}"
+        )
+    # A feature that training did not use (a constant) is described as `none`, whatever its type.
     categorical = _parameter(member, names) if _UNUSED in values else set()
     fields: Dict[str, Field] = {}
     training: Dict[str, Tuple[float, ...]] = {}
@@ -100,7 +96,7 @@ def _told(member: MemberBytes) -> Told:
 
 
 def _header(member: MemberBytes) -> _Header:
-    """Read the header up to what describes the features, or to its end."""
+    """Read the header up to the description of the features, or to its end."""
     count: Optional[int] = None
     names: Optional[List[str]] = None
     _line(member)
@@ -111,12 +107,12 @@ def _header(member: MemberBytes) -> _Header:
         if key == b"max_feature_idx":
             written = value.decode("ascii", "replace")
             if _COUNT.match(written) is None:
-                unreadable("is damaged: its max_feature_idx is not a number")
+                raise UnreadableError("is damaged: its max_feature_idx is not a number")
             count = int(written) + 1
         elif key == b"feature_names":
             names = _words(member, value)
             if "" in names:
-                unreadable("is damaged: a feature name in it is empty")
+                raise UnreadableError("is damaged: a feature name in it is empty")
         elif key == b"feature_infos":
             return _Header(count, names, _words(member, value))
 
@@ -132,9 +128,9 @@ def _line(member: MemberBytes) -> bytes:
             member.skip(end + 1)
             return piece[:end].rstrip(b"\r")
         if len(piece) < size:
-            unreadable("is cut short")
+            raise cut_short()
         if size >= HELD_BYTES:
-            unreadable(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
         size *= 2
 
 
@@ -144,13 +140,13 @@ def _words(member: MemberBytes, line: bytes) -> List[str]:
     try:
         return line.decode("utf-8").split(" ")
     except UnicodeDecodeError:
-        unreadable("is damaged: its features are not described in UTF-8")
+        raise UnreadableError("is damaged: its features are not described in UTF-8") from None
 
 
 def _parameter(member: MemberBytes, names: List[str]) -> Set[int]:
-    """Return the indices of the features that training was told to be categorical.
+    """Return the indices of the features that training was told are categorical.
 
-    They stand behind the trees; of a text that ends before, or tells none, there are none.
+    They come after the trees; there are none if the text ends before, or does not give them.
     """
     left = b""
     passed = 0
@@ -171,7 +167,7 @@ def _parameter(member: MemberBytes, names: List[str]) -> Set[int]:
 
 
 def _indices(written: str, names: List[str]) -> Set[int]:
-    """Return the features of a list as LightGBM takes it: `3,5`, or `name:city,device`."""
+    """Return the indices of a list as LightGBM takes it: `3,5`, or `name:city,device`."""
     if written.startswith("name:"):
         listed = set(written[len("name:") :].split(","))
         return {index for index, name in enumerate(names) if name in listed}
@@ -179,7 +175,7 @@ def _indices(written: str, names: List[str]) -> Set[int]:
 
 
 def _recorded(written: str) -> Tuple[float, ...]:
-    """Return the smallest and the largest value of a range, or the codes, but for -1: missing."""
+    """Return the smallest and the largest value of a range, or the codes, except -1 (missing)."""
     if _CODES.match(written) is not None:
         codes = (int(code) for code in written.split(":"))
         return tuple(code for code in codes if code >= 0)

@@ -1,27 +1,33 @@
-"""A member's bytes as they stream by, for the readers of model files; and what a reader tells.
+"""A member's bytes as a stream, for the readers of model files; and what a reader returns.
 
-A reader takes what it needs and asks for no more; what it may hold and how many steps it may take
-is bounded here, whatever the member's size.
+A reader takes only what it needs; how much it may hold, and how many steps it may take, is bounded
+here, whatever the member's size.
 """
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Optional, Tuple
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.fields import Field
 from mims.limits import CHECKED_FIELDS, HELD_BYTES, READER_STEPS
 
-HEAD = 512  # how much of a member's beginning is looked at to see what it is, in bytes
-BYTES_A_STEP = 65536  # that are passed over
+HEAD = 512  # in bytes: how much of a member's beginning is looked at to see what it is
+BYTES_A_STEP = 65536  # that are skipped
 _STEPS_A_CHECK = 4096
+
+# The form of a model's inputs: an MLflow signature of columns, of tensors with names, or of one
+# without; a table whose columns have numbers for names.
+COLUMNS, TENSORS, TENSOR, NUMBERED = "columns", "tensors", "tensor", "numbered"
+# And the form of a file that only completes one next to it: an `MLmodel`, a `config.json`.
+EXAMPLE, TOKENIZER = "example", "tokenizer"
 
 
 class UnreadableError(Exception):
-    """A member tells nothing, and why, in a few words that follow its name: "is cut short".
+    """A member cannot be read; the message follows the member's name: "is cut short".
 
-    `source` is the name of the source that it would have been, where that was seen before the
-    fault.
+    `source` is the name of the source that it would have been, where that is not the one whose
+    module reads it (an XGBoost model in a pickle).
     """
 
     def __init__(self, why: str, source: str = "") -> None:
@@ -30,26 +36,24 @@ class UnreadableError(Exception):
 
 
 class Told(NamedTuple):
-    """What a model's file tells of its inputs.
+    """What a model's file says of the model's inputs.
 
     Attributes
     ----------
     source
-        What told it: `xgboost`, `sklearn`, …, as in `mims.inputs.sources`.
+        The source that says it: `xgboost`, `sklearn`, …, as in `mims.inputs.sources`.
     fields
-        The inputs in the model's order; empty where the file tells none (`why` says why).
+        The inputs in the model's order; empty if the file names none (`why` says why).
     made_up
         Only the number of inputs is known: the names are made up by position.
     transformer
         The file holds a transformer, not a predictor.
     training
-        What training recorded of the values: field name → values.
+        Field name → values that training recorded.
     form
-        Of MLflow: `columns`, `tensors` (named ones), `tensor` (one without a name); of a file that
-        only completes another one beside it: `example` (an `MLmodel`), `tokenizer` (a
-        `config.json`). Of a table whose columns have numbers for names: `numbered`.
+        One of `COLUMNS`, `TENSORS`, `TENSOR`, `NUMBERED`, `EXAMPLE`, `TOKENIZER`, or empty.
     why
-        Why there are no fields, in words that follow the member's name: "has no signature".
+        Why there are no fields; it follows the member's name: "has no signature".
     """
 
     source: str
@@ -62,7 +66,7 @@ class Told(NamedTuple):
 
 
 class MemberBytes:
-    """The bytes of a member, read forwards and once.
+    """The bytes of a member, read once, forwards.
 
     Parameters
     ----------
@@ -71,14 +75,14 @@ class MemberBytes:
     chunks
         Its bytes in order, in pieces of any size.
     check
-        Called every few thousand steps; raises where time is up.
+        Called every few thousand steps; raises when time is up.
     """
 
     def __init__(
         self,
         name: str,
         chunks: Iterable[bytes],
-        check: Check = nothing,
+        check: Check = no_deadline,
         parent: Optional[MemberBytes] = None,
     ) -> None:
         self.name = name
@@ -93,7 +97,7 @@ class MemberBytes:
         self._held = 0
 
     def within(self, chunks: Iterable[bytes]) -> MemberBytes:
-        """Return a stream of bytes that this member holds packed (compressed, or in a pickle)."""
+        """Return a stream of bytes within this member (compressed, or in a pickle)."""
         return MemberBytes(self.name, chunks, self._check, self)
 
     def step(self, count: int = 1) -> None:
@@ -102,7 +106,7 @@ class MemberBytes:
         Raises
         ------
         UnreadableError
-            More were taken than a reader may take.
+            The reader has taken more than it may.
         """
         if self._parent is not None:
             self._parent.step(count)
@@ -115,22 +119,22 @@ class MemberBytes:
             self._check()
 
     def hold(self, size: int) -> None:
-        """Count bytes that the reader keeps of the member; a negative size lets some go.
+        """Count bytes of the member that the reader keeps; a negative size releases some.
 
         Raises
         ------
         UnreadableError
-            More are kept than a reader may keep.
+            The reader keeps more than it may.
         """
         if self._parent is not None:
             self._parent.hold(size)
             return
         self._held += size
         if self._held > HELD_BYTES:
-            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer only at the end, and leave them there."""
+        """Return the next `size` bytes, fewer only at the end, without consuming them."""
         while len(self._chunk) - self._at < size:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -154,7 +158,7 @@ class MemberBytes:
             self.offset += size
             return piece
         if not 0 <= size <= HELD_BYTES:
-            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+            raise too_much_held()
         pieces = []
         missing = size
         while True:
@@ -169,7 +173,7 @@ class MemberBytes:
         return b"".join(pieces)
 
     def skip(self, size: int) -> None:
-        """Pass over `size` bytes; raises as `read`, but for what a reader may hold."""
+        """Skip `size` bytes; raises as `read` does, but they may be any number."""
         if size < 0:
             raise UnreadableError("is damaged: it gives a negative size")
         self.offset += size
@@ -179,7 +183,7 @@ class MemberBytes:
         self._at += size
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield all that is left, in pieces."""
+        """Yield the rest, in pieces."""
         while True:
             piece = self._chunk[self._at :]
             self._at = len(self._chunk)
@@ -192,7 +196,7 @@ class MemberBytes:
             self._chunk, self._at = chunk, 0
 
     def whole(self) -> bytes:
-        """Return all that is left, held."""
+        """Return the rest, and count it as held."""
         pieces = []
         for piece in self.chunks():
             self.hold(len(piece))
@@ -200,11 +204,11 @@ class MemberBytes:
         return b"".join(pieces)
 
     def _next_chunk(self) -> None:
-        # The chunk is let go before the next one is made: two of them do not fit a small cache.
+        # The chunk is released before the next one is made: two of them do not fit a small cache.
         self._chunk, self._at = b"", 0
         chunk = next(self._chunks, None)
         if chunk is None:
-            raise UnreadableError("is cut short")
+            raise cut_short()
         self._chunk = chunk
 
 
@@ -215,12 +219,18 @@ def made_up_fields(prefix: str, count: int, kind: str) -> Tuple[Field, ...]:
 
 
 def check_count(count: int) -> None:
-    """Refuse a number of inputs that no payload is made for."""
+    """Refuse a number of inputs for which no payload is made."""
     if count > CHECKED_FIELDS:
-        raise UnreadableError(f"tells of {count:,} inputs, more than {CHECKED_FIELDS:,}")
+        raise UnreadableError(f"has {count:,} inputs, more than {CHECKED_FIELDS:,}")
     if count < 1:
-        raise UnreadableError("tells of no input")
+        raise UnreadableError("has no inputs")
 
 
-def unreadable(why: str) -> NoReturn:
-    raise UnreadableError(why)
+def cut_short() -> UnreadableError:
+    """Return the error for a member that ends before it should."""
+    return UnreadableError("is cut short")
+
+
+def too_much_held() -> UnreadableError:
+    """Return the error for a member of which a reader would have to hold too much."""
+    return UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")

@@ -1,4 +1,4 @@
-"""MLflow's `MLmodel` → the inputs of its signature; and the input example beside it.
+"""MLflow's `MLmodel` → the inputs of its signature, or of the input example next to it.
 
 https://mlflow.org/docs/latest/ml/model/signatures/
 """
@@ -7,30 +7,30 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
-from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field, parse_type
+from mims.fields import NUMERIC, TEXT, TYPE_OF_DATATYPE, Field, parse_type
 from mims.inputs.hyperparameters import as_name
 from mims.inputs.input_examples import UNNAMED, read_example
-from mims.inputs.json_text import JsonText, read_json, read_text
-from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
-from mims.inputs.yaml_text import NotYamlError, has_key, text_at
-from mims.limits import HELD_BYTES
+from mims.inputs.json_text import JsonText, read_json, read_whole_text
+from mims.inputs.member import (
+    COLUMNS,
+    EXAMPLE,
+    TENSOR,
+    TENSORS,
+    MemberBytes,
+    Told,
+    UnreadableError,
+    check_count,
+)
+from mims.inputs.tensors import DATATYPE_OF
+from mims.inputs.yaml_text import has_key, text_at
 from mims.values import is_unicode
 
 SOURCE = "mlflow"
-COLUMNS, TENSORS, TENSOR, EXAMPLE = "columns", "tensors", "tensor", "example"
 
 _FILE_NAME = "MLmodel"
 _EXAMPLE_NAMES = ("serving_input_example.json", "input_example.json")
 _TOP_KEYS = ("flavors", "mlflow_version", "signature")
-# numpy's names of what a tensor's elements are → type, and datatype in Open Inference Protocol
-# words: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
-_ELEMENTS: Dict[str, Tuple[str, str]] = {
-    "bool": (BOOLEAN, "BOOL"),
-    **{f"int{bits}": (INTEGER, f"INT{bits}") for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": (INTEGER, f"UINT{bits}") for bits in (8, 16, 32, 64)},
-    **{f"float{bits}": (NUMERIC, f"FP{bits}") for bits in (16, 32, 64)},
-    **dict.fromkeys(("str", "bytes", "object"), (TEXT, "BYTES")),
-}
+_TEXTS = ("str", "bytes", "object")  # NumPy's names of what a tensor of strings holds
 
 
 def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
@@ -38,19 +38,14 @@ def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the inputs that a signature or an example tells."""
-    try:
-        if member.name.rpartition("/")[2] != _FILE_NAME:
-            return read_example(read_json(member), SOURCE, EXAMPLE)
-        return _read_model(member)
-    except (NotYamlError, UnreadableError) as error:
-        raise UnreadableError(str(error), SOURCE) from None
+    """Return the inputs of a signature or an example."""
+    if member.name.rpartition("/")[2] != _FILE_NAME:
+        return read_example(read_json(member), SOURCE, EXAMPLE)
+    return _read_model(member)
 
 
 def _read_model(member: MemberBytes) -> Optional[Told]:
-    yaml, whole = read_text(member)
-    if not whole:
-        raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
+    yaml = read_whole_text(member)
     signature = text_at(yaml, ("signature", "inputs"), member.step)
     if signature is not None:
         return _read_signature(JsonText(signature, member))
@@ -99,17 +94,17 @@ def _read_signature(inputs: JsonText) -> Told:
 
 
 def _name(written: Any) -> str:
-    """Return an input's name; a text without characters where it has none."""
+    """Return an input's name; an empty string where it has none."""
     name = as_name(written)
     if name is None and written not in (None, ""):
-        raise UnreadableError("has a signature with a name that is not a text")
+        raise UnreadableError("has a signature with a name that is not a string")
     if name and not is_unicode(name):
         raise UnreadableError("has a signature with a name that is not valid Unicode")
     return name or ""
 
 
 def _column(name: str, spec: Mapping[str, Any]) -> Field:
-    """Return a column; a list in it has as many elements as are known: one."""
+    """Return a column; a list in it, whose length is not known, has one element."""
     shape: Tuple[int, ...] = ()
     while isinstance(spec, dict) and spec.get("type") == "array":
         shape += (1,)
@@ -118,7 +113,7 @@ def _column(name: str, spec: Mapping[str, Any]) -> Field:
     if kind == "sparkml_vector":
         return Field(name, NUMERIC, (*shape, 1))
     written = parse_type(kind)
-    if written is None or written.is_array:  # an object, a map: nothing that a field can be
+    if written is None or written.is_array:  # an object or a map, which no field can be
         return Field(name, TEXT, shape)
     return Field(name, written.type, shape, date_only=written.date_only)
 
@@ -131,8 +126,8 @@ def _tensor(name: str, spec: Any) -> Field:
     if not all(type(length) is int for length in shape):
         raise UnreadableError("has a signature with a tensor whose shape is not of whole numbers")
     lengths = tuple(max(length, 1) for length in shape[1:])
-    if dtype in _ELEMENTS:
-        kind, datatype = _ELEMENTS[dtype]
-        return Field(name, kind, lengths, datatype)
+    datatype = DATATYPE_OF.get("string" if dtype in _TEXTS else dtype)
+    if datatype is not None:
+        return Field(name, TYPE_OF_DATATYPE[datatype], lengths, datatype)
     written = parse_type(dtype)
     return Field(name, written.type if written else TEXT, lengths)

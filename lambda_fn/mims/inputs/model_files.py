@@ -8,18 +8,18 @@ from mims.archive.members import Entry, Walk
 
 
 class ModelFile(NamedTuple):
-    """A file of the model; its bytes are read only where somebody asks for them, once.
+    """A file of the model; its bytes are read only on demand, and once.
 
     Attributes
     ----------
     name
         Its path in the model, without `./`, `//` or a leading `/`.
     regular
-        It is an ordinary file: not a link, folder, device or sparse file.
+        It is a regular file, not a link, folder, device or sparse file.
     size, modified
         Bytes; seconds since the epoch.
     head
-        Returns its first bytes, as many as it is asked for where the file has them.
+        Returns as many of its first bytes as are asked for, or fewer if the file is shorter.
     chunks
         Yields its bytes.
     """
@@ -35,9 +35,9 @@ class ModelFile(NamedTuple):
 def archive_files(
     walk: Walk, endings: Tuple[bytes, ...], heads: Tuple[bytes, ...], first: int
 ) -> Iterator[ModelFile]:
-    """Yield the members whose names end, or whose bytes begin, in one of these ways.
+    """Yield the members whose names have one of the endings, or whose bytes one of the heads.
 
-    The `first` ones come whatever they are, so that a message can name them.
+    The `first` members are yielded in any case, so that a message can name them.
     """
     for entry in walk.entries(endings, heads, first):
         yield ModelFile(

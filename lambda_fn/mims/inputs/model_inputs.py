@@ -1,4 +1,4 @@
-"""A model's inputs as its files tell them, and what the settings wish of the search for them."""
+"""A model's inputs, as its files give them, and what the settings ask of the search for them."""
 
 from __future__ import annotations
 
@@ -12,41 +12,40 @@ SETTINGS, HYPERPARAMETERS = "settings", "hyperparameters"
 
 
 class Wishes(NamedTuple):
-    """What settings say of the search.
+    """What the settings ask of the search.
 
     Attributes
     ----------
     fields
-        The fields that a setting names, if one does, and warnings of them.
+        The fields that a setting names, if one does, and warnings about them.
     family
-        Which family the model is of must be found out (`RECIPE=auto`).
+        The family of the model must be found out (`RECIPE=auto`).
     """
 
     fields: Optional[NamedFields] = None
     family: bool = False
 
 
-# Hyperparameters, which may hold settings of their own → what is wished of the search.
+# Hyperparameters, which may contain settings → what is asked of the search.
 Consult = Callable[[Hyperparameters], Wishes]
 
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """A model's fields, and all that its files told of how a payload is made.
+    """A model's fields, and all else in its files that a payload depends on.
 
     Attributes
     ----------
     source, member
-        What named the fields, and the file that did, by its path in the model.
+        What named the fields, and the path in the model of the file that did.
     modified
         That file's modification time, in seconds since the epoch.
     family
-        The family of the model that the fields are of, where it is known.
+        The family of the model that the fields belong to, if it is known.
     shown_family
         The family that the model's files show, as far as they were read.
     form
-        The form of an MLflow signature: `columns`, `tensors`, `tensor`; of an AutoGluon predictor
-        whose columns have numbers for names: `numbered`.
+        The form of what named the fields, as in `Told`.
     training
         Field name → values that the model's own files recorded.
     """

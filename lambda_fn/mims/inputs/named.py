@@ -1,4 +1,4 @@
-"""Values in a pickle → the names of inputs, and the fields of those names."""
+"""Values in a pickle → the names of inputs, and fields with these names."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from mims.inputs.member import Told, check_count, made_up_fields
 from mims.values import is_unicode
 
 PREFIX = "x"  # scikit-learn's own names for columns without any
+NO_INPUTS = "gives neither the names nor the number of its inputs"
 
 
 class Found(NamedTuple):
-    """What an object in a pickle tells, and whether nothing behind it can change that."""
+    """What an object in a pickle says of its inputs, and whether nothing after it changes that."""
 
     told: Told
     is_certain: bool = False
 
     @property
     def names(self) -> Tuple[str, ...]:
-        """The names that it tells; none where they are made up."""
+        """The names that it gives; none if they are made up."""
         return () if self.told.made_up else tuple(field.name for field in self.told.fields)
 
 
 def input_names(values: Optional[List[Any]]) -> Tuple[str, ...]:
-    """Return the values as names of inputs, each once; none where they are anything else.
+    """Return the values as names of inputs, each once; none if they are anything else.
 
     Integers are names too, as pandas gives them to columns without any.
     """
@@ -41,10 +42,10 @@ def input_names(values: Optional[List[Any]]) -> Tuple[str, ...]:
 
 
 def numeric_fields(names: Sequence[str]) -> Tuple[Field, ...]:
-    """Return a numeric field of each name."""
+    """Return a numeric field for each name."""
     return tuple(Field(name, NUMERIC) for name in names)
 
 
 def numbered_fields(count: int) -> Tuple[Field, ...]:
-    """Return as many numeric fields, named by position as scikit-learn does."""
+    """Return `count` numeric fields, named by position as scikit-learn does."""
     return made_up_fields(PREFIX, count, NUMERIC)

@@ -1,14 +1,14 @@
-"""What the picture of a pickle's objects is made of, beside Python's own plain values.
+"""What stands for the objects of a pickle, besides Python's own plain values.
 
-Texts, bytes, numbers, tuples, lists, and dictionaries (of which only the entries under texts are
-kept) stand for themselves.
+Strings, bytes, numbers, tuples, lists, and dictionaries (only their entries with strings as keys)
+stand for themselves.
 """
 
 from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-_WIDEST = 4096  # a frame of more values is not looked through before it is closed
+_WIDEST = 4096  # a frame of more values is not looked at before it is closed
 
 
 class Global(NamedTuple):
@@ -24,26 +24,26 @@ class Global(NamedTuple):
 
 
 class Blob(NamedTuple):
-    """Bytes within the pickle that a reader of their own has read, and what it returned."""
+    """Bytes within the pickle for which there is a reader, and what that returned."""
 
     content: Any
 
 
 class Instance:
-    """An object made by a class or function of the name `made_by`, with those arguments.
+    """An object made by calling the class or function `made_by` with `arguments`.
 
     Attributes
     ----------
     attributes
-        Its state, where that is a dictionary; and its entries, where it is one itself.
+        Its state, if that is a dictionary, and its entries, if it is itself a dictionary.
     state
-        Its state, where that is something else.
+        Its state, if that is something else.
     is_complete
         Whether it was read to its end.
     size
-        Of a set, how many values it has; they are not kept.
+        How many values a set has; they are not kept.
     began
-        Of one that is let go once it is whole: what was kept when it began.
+        For an object that is released once it is complete: what was kept when it began.
     """
 
     __slots__ = ("arguments", "attributes", "began", "is_complete", "made_by", "size", "state")
@@ -58,7 +58,7 @@ class Instance:
         self.began: Optional[Tuple[int, int, int]] = None
 
     def build(self, state: Any) -> None:
-        """Take over a state: a dictionary, a pair of two (one of slots), or anything else."""
+        """Set the state: a dictionary, a pair of them (the second of slots), or anything else."""
         parts = state if type(state) is tuple and len(state) == 2 else (state,)
         if all(part is None or type(part) is dict for part in parts):
             for part in parts:
@@ -70,8 +70,8 @@ class Instance:
             self.state = state
 
 
-def note(made_by: Any, arguments: Any) -> Instance:
-    """Return what stands for an object made by that, with those arguments."""
+def new_instance(made_by: Any, arguments: Any) -> Instance:
+    """Return an instance for a call that may be of something unknown, or with unknown arguments."""
     return Instance(
         made_by if type(made_by) is Global else UNKNOWN,
         arguments if type(arguments) is tuple else (),
@@ -79,12 +79,12 @@ def note(made_by: Any, arguments: Any) -> Instance:
 
 
 def attributes_of(value: Any) -> Dict[str, Any]:
-    """Return the attributes of an object in the picture; of anything else none."""
+    """Return the attributes of an instance; none of anything else."""
     return value.attributes if type(value) is Instance else {}
 
 
 class Lost:
-    """What had no room in the picture, or no meaning for it."""
+    """Stands for a value for which there was no room, or no use."""
 
     def __repr__(self) -> str:
         return "LOST"
@@ -100,8 +100,8 @@ def outermost_so_far(frames: Sequence[List[Any]]) -> Any:
     Parameters
     ----------
     frames
-        The values that stand between the marks of a pickle's stack, from the bottom up: those of
-        each frame will be put into the last value of the frame below.
+        The values between the marks of a pickle's stack, from the bottom up: those of each frame
+        will be put into the last value of the frame below.
     """
     pending: Optional[List[Any]] = None
     for frame in reversed(frames):
@@ -112,7 +112,7 @@ def outermost_so_far(frames: Sequence[List[Any]]) -> Any:
         if pending is not None:
             values[-1] = _with(values[-1], pending)
         if type(values[-1]) is list and not _holds_objects(values[-1]):
-            values[-1] = LOST  # more may come: names that are not all of them are none
+            values[-1] = LOST  # more names may follow, and an incomplete list is of no use
         if len(values) > 1 and type(values[-1]) is dict and type(values[-2]) is Instance:
             unfinished = Instance(values[-2].made_by, values[-2].arguments)
             unfinished.attributes = values.pop()
@@ -128,7 +128,7 @@ def _holds_objects(values: List[Any]) -> bool:
 
 
 def _with(container: Any, pending: List[Any]) -> Any:
-    """Return the list or dictionary with what will be put into it."""
+    """Return the list or dictionary with the values that will be put into it."""
     if type(container) is list:
         return container + pending if len(container) <= _WIDEST else container
     if type(container) is dict:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Set, Tuple
 
-from mims.inputs.member import MemberBytes, Told, UnreadableError, unreadable
+from mims.inputs.member import MemberBytes, Told, UnreadableError
 from mims.inputs.protobuf import LENGTH, VARINT, WireField, fields, message, text, within
 from mims.inputs.tensors import Input, declared_length, tensor_input, told_inputs
 
@@ -15,7 +15,7 @@ _GRAPH = 7  # of a ModelProto
 _INITIALIZER, _INPUT, _SPARSE_INITIALIZER = 5, 11, 15  # of a GraphProto
 _TENSOR_NAME, _SPARSE_VALUES = 8, 1  # of a TensorProto; of a SparseTensorProto
 _NAME, _TYPE = 1, 2  # of a ValueInfoProto
-_TENSOR, _OPTIONAL = 1, 9  # of a TypeProto: a tensor's type, or that of a value that may be missing
+_TENSOR, _OPTIONAL = 1, 9  # of a TypeProto: the type of a tensor, or of an optional value
 _OPTIONAL_OF = 1  # of a TypeProto.Optional
 _OTHER_KINDS = {4: "a sequence", 5: "a map", 7: "an opaque value", 8: "a sparse tensor"}
 _ELEMENT_TYPE, _SHAPE = 1, 2  # of a TypeProto.Tensor
@@ -51,7 +51,7 @@ _ELEMENT_TYPES = {
     26: "int2",
 }
 _MOST_INITIALIZERS = 100_000  # their names are kept until the graph's inputs are known
-_INPUT_BYTES = 64  # held of an input besides its name
+_INPUT_BYTES = 64  # held for an input besides its name
 
 
 def wants(path: str, head: bytes) -> bool:
@@ -67,22 +67,18 @@ def read(member: MemberBytes) -> Told:
     UnreadableError
         It is damaged, cut short within the graph, or more than a reader may take.
     """
-    try:
-        for field in fields(member):
-            if field.number == _GRAPH and field.wire == LENGTH:
-                inputs, initializers = _graph(member, field)
-                given = [each for each in inputs.items() if each[0] not in initializers]
-                return told_inputs("onnx", given, "has a graph without inputs")
-    except UnreadableError as error:
-        error.source = "onnx"
-        raise
+    for field in fields(member):
+        if field.number == _GRAPH and field.wire == LENGTH:
+            inputs, initializers = _graph(member, field)
+            given = [each for each in inputs.items() if each[0] not in initializers]
+            return told_inputs("onnx", given, "has a graph without inputs")
     return Told("onnx", why="has no graph")
 
 
 def _graph(member: MemberBytes, graph: WireField) -> Tuple[Dict[str, Input], Set[str]]:
     """Return the inputs of a graph, by name, and the names of its initializers.
 
-    Older models list the initializers among the inputs, and either may stand first.
+    Older models list the initializers among the inputs, and either may come first.
     """
     inputs: Dict[str, Input] = {}
     initializers: Set[str] = set()
@@ -96,12 +92,12 @@ def _graph(member: MemberBytes, graph: WireField) -> Tuple[Dict[str, Input], Set
         elif field.number in (_INITIALIZER, _SPARSE_INITIALIZER):
             initializers.add(_initializer(member, field))
             if len(initializers) > _MOST_INITIALIZERS:
-                unreadable(f"has more than {_MOST_INITIALIZERS:,} initializers")
+                raise UnreadableError(f"has more than {_MOST_INITIALIZERS:,} initializers")
     return inputs, initializers
 
 
 def _initializer(member: MemberBytes, initializer: WireField) -> str:
-    """Return the name of a tensor; a sparse one has that of the tensor of its values."""
+    """Return the name of a tensor; that of a sparse one is the name of the tensor of its values."""
     tensors: Iterable[WireField] = (initializer,)
     if initializer.number == _SPARSE_INITIALIZER:
         tensors = within(member, initializer, _SPARSE_VALUES)
@@ -121,12 +117,12 @@ def _value(member: MemberBytes, value: WireField) -> Tuple[str, Input]:
         elif field.wire == LENGTH and field.number == _TYPE:
             given = _type(member, field)
     if not name:
-        unreadable("is damaged: an input of its graph has no name")
+        raise UnreadableError("is damaged: an input of its graph has no name")
     return name, given
 
 
 def _type(member: MemberBytes, value_type: WireField, within_optional: bool = False) -> Input:
-    """Return an input of that type, without its name. One that may be missing is given."""
+    """Return an input of that type, without its name; an optional one counts as given."""
     for field in message(member, value_type):
         if field.wire != LENGTH:
             continue

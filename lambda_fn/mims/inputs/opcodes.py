@@ -1,25 +1,21 @@
-"""Every opcode of a pickle, protocols 0 to 5: one table.
+"""A table of all opcodes of pickles, protocols 0 to 5.
 
 https://github.com/python/cpython/blob/main/Lib/pickletools.py describes them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from mims.inputs import pickle_objects as objects
 from mims.inputs import pickle_values as values
 
 if TYPE_CHECKING:
-    from mims.inputs.pickles import Machine
-
-    # What is to be done with the member's next bytes.
-    Then = Callable[[Machine], None]
-    Act = Callable[[Machine, Any], Optional[Then]]
+    from mims.inputs.pickle_values import Act
 
 
 class Opcode(NamedTuple):
-    """How many bytes of an argument follow, whether they count further ones, and what is done."""
+    """An opcode: the size of its argument, whether that counts more bytes, and what is done."""
 
     size: int
     is_counted: bool

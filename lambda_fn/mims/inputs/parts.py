@@ -1,8 +1,8 @@
-"""Objects of which a model has thousands, like the trees of a forest: let go once they are whole.
+"""Objects of which a model has thousands, like the trees of a forest: released once complete.
 
-What such an object takes is had again, so that a large model leaves room for what stands behind it.
-For that to be true, nothing of it may stay in what is older: while one is open, no older container
-comes out of the memo.
+The memory of such an object is free again, so that a large model leaves room for what follows. For
+that to be true, no older object may refer to it: while one is open, no older container is taken
+from the memo.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _NAMES = "feature_names_in_"
 
 
 def begin(machine: Machine, instance: Instance) -> None:
-    """Note what is kept where an object begins that will be let go."""
+    """Note what is kept when an object begins that will be released."""
     if instance.made_by.module.startswith(_MODULES):
         room = machine.room
         instance.began = (len(machine.memo), room.memory, room.taken_by_texts)
         machine.open_parts += 1
 
 
-def let_go(machine: Machine, instance: Instance) -> None:
-    """Keep no more of a whole object than the numbers that are wanted of it, and its texts.
+def release(machine: Machine, instance: Instance) -> None:
+    """Keep only the numbers that are wanted of a complete object, and its strings.
 
-    One with names of its own is kept: it may be the model.
+    An object with names of its own is kept whole: it may be the model.
     """
     if instance.began is None:
         return
@@ -44,7 +44,7 @@ def let_go(machine: Machine, instance: Instance) -> None:
     memo = machine.memo
     for index in range(first, len(memo)):
         value = memo[index]
-        if type(value) is Global or _keep_dtype(value):  # what comes may refer to these
+        if type(value) is Global or _keep_dtype(value):  # later objects may refer to these
             kept += 2 * INSTANCE
         elif type(value) is not str and value is not instance:
             memo[index] = LOST
@@ -57,15 +57,15 @@ def let_go(machine: Machine, instance: Instance) -> None:
     machine.room.give_back(memory - kept - (machine.room.taken_by_texts - texts))
 
 
-def taken_again(machine: Machine, value: Any) -> Any:
-    """Return what an opcode takes again of the memo or the stack."""
+def reused(machine: Machine, value: Any) -> Any:
+    """Return a value that an opcode takes from the memo or duplicates, or `LOST`."""
     if machine.open_parts and type(value) in (list, dict, Instance) and dtype_of(value) is None:
         return LOST
     return value
 
 
 def _keep_dtype(value: Any) -> bool:
-    """Whether it is a type of NumPy's; it is cut down to what is known of it."""
+    """Say whether a value is a NumPy type, and reduce it to what is used of it."""
     dtype = dtype_of(value)
     if dtype is None:
         return False

@@ -1,29 +1,26 @@
-"""Opcodes of a pickle that make one value of those on the stack: containers, objects."""
+"""Opcodes of a pickle that make one value from several on the stack: containers, objects."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from mims.inputs import parts
 from mims.inputs.arrays import WRAPPER, dtype_of, is_wrapper
-from mims.inputs.nodes import LOST, UNKNOWN, Blob, Global, Instance, note
+from mims.inputs.nodes import LOST, UNKNOWN, Blob, Global, Instance, new_instance
 from mims.inputs.pickle_values import damaged, push_set
 from mims.inputs.room import INSTANCE, VALUE
 from mims.limits import CHECKED_FIELDS
 
 if TYPE_CHECKING:
+    from mims.inputs.pickle_values import Act, Then
     from mims.inputs.pickles import Machine
-
-    # What is to be done with the member's next bytes.
-    Then = Callable[[Machine], None]
-    Act = Callable[[Machine, Any], Optional[Then]]
 
 ENCODE = Global("_codecs", "encode")
 _BUILTINS = ("builtins", "__builtin__")
-# dill's own ways to write the class bytearray, and an array with its state.
+# dill's own ways of writing the class bytearray, and an array with its state.
 _DILL_TYPE = Global("dill._dill", "_load_type")
 _DILL_ARRAY = Global("dill._dill", "_create_array")
-_MAKERS = (  # functions whose first argument is the class of what they make
+_MAKERS = (  # functions that make an instance of their first argument
     Global("copyreg", "_reconstructor"),
     Global("copy_reg", "_reconstructor"),
     Global("copyreg", "__newobj__"),
@@ -67,7 +64,7 @@ def appends(machine: Machine, _: int) -> None:
 
 
 def _extend(container: Any, values: List[Any]) -> None:
-    # A list with one name too many is seen to have too many.
+    # One name too many is kept, so that the list is seen to be too long.
     if type(container) is list:
         container.extend(values[: max(0, CHECKED_FIELDS + 1 - len(container))])
 
@@ -114,7 +111,7 @@ def additems(machine: Machine, _: int) -> None:
 
 def stack_global(machine: Machine, _: int) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
-    if name == WRAPPER:  # it is known even where there is no room, as an array follows
+    if name == WRAPPER:  # kept even if there is no room, since an array follows
         machine.stack.append(Global(module if type(module) is str else "", WRAPPER))
     elif type(name) is str and type(module) is str:
         machine.push(Global(module, name))
@@ -124,7 +121,7 @@ def stack_global(machine: Machine, _: int) -> None:
 
 def newobj(machine: Machine, _: int) -> None:
     arguments, made_by = machine.stack.pop(), machine.stack.pop()
-    _push(machine, note(made_by, arguments))
+    _push(machine, new_instance(made_by, arguments))
 
 
 def newobj_ex(machine: Machine, _: int) -> None:
@@ -134,12 +131,12 @@ def newobj_ex(machine: Machine, _: int) -> None:
 
 def obj(machine: Machine, _: int) -> None:
     values = machine.close()
-    _push(machine, note(values[0], tuple(values[1:])))
+    _push(machine, new_instance(values[0], tuple(values[1:])))
 
 
 def reduce(machine: Machine, _: int) -> None:
     arguments, function = machine.stack.pop(), machine.stack.pop()
-    _push(machine, _noted(function, arguments))
+    _push(machine, _called(function, arguments))
 
 
 def _push(machine: Machine, value: Any) -> None:
@@ -150,8 +147,8 @@ def _push(machine: Machine, value: Any) -> None:
     machine.push(value, INSTANCE)
 
 
-def _noted(function: Any, arguments: Any) -> Any:
-    """Return what a call stands for: bytes, for the ways in which they are written; else a note."""
+def _called(function: Any, arguments: Any) -> Any:
+    """Return what a call makes: bytes, for the ways in which they are written; else an instance."""
     if type(function) is Global and type(arguments) is tuple and arguments:
         first = arguments[0]
         if function == ENCODE and type(first) is str:
@@ -164,14 +161,14 @@ def _noted(function: Any, arguments: Any) -> Any:
         if function.module in _BUILTINS and function.name in ("bytearray", "bytes"):
             return first if type(first) in (bytes, Blob) else LOST
         if function in _MAKERS:
-            return note(first, arguments[1:])
+            return new_instance(first, arguments[1:])
         if function == _DILL_TYPE and type(first) is str:
             return Global("builtins", first)
         if function == _DILL_ARRAY and len(arguments) > 2:
-            array = note(first, arguments[1])
+            array = new_instance(first, arguments[1])
             array.build(arguments[2])
             return array
-    return note(function, arguments)
+    return new_instance(function, arguments)
 
 
 def build(machine: Machine, _: int) -> Optional[Then]:
@@ -181,5 +178,5 @@ def build(machine: Machine, _: int) -> Optional[Then]:
         instance.build(state)
         if is_wrapper(instance):
             return type(machine).read_wrapped
-        parts.let_go(machine, instance)
+        parts.release(machine, instance)
     return None

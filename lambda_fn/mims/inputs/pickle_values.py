@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from mims.inputs.arrays import WRAPPER
 from mims.inputs.member import UnreadableError
-from mims.inputs.nodes import LOST, UNKNOWN, Global, Instance, note
-from mims.inputs.parts import taken_again
+from mims.inputs.nodes import LOST, UNKNOWN, Global, Instance, new_instance
+from mims.inputs.parts import reused
 from mims.inputs.room import INSTANCE, NUMBER, VALUE
 
 if TYPE_CHECKING:
     from mims.inputs.pickles import Machine
 
-    # What is to be done with the member's next bytes.
+    # What an opcode does, given its argument; it may return what comes next, at the next bytes.
     Then = Callable[[Machine], None]
     Act = Callable[[Machine, Any], Optional[Then]]
 
-_DIGITS = 40  # of a number in protocol 0
+_DIGITS = 40  # the most of a number in protocol 0
 PROTOCOLS = 5
-_MEMO_GAP = 1000  # indices that a pickle may leave out
+_MEMO_GAP = 1000  # how many indices in a row a pickle may leave out
 _ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-# These are known even where there is no room for a text, as an array follows behind them.
+# Kept even if there is no room for a string, since an array follows them.
 _WRAPPER_NAMES = {
     name.encode(): name
     for name in (WRAPPER, "joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
@@ -39,12 +39,12 @@ def damaged() -> UnreadableError:
 
 
 def too_large() -> UnreadableError:
-    """Return the error for a pickle of which too much would have to be kept."""
+    """Return the error for a pickle that would take too much memory."""
     return UnreadableError("needs too much of it to be kept in memory")
 
 
 def push_text(machine: Machine, piece: bytes) -> None:
-    """BINUNICODE and its like."""
+    """BINUNICODE and similar opcodes."""
     if not machine.hold(piece):
         machine.stack.append(_WRAPPER_NAMES.get(piece, LOST))
         return
@@ -64,7 +64,7 @@ def push_bytes(machine: Machine, piece: bytes) -> None:
 
 
 def push_string(machine: Machine, piece: bytes) -> None:
-    """BINSTRING: Python 2's bytes, most often a text."""
+    """BINSTRING: Python 2's bytes, usually text."""
     machine.stack.append(string(piece) if machine.hold(piece) else LOST)
 
 
@@ -133,7 +133,7 @@ def memoize(machine: Machine, _: int) -> None:
 def get(machine: Machine, index: int) -> None:
     if index < 0:
         raise damaged()
-    machine.stack.append(taken_again(machine, machine.memo[index]))
+    machine.stack.append(reused(machine, machine.memo[index]))
 
 
 def pop(machine: Machine, _: int) -> None:
@@ -148,7 +148,7 @@ def pop_mark(machine: Machine, _: int) -> None:
 
 
 def dup(machine: Machine, _: int) -> None:
-    machine.stack.append(taken_again(machine, machine.stack[-1]))
+    machine.stack.append(reused(machine, machine.stack[-1]))
 
 
 def lost(machine: Machine, _: int) -> None:
@@ -161,11 +161,11 @@ def persistent(machine: Machine, _: int) -> None:
 
 def proto(_machine: Machine, version: int) -> None:
     if version > PROTOCOLS:
-        raise UnreadableError(f"is a pickle of protocol {version}: known are 0 to {PROTOCOLS}")
+        raise UnreadableError(f"is a pickle of protocol {version}: only 0 to {PROTOCOLS} are known")
 
 
 def nothing(_machine: Machine, _: int) -> None:
-    """FRAME, READONLY_BUFFER: they change nothing."""
+    """FRAME and READONLY_BUFFER change nothing."""
 
 
 def stop(machine: Machine, _: int) -> Then:
@@ -198,7 +198,7 @@ def push_global(machine: Machine, module: bytes, name: bytes) -> None:
 def make_inst(machine: Machine, module: bytes, name: bytes) -> None:
     arguments = tuple(machine.close())
     push_global(machine, module, name)
-    machine.push(note(machine.stack.pop(), arguments), INSTANCE)
+    machine.push(new_instance(machine.stack.pop(), arguments), INSTANCE)
 
 
 def integer_line(machine: Machine, line: bytes) -> None:

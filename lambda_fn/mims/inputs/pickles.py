@@ -1,8 +1,8 @@
-"""A pickle's bytes → a picture of the objects that it would make; nothing is ever made.
+"""A pickle's bytes → a description of the objects that it would make; none of them is made.
 
 The opcodes (`mims.inputs.opcodes`) are followed one by one, with joblib's arrays between them. A
-class or function stays a name (`Global`), a call a note of it (`Instance`): nothing is looked up,
-imported or called. What the picture takes of memory is bounded; what has no room in it is `LOST`.
+class or function remains a name (`Global`), and a call becomes an `Instance`: nothing is looked up,
+imported or called. The memory of the description is bounded; what does not fit is `LOST`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import (
 
 from mims.inputs.arrays import WrappedArray, wrapped_array
 from mims.inputs.blobs import BlobReader, read_blob
-from mims.inputs.member import MemberBytes, UnreadableError
+from mims.inputs.member import MemberBytes, UnreadableError, cut_short
 from mims.inputs.nodes import LOST, Global, Instance, outermost_so_far
 from mims.inputs.opcodes import OPCODES
 from mims.inputs.pickle_objects import ENCODE
@@ -29,31 +29,31 @@ from mims.inputs.pickle_values import damaged, push_long, push_text, too_large
 from mims.inputs.room import DICT, ENTRY, VALUE, Room
 
 _WINDOW = 16 * 1024  # opcodes are taken from the member in pieces of this size, in bytes
-_LOOK_EVERY = 2048  # steps after which it is asked whether enough is known
-_BULK = 64 * 1024  # so many bytes are passed over only where more must be known
-_SHORT = 256  # the longest text that is handled within the window, in bytes
-_NAME = 4096  # a longer text is not a name
-_TEXT_ARRAY = 1024 * 1024  # an array of fixed-width texts that is kept, in bytes
+_LOOK_EVERY = 2048  # after how many steps it is checked whether enough is known
+_BULK = 64 * 1024  # before more bytes are skipped, it is checked whether enough is known
+_SHORT = 256  # the longest string that is handled within the window, in bytes
+_NAME = 4096  # a longer string is not a name
+_STRING_ARRAY = 1024 * 1024  # the largest array of strings that is kept, in bytes
 _LINE = 64 * 1024
-_NEAR = 3  # so many marks are open near the outermost object
-_DICT_ENTRIES = 256  # that are kept of a dictionary
-_ARRAY = 4096  # what joblib's wrapper of an array takes of the room, at most
+_NEAR = 3  # how many marks are open, at most, near the outermost object
+_DICT_ENTRIES = 256  # how many are kept of a dictionary
+_ARRAY = 4096  # the most memory that joblib's wrapper of an array takes
 _MARKS = 2000  # a pickler's own recursion ends below 1,000
 
 
 class Reading(NamedTuple):
-    """What the reader of a pickle wants of it.
+    """What a reader wants to know about a pickle.
 
     Attributes
     ----------
     wanted
         Keys whose values are kept as long as possible.
     blobs
-        Key → the reader of the bytes or text under it, which become a `Blob`.
+        Key → the reader of the bytes or string under it, which become a `Blob`.
     enough
-        Given the outermost object as far as it is known, says whether the rest can be left unread.
+        Takes the outermost object, as far as it is known, and says whether that is enough.
     source_of
-        Given the same, names the source that a pickle would have been which cannot be read.
+        Takes the same of a pickle that cannot be read, and returns the source that it would be.
     whole
         Keys whose dictionaries keep all of their entries, as long as there is room.
     """
@@ -66,9 +66,9 @@ class Reading(NamedTuple):
 
 
 def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
-    """Return the picture of the outermost object of the pickle that `member` begins with.
+    """Return the description of the outermost object of the pickle at the beginning of `member`.
 
-    Where `reading.enough` says so, it is an object not read to its end.
+    The object is incomplete if `reading.enough` was satisfied before its end.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
         return machine.run()
     except _EnoughError as enough:
         return enough.outermost
-    except IndexError:  # an opcode takes what is not on the stack or in the memo
+    except IndexError:  # an opcode uses a value that is not on the stack or in the memo
         fault = damaged()
     except UnreadableError as error:
         fault = error
@@ -90,7 +90,7 @@ def read_pickle(member: MemberBytes, reading: Optional[Reading] = None) -> Any:
 
 
 class _EnoughError(Exception):
-    """The rest need not be read."""
+    """Enough is known; the rest need not be read."""
 
     def __init__(self, outermost: Any) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Machine:
     room
         What is left of it.
     open_parts
-        How many objects have begun that are let go once they are whole (`mims.inputs.parts`).
+        How many objects are open that will be released once complete (`mims.inputs.parts`).
     """
 
     def __init__(self, member: MemberBytes, reading: Reading, room: Optional[Room] = None) -> None:
@@ -127,9 +127,9 @@ class Machine:
         self._member = member
         self._is_nested = room is not None
         self._reading = reading
-        self._kept_whole: Any = None  # the last such dictionary
-        self._is_passing = False  # what comes next goes into a container that keeps no more
-        # It is asked ever more seldom whether enough is known, as asking may take long itself.
+        self._kept_whole: Any = None  # the last dictionary that keeps every entry
+        self._is_passing = False  # the next values go into a container that keeps no more
+        # The check whether enough is known takes long itself, so it is made less and less often.
         self._steps = self._next_look = 0
 
     def run(self) -> Any:
@@ -141,7 +141,7 @@ class Machine:
         return self.stack[-1]
 
     def _follow(self, window: bytes) -> None:
-        """Follow the opcodes that are whole within the next bytes of the member."""
+        """Follow the opcodes that are complete within the next bytes of the member."""
         then: Optional[Callable[[Machine], None]] = None
         at = steps = 0
         end = len(window)
@@ -165,7 +165,7 @@ class Machine:
             if then is not None:
                 break
         if not at:
-            raise UnreadableError("is cut short")
+            raise cut_short()
         self._member.skip(at)
         self._member.step(steps)
         self._steps += steps
@@ -179,7 +179,7 @@ class Machine:
     # What the opcodes do.
 
     def push(self, value: Any, cost: int = VALUE) -> None:
-        """Put a value on the stack; `LOST` where there is no room for it."""
+        """Put a value on the stack, or `LOST` if there is no room for it."""
         self.stack.append(value if self.has_room(cost) else LOST)
 
     def push_dict(self) -> None:
@@ -194,18 +194,18 @@ class Machine:
         return not self._is_passing and self.room.take(cost, len(self.frames) <= _NEAR)
 
     def hold(self, piece: bytes) -> bool:
-        """Take room for a text of the member; say whether there is any left."""
+        """Take room for a string of the member; say whether there is any left."""
         return not self._is_passing and self.room.hold_text(piece, len(self.frames) <= _NEAR)
 
     def keeps(self, entries: Dict[str, Any], key: str) -> bool:
-        """Whether a dictionary keeps the entry under a key; takes room for it."""
+        """Say whether a dictionary keeps the entry under a key, and if so, take room for it."""
         is_wanted = key in self.wanted
         if not is_wanted and len(entries) >= _DICT_ENTRIES and entries is not self._kept_whole:
             return False
         return self.room.take(ENTRY, is_wanted or len(self.frames) <= _NEAR)
 
     def keep_array(self) -> None:
-        """Have room for what joblib says of an array; what stands behind it is found only so."""
+        """Ensure room for joblib's wrapper of an array, without which its end is not known."""
         self._is_passing = False
         if self.room.memory < _ARRAY:
             raise too_large()
@@ -225,25 +225,25 @@ class Machine:
         return values
 
     def _is_full(self) -> bool:
-        """Whether what is on the stack goes into a dictionary or set that keeps no more."""
+        """Say whether the values on the stack go into a dictionary or set that keeps no more."""
         container = self.frames[-1][-1] if self.frames and self.frames[-1] else None
         if type(container) is dict:
             return len(container) >= _DICT_ENTRIES and container is not self._kept_whole
         return type(container) is Instance and container.size >= _DICT_ENTRIES
 
     def finish(self) -> None:
-        """Say that STOP was met."""
+        """Note that STOP was reached."""
         self._is_done = True
 
     def line(self) -> bytes:
-        """Return the rest of the line; of one too long, nothing."""
+        """Return the rest of the line, or nothing if it is too long."""
         member = self._member
         pieces: List[bytes] = []
         length = 0
         while True:
             window = member.peek(256 if not length else _LINE)
             if not window:
-                raise UnreadableError("is cut short")
+                raise cut_short()
             end = window.find(b"\n")
             piece = window if end < 0 else window[:end]
             length += len(piece)
@@ -254,13 +254,13 @@ class Machine:
                 return b"".join(pieces) if length <= _LINE else b""
 
     def read_wrapped(self) -> None:
-        """Read the array that joblib writes behind its wrapper, which is on the stack's top."""
+        """Read the array that joblib writes after its wrapper, which is on top of the stack."""
         wrapper: Instance = self.stack[-1]
         described = wrapped_array(wrapper)
         if described is None:
             raise UnreadableError("has an array of joblib's of an unknown type")
         if described.is_pickled:
-            # A pickle with a memo of its own, written by the plain pickler: no wrapper is in it.
+            # A pickle with a memo of its own, written by the plain pickler, so without wrappers.
             if self._is_nested:
                 raise damaged()
             wrapper.state = Machine(self._member, Reading(self.wanted), self.room).run()
@@ -270,13 +270,13 @@ class Machine:
         wrapper.state = self._content(described)
 
     def _content(self, described: WrappedArray) -> Any:
-        keeps = _TEXT_ARRAY if described.dtype.kind in "US" else _BULK
+        keeps = _STRING_ARRAY if described.dtype.kind in "US" else _BULK
         return self._bytes_of(described.size, keeps)
 
-    # What does not lie whole within the window, or is longer than most.
+    # Values that are not complete within the window, or longer than most.
 
     def _counted(self, length: int, act: Callable[[Machine, Any], Any]) -> None:
-        """Do what an opcode does with the `length` bytes that come next, where it needs them."""
+        """Do what an opcode does with the next `length` bytes, if it needs them."""
         member = self._member
         top = self.stack[-1] if self.stack else None
         is_encoded = act is push_text and type(top) is Global and top == ENCODE
@@ -285,21 +285,21 @@ class Machine:
             self._look()
             end = member.offset + length
             self.push(read_blob(member, length, read, is_encoded))
-            self._pass_over(end - member.offset)
+            self._skip(end - member.offset)
         elif length <= _SHORT or (act is push_text and not is_encoded and length <= _NAME):
             act(self, member.read(length))
         elif act is push_long or (act is push_text and not is_encoded):
-            self._pass_over(length)
+            self._skip(length)
             self.stack.append(LOST)
         else:
-            keeps = _TEXT_ARRAY if _is_ucs4(member.peek(16)) else _BULK
+            keeps = _STRING_ARRAY if _is_ucs4(member.peek(16)) else _BULK
             content = self._bytes_of(length, keeps)
             if is_encoded and content is not LOST:
                 content = content.decode("utf-8", "replace")
             self.stack.append(content)
 
     def _key(self) -> str:
-        """Return the key under which the next value is put, as far as it can be told."""
+        """Return the key under which the next value will be put, if that is known."""
         for value in self.stack[:-4:-1]:
             if type(value) is str:
                 return value
@@ -308,20 +308,20 @@ class Machine:
         return ""
 
     def _bytes_of(self, length: int, keeps: int) -> Any:
-        """Return the next bytes; `LOST` where they are more than `keeps` or have no room."""
+        """Return the next bytes; `LOST` if they are more than `keeps`, or there is no room."""
         is_kept = length <= keeps and not self._is_passing and not self.open_parts
         if is_kept and self.room.hold_bytes(length, len(self.frames) <= _NEAR):
             return self._member.read(length)
-        self._pass_over(length)
+        self._skip(length)
         return LOST
 
-    def _pass_over(self, length: int) -> None:
+    def _skip(self, length: int) -> None:
         if length > _BULK:
             self._look()
         self._member.skip(length)
 
     def _look(self) -> None:
-        """Stop where enough is known; ask only after a quarter more steps than the last time."""
+        """Stop if enough is known; this is checked after a quarter more steps each time."""
         if self._reading.enough is None or self._steps < self._next_look:
             return
         self._next_look = self._steps + self._steps // 4
@@ -331,5 +331,5 @@ class Machine:
 
 
 def _is_ucs4(head: bytes) -> bool:
-    """Whether an array may be one of texts, which NumPy keeps in four bytes a character."""
+    """Say whether it may be an array of strings, for which NumPy takes four bytes a character."""
     return len(head) == 16 and not any(head[3::4]) and max(head[2::4]) <= 0x10

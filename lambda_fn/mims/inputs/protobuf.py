@@ -1,6 +1,6 @@
-"""Protocol buffers, field by field: what a reader does not take is passed over by its length.
+"""Protocol buffers, field by field: what a reader does not need is skipped by its length.
 
-A message within a message is read by where it ends; nothing is held, and nothing recurses.
+A message within a message is read up to its end; nothing is held, and nothing recurses.
 https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Iterator, NamedTuple, Optional
 
-from mims.inputs.member import MemberBytes, unreadable
+from mims.inputs.member import MemberBytes, UnreadableError
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
@@ -17,15 +17,14 @@ _MOST_FIELD_NUMBER = 2**29 - 1
 
 
 class WireField(NamedTuple):
-    """One field of a message, as it stands in the bytes.
+    """One field of a message, as it is encoded.
 
     Attributes
     ----------
     number, wire
         The field's number in the message's schema, and its wire type.
     value
-        Of a varint the unsigned value; of a length-delimited field its length in bytes, of one of
-        fixed size that size: its bytes come next.
+        The unsigned value of a varint; for other fields, the size of the value, whose bytes follow.
     """
 
     number: int
@@ -34,10 +33,10 @@ class WireField(NamedTuple):
 
 
 def fields(member: MemberBytes, end: Optional[int] = None) -> Iterator[WireField]:
-    """Yield the fields of a message that ends at the offset `end`, `None`: with the member.
+    """Yield the fields of a message that ends at the offset `end`, or else with the member.
 
-    What is left of a field when the next one is asked for is passed over. A field within is read
-    with `message`, `text` or, of a fixed size, `member.read`.
+    The rest of a field is skipped when the next one is asked for. The value of a field is read with
+    `message`, `text` or, if it has a fixed size, `member.read`.
 
     Raises
     ------
@@ -49,13 +48,13 @@ def fields(member: MemberBytes, end: Optional[int] = None) -> Iterator[WireField
         tag = varint(member, end)
         number, wire = tag >> 3, tag & 7
         if not 0 < number <= _MOST_FIELD_NUMBER:
-            unreadable("is damaged: it gives a field number that no message has")
+            raise UnreadableError("is damaged: it gives a field number that no message has")
         if wire == VARINT:
             yield WireField(number, wire, varint(member, end))
             continue
         size = varint(member, end) if wire == LENGTH else _FIXED_SIZES.get(wire, -1)
-        if size < 0:  # a group, which is no longer written, or none of the format's types
-            unreadable("is damaged: it gives a wire type that is not in use")
+        if size < 0:  # a group, which is no longer written, or an unknown type
+            raise UnreadableError("is damaged: it gives a wire type that is not in use")
         field_end = member.offset + size
         _check_end(field_end, end)
         yield WireField(number, wire, size)
@@ -63,19 +62,19 @@ def fields(member: MemberBytes, end: Optional[int] = None) -> Iterator[WireField
 
 
 def message(member: MemberBytes, field: WireField) -> Iterator[WireField]:
-    """Yield the fields of the message that is the value of `field`, whose bytes come next."""
+    """Yield the fields of the message that is the value of `field`, whose bytes follow."""
     return fields(member, member.offset + field.value)
 
 
 def within(member: MemberBytes, outer: WireField, number: int) -> Iterator[WireField]:
-    """Yield those fields of the message `outer` that have the number, and bytes of their own."""
+    """Yield the length-delimited fields of that number in the message `outer`."""
     for field in message(member, outer):
         if field.number == number and field.wire == LENGTH:
             yield field
 
 
 def text(member: MemberBytes, field: WireField) -> str:
-    """Return the value of a field that is text, and hold it.
+    """Return the value of a string field, and count it as held.
 
     Raises
     ------
@@ -86,16 +85,16 @@ def text(member: MemberBytes, field: WireField) -> str:
     try:
         return member.read(field.value).decode("utf-8")
     except UnicodeDecodeError:
-        unreadable("is damaged: a name in it is not UTF-8")
+        raise UnreadableError("is damaged: a name in it is not UTF-8") from None
 
 
 def varint(member: MemberBytes, end: Optional[int] = None) -> int:
-    """Return the next varint, of 64 bits and unsigned; `end` as in `fields`."""
+    """Return the next varint, unsigned, of up to 64 bits; `end` as in `fields`."""
     value = shift = 0
     byte = 0x80
     while byte & 0x80:
         if shift == 7 * _VARINT_BYTES:
-            unreadable("is damaged: it gives a number of more than 64 bits")
+            raise UnreadableError("is damaged: it gives a number of more than 64 bits")
         byte = member.read(1)[0]
         value |= (byte & 0x7F) << shift
         shift += 7
@@ -114,4 +113,4 @@ def _more(member: MemberBytes, end: Optional[int]) -> bool:
 
 def _check_end(at: int, end: Optional[int]) -> None:
     if end is not None and at > end:
-        unreadable("is damaged: a field in it is longer than what holds it")
+        raise UnreadableError("is damaged: a field in it is longer than what holds it")

@@ -1,4 +1,4 @@
-"""The text of a Python list or dict, as `str` gives it → its value; nothing is ever evaluated."""
+"""The text of a Python list or dict, as `str` writes it → JSON; nothing is ever evaluated."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import re
 from typing import List, Match
 
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.inputs.escapes import ESCAPE, unescaped
 from mims.limits import HELD_BYTES
 
 _TOKEN = re.compile(
     r"u?'(?P<plain>[^'\"\\\x00-\x1f]*)'"
-    # Escapes are counted, or the engine would hold a state for each of millions.
+    # The repetition is bounded, or the engine would keep a state for each of millions of escapes.
     r"|u?(?P<string>'[^'\\\n]*(?:\\.[^'\\\n]*){0,10000}'|\"[^\"\\\n]*(?:\\.[^\"\\\n]*){0,10000}\")"
     r"|(?P<key>-?[0-9]+)(?=\s*:)"
     r"|(?P<number>-?[0-9][\w.+-]*)"
@@ -36,14 +36,14 @@ _JSON_BRACKETS = {"(": "[", ")": "]"}
 
 
 class NotALiteral(ValueError):
-    """A text that is not the literal of a list or dict."""
+    """The text is not the literal of a list or dict."""
 
 
-def literal_as_json(text: str, check: Check = nothing) -> str:
-    """Return the JSON text of a Python literal: of lists, tuples, dicts, texts, numbers, `None`.
+def literal_as_json(text: str, check: Check = no_deadline) -> str:
+    """Return the JSON text of a Python literal: of lists, tuples, dicts, strings, numbers, `None`.
 
-    What is neither (a name, a call, a set) is either refused here or left as it stands, so that it
-    is not JSON. An integer as the key of a dict becomes a text, as JSON has them.
+    Anything else (a name, a call, a set) is either refused here or left as it stands, so that the
+    result is not JSON. An integer as the key of a dict becomes a string, as keys are in JSON.
 
     >>> literal_as_json("['a', None, {0: (1.5, True)}]")
     '["a", null, {"0": [1.5, true]}]'
@@ -51,7 +51,7 @@ def literal_as_json(text: str, check: Check = nothing) -> str:
     Raises
     ------
     NotALiteral
-        It was seen not to be one, or is larger than what may be held.
+        It is seen not to be a literal, or is larger than may be held.
     """
     if len(text) > HELD_BYTES or text.lstrip()[:1] not in ("[", "{", "("):
         raise NotALiteral

@@ -1,31 +1,31 @@
-"""How much of a pickle may be kept: the memory of its picture, and the bytes held of the member."""
+"""How much of a pickle may be kept: the memory of its description, and bytes of the member."""
 
 from __future__ import annotations
 
 from mims.inputs.member import MemberBytes
 
-# The memory of a value, a dictionary, an object and its dictionary, a number; in bytes, estimated.
+# The estimated memory of a value, a dictionary, an object with its dictionary, a number; in bytes.
 VALUE, DICT, INSTANCE, NUMBER = 64, 232, 264, 32
 ENTRY = 100  # of an entry of a dictionary
 
 _MEMORY = 12 * 1024 * 1024
-_NEAR_MEMORY = 2 * 1024 * 1024  # and more, for what lies near the outermost object
-_TEXTS, _NEAR_TEXTS = 2 * 1024 * 1024, 512 * 1024  # of the member's bytes, as texts
-_BYTES = 1024 * 1024  # and as bytes
+_NEAR_MEMORY = 2 * 1024 * 1024  # in addition, for values near the outermost object
+_TEXTS, _NEAR_TEXTS = 2 * 1024 * 1024, 512 * 1024  # bytes of the member, as strings
+_BYTES = 1024 * 1024  # and, in addition, as bytes
 
 
 class Room:
-    """What is left. What lies near the outermost object has some of its own."""
+    """The room that is left; values near the outermost object have some of their own."""
 
     def __init__(self, member: MemberBytes) -> None:
         self._member = member
         self._memory, self._near_memory = _MEMORY, _NEAR_MEMORY
         self._texts, self._near_texts, self._bytes = _TEXTS, _NEAR_TEXTS, _BYTES
-        self.taken_by_texts = 0  # of the memory
+        self.taken_by_texts = 0  # memory
 
     @property
     def memory(self) -> int:
-        """What is left of the memory, in bytes; not counting what is kept for near values."""
+        """The memory that is left, in bytes, without that for near values."""
         return self._memory
 
     def take(self, cost: int, is_near: bool) -> bool:
@@ -39,11 +39,11 @@ class Room:
         return False
 
     def give_back(self, memory: int) -> None:
-        """Have so much memory again, as what took it was let go."""
+        """Set the memory that is left to `memory`, since values were released."""
         self._memory = max(self._memory, min(memory, _MEMORY))
 
     def hold_text(self, piece: bytes, is_near: bool) -> bool:
-        """Take room for a text; say whether there was any left."""
+        """Take room for a string; say whether there was any left."""
         size = len(piece)
         has_own = size <= self._texts
         if not has_own and not (is_near and size <= self._near_texts):

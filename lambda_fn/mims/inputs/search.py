@@ -1,4 +1,4 @@
-"""A model's files, one after another, as far as its input fields are known."""
+"""The search through a model's files, one after another, until its input fields are known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Callable, Iterable, Iterator
 
 from mims.archive.inflate import TarStream
 from mims.archive.members import Walk
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import ArchiveLimitError, CorruptArchiveError
 from mims.inputs import families
 from mims.inputs.findings import Findings
@@ -30,7 +30,7 @@ _HEADS = tuple(dict.fromkeys(head for source in SOURCES for head in source.heads
 
 
 def search_archive(
-    chunks: Iterable[bytes], limits: Limits, consult: Consult, check: Check = nothing
+    chunks: Iterable[bytes], limits: Limits, consult: Consult, check: Check = no_deadline
 ) -> ModelInputs:
     """Return the inputs of the model whose archive's bytes are `chunks`.
 
@@ -40,8 +40,8 @@ def search_archive(
     Parameters
     ----------
     chunks
-        The archive in order, in pieces of any size. Where they can be iterated again (a list, not
-        a generator), a faster inflate engine may be used.
+        The archive in order, in pieces of any size. If they can be iterated again (a list, not a
+        generator), a faster inflate engine may be used.
     check
         Called at least every half second of work; what it raises passes through, and so does what
         `chunks` raises.
@@ -74,16 +74,16 @@ def search_archive(
         if not findings.is_reading_on:
             raise
         if not (first_part is not None and first_part.is_cut):
-            findings.tell_damage(error)
+            findings.warn_of_damage(error)
     finally:
         walk.close()
     return findings.result(walk.count, stream.garbled)
 
 
 def search_files(
-    files: Iterable[ModelFile], limits: Limits, consult: Consult, check: Check = nothing
+    files: Iterable[ModelFile], limits: Limits, consult: Consult, check: Check = no_deadline
 ) -> ModelInputs:
-    """Return the inputs of a model whose files lie in a folder; raises as `search_archive` does.
+    """Return the inputs of a model whose files are in a folder; raises as `search_archive` does.
 
     A `hyperparameters.json` at its root should come first: it may end the search.
     """
@@ -98,13 +98,13 @@ def search_files(
 
 
 class _EnoughReadError(Exception):
-    """The fields are known, and no more of the archive is read for the family."""
+    """The fields are known, and enough of the archive was read to find the family."""
 
 
 class _FirstPart:
-    """The beginning of an archive, as often as it is iterated; `is_cut` says that it is not all.
+    """The beginning of an archive, whenever it is iterated; `is_cut` says that more follows.
 
-    It is the whole archive once `wants_all` says so: hyperparameters may ask for the family.
+    It is the whole archive if `wants_all` says so, since hyperparameters may ask for the family.
     """
 
     def __init__(self, chunks: Iterable[bytes], wants_all: Callable[[], bool]) -> None:

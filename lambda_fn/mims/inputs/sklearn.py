@@ -1,7 +1,7 @@
 """Pickled models → fields: pickles and joblib's files, compressed or not.
 
-Most hold scikit-learn's estimators, so this source bears its name; the library of the outermost
-object is the source that is told (`xgboost` for a pickled XGBClassifier). Nothing is unpickled.
+Most have scikit-learn's estimators, so this source has its name; the source of the fields is the
+library of the outermost object (`xgboost` for a pickled XGBClassifier). Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from mims.inputs.pickles import Reading, read_pickle
 from mims.inputs.sources import FEATURE_LIST_NAMES, SKLEARN
 
 NAME = "sklearn"
-_HEAD = 64  # bytes by which a pickle is known
+_HEAD = 64  # bytes by which a pickle is recognised
 # Protocols 0 and 1 begin with the class of the object, or with a list or dictionary in the memo.
 _OLD = re.compile(
     rb"\(?c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n|\(i[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n"
     rb"|\([ld]p\d+\n|[\]}]q."
 )
-# Of these packings the first bytes do not tell what is packed; such a file must be named as people
-# name them.
+# Compressions whose first bytes do not show what is compressed: such a file must also have a usual
+# name.
 _UNSEEN = (BZIP2, LZ4)
 _ENDINGS = (".pkl", ".pickle", ".joblib", ".sav", ".jbl", ".model", ".p")
 _PACKED_ENDINGS = (".bz2", ".lz4")
@@ -48,13 +48,13 @@ def wants(path: str, head: bytes) -> bool:
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return what the outermost object tells of its inputs; `None` where it is not a model.
+    """Return the inputs of the outermost object; `None` if it is not a model.
 
     Raises
     ------
     UnreadableError
-        The pickle is damaged, cut short, packed as it cannot be read, or beyond what a reader may
-        hold.
+        The pickle is damaged, cut short, compressed in a way that cannot be read, or larger than a
+        reader may hold.
     """
     stream = unpacked(member)
     if not _is_pickle(stream.peek(_HEAD)):
@@ -80,7 +80,7 @@ def _is_pickle(head: bytes) -> bool:
 
 
 def _list(path: str, outermost: Any) -> Optional[Told]:
-    """Return what a plain list of names tells, in a file that is named as one."""
+    """Return the inputs of a plain list of names, in a file with a name for such lists."""
     base, _, ending = path.lower().rpartition("/")[2].rpartition(".")
     if ending != "pkl" or base not in FEATURE_LIST_NAMES:
         return None

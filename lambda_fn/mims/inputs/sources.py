@@ -1,19 +1,19 @@
 """Every source of fields among a model's own files: the one list of them, and their ranks.
 
-A source is a module of this package, imported when an archive shows a member for it, with two
+A source is a module of this package, imported when an archive has a member for it. It has two
 functions:
 
-- `wants(path: str, head: bytes) -> bool`: whether the member of that path (in the model, without
+- `wants(path: str, head: bytes) -> bool`: whether the member with that path (in the model, without
   `./`), whose first `HEAD` bytes are `head`, is for it;
-- `read(member: MemberBytes) -> Optional[Told]`: what it tells; `None` where it turns out to be
-  something else. It raises `UnreadableError` for what tells nothing, with the reason.
+- `read(member: MemberBytes) -> Optional[Told]`: what it says of the inputs; `None` if it turns out
+  to be something else. It raises `UnreadableError`, with the reason, if it cannot be read.
 
-`endings` and `heads` are what the walk over a hundred thousand small files looks at: how the paths
-of its members may end (in lower case), and how their bytes may begin. They let through all that
-`wants` takes.
+`endings` and `heads` are for the walk over a hundred thousand small files: how the paths of its
+members may end (in lower case), and how their bytes may begin. They let through all that `wants`
+takes.
 
-Of two sources the one of the lower `rank` names the fields. `tells_as` is the name by which it
-tells them, where that is not the module's; `also` are further ones, which have no entry.
+Of two sources, the one with the lower `rank` names the fields. `tells_as` is the name of the source
+in results, if it is not the module's; `also` are further names that it gives.
 """
 
 from __future__ import annotations
@@ -32,8 +32,13 @@ class Source(NamedTuple):
     tells_as: str = ""
     also: Tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The name of the source in results."""
+        return self.tells_as or self.module
+
     def load(self) -> Any:
-        """Import the module: a cold start need not pay for what no archive shows."""
+        """Import the module, which a cold start does not need."""
         return import_module(f"mims.inputs.{self.module}")
 
     def may_want(self, path: str, head: bytes) -> bool:
@@ -42,8 +47,8 @@ class Source(NamedTuple):
 
 FEATURE_LIST_RANK = 3
 
-# How files are named, whatever their case, that list a model's features; those that describe a
-# model in general hold a list under a key of one of these names.
+# The names, in any case, of files that list a model's features; those that describe a model in
+# general have a list with one of these as its key.
 FEATURE_LIST_NAMES = (
     "feature_names",
     "features",
@@ -67,18 +72,28 @@ CATBOOST_KEYS = (
     "scale_and_bias",
     "trees",
 )
-# The modules that a pickle of protocol 0 or 1 may begin with a name of.
+# The modules whose names a pickle of protocol 0 or 1 may begin with.
 _OLD_PICKLES = (
     *(b"copy_reg\n", b"copyreg\n", b"__builtin__\n", b"builtins\n", b"__main__\n"),
     *(b"sklearn", b"xgboost", b"lightgbm", b"catboost", b"numpy", b"pandas", b"joblib"),
     *(b"imblearn", b"collections\n"),
+)
+# How a file begins that is compressed as a whole; for zlib, deflate with a window of 32 KiB and no
+# dictionary, at each level (RFC 1950).
+PACKINGS = (
+    *((head, "zlib") for head in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")),
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x5d\0\0", "lzma"),
+    (b"\x04\x22\x4d\x18", "lz4"),
 )
 # How JSON is indented before its first key.
 _INDENTS = (b"", b" ", b"\n", b"\n ", b"\n  ", b"\n    ", b"\n\t", b"\r\n  ", b"\r\n    ")
 
 
 def _json_heads(*keys: str) -> Tuple[bytes, ...]:
-    """Return how a JSON object begins whose first key is one of these.
+    """Return how a JSON object may begin whose first key is one of these.
 
     (Not its brace alone: an archive may have a hundred thousand other JSON files.)
     """
@@ -92,8 +107,7 @@ SKLEARN = Source(
         *(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),  # a pickle of these protocols
         *(b"(dp", b"(lp", b"(i", b"(c", b"]q\0", b"}q\0"),  # of protocols 0 and 1
         *(b"c" + module for module in _OLD_PICKLES),
-        *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08"),  # zlib, gzip
-        *(b"BZh", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x04\x22\x4d\x18"),  # bzip2, xz, lzma, lz4
+        *(head for head, _ in PACKINGS),
     ),
 )
 
@@ -107,9 +121,11 @@ XGBOOST = Source(
     ),
 )
 
+KERAS = Source("keras", endings=(".keras", ".h5", ".hdf5"), tells_as="tensorflow")
+
 SOURCES: Tuple[Source, ...] = (
     Source("tensorflow", endings=("saved_model.pb",)),
-    Source("keras", endings=(".keras", ".h5", ".hdf5"), tells_as="tensorflow"),
+    KERAS,
     Source("onnx", endings=(".onnx",)),
     XGBOOST,
     Source("lightgbm", heads=(b"tree\n", b"tree\r\n")),
@@ -129,18 +145,12 @@ SOURCES: Tuple[Source, ...] = (
     ),
 )
 
-# By the name by which it tells them, which of two names the fields: the one of the lower rank.
-RANKS = {
-    name: source.rank
-    for source in SOURCES
-    for name in (source.tells_as or source.module, *source.also)
-}
+# The rank of each source, by its name in results.
+RANKS = {name: source.rank for source in SOURCES for name in (source.name, *source.also)}
 
 
-def sources_for(path: str, head: bytes) -> Iterator[Any]:
-    """Yield the modules of the sources that want the member."""
+def sources_for(path: str, head: bytes) -> Iterator[Source]:
+    """Yield the sources that want the member."""
     for source in SOURCES:
-        if source.may_want(path, head):
-            module = source.load()
-            if module.wants(path, head):
-                yield module
+        if source.may_want(path, head) and source.load().wants(path, head):
+            yield source

@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: the inputs of the signature that a server calls, by the map's keys.
+"""TensorFlow's SavedModel: the inputs of the signature that a server calls, by their keys.
 
 The fields below are numbered as in TensorFlow's `saved_model.proto`, `meta_graph.proto` and
 `tensor_shape.proto`: https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 
 from mims.errors import shown
-from mims.inputs.member import MemberBytes, Told, UnreadableError, unreadable
+from mims.inputs.member import MemberBytes, Told, UnreadableError
 from mims.inputs.protobuf import LENGTH, VARINT, WireField, fields, message, text, within
 from mims.inputs.tensors import Input, declared_length, tensor_input, told_inputs
 
@@ -52,7 +52,7 @@ _SERVED = "serve"
 _SERVING_DEFAULT = "serving_default"
 _OF_TENSORFLOW = "__saved_model_"
 
-_ENTRY_BYTES = 64  # held of a signature or an input, besides its name
+_ENTRY_BYTES = 64  # held for a signature or an input, besides its name
 
 _T = TypeVar("_T")
 
@@ -70,22 +70,18 @@ def read(member: MemberBytes) -> Told:
     Raises
     ------
     UnreadableError
-        It is damaged, cut short before the signatures, or more than a reader may take.
+        It is damaged, cut short before the signatures, or larger than a reader may take.
     """
-    try:
-        for field in fields(member):
-            if field.number == _META_GRAPH and field.wire == LENGTH:
-                told = _meta_graph(member, field)
-                if told is not None:
-                    return told
-    except UnreadableError as error:
-        error.source = "tensorflow"
-        raise
+    for field in fields(member):
+        if field.number == _META_GRAPH and field.wire == LENGTH:
+            told = _meta_graph(member, field)
+            if told is not None:
+                return told
     return Told("tensorflow", why=f"has no graph with the tag '{_SERVED}'")
 
 
 def _meta_graph(member: MemberBytes, meta_graph: WireField) -> Optional[Told]:
-    """Return what a meta graph tells, `None` where it is not for serving."""
+    """Return the inputs of a meta graph; `None` if it is not for serving."""
     served = False
     signatures: Dict[str, Dict[str, Input]] = {}
     for field in message(member, meta_graph):
@@ -118,7 +114,7 @@ def _told(signature: str, inputs: Dict[str, Input]) -> Told:
 def _entry(
     member: MemberBytes, entry: WireField, read_value: Callable[[MemberBytes, WireField], _T]
 ) -> Tuple[str, Optional[_T]]:
-    """Return the key and the value of a map's entry; a missing key is the empty one."""
+    """Return the key and the value of a map's entry; a missing key is empty."""
     member.hold(_ENTRY_BYTES)
     key = ""
     value = None
@@ -135,7 +131,7 @@ def _signature(member: MemberBytes, signature: WireField) -> Dict[str, Input]:
     for field in within(member, signature, _INPUT):
         name, given = _entry(member, field, _tensor)
         if not name or given is None:
-            unreadable("is damaged: an input of a signature has no name, or no type")
+            raise UnreadableError("is damaged: an input of a signature has no name, or no type")
         inputs[name] = given
     return inputs
 
@@ -146,7 +142,7 @@ def _tensor(member: MemberBytes, tensor: WireField) -> Input:
     for field in message(member, tensor):
         if field.number == _TYPE and field.wire == VARINT:
             element_type = field.value
-        elif field.number == _SHAPE and field.wire == LENGTH:  # without dimensions where unknown
+        elif field.number == _SHAPE and field.wire == LENGTH:  # without dimensions if it is unknown
             dimensions = within(member, field, _DIMENSION)
             lengths = [declared_length(member, dimension) for dimension in dimensions]
         elif field.number in _OTHER_KINDS:

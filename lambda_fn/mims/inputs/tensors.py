@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Iterable, Optional, Sequence, Tuple, Union
 
 from mims.errors import shown
-from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
+from mims.fields import INTEGER, NUMERIC, TYPE_OF_DATATYPE, Field
 from mims.inputs.member import MemberBytes, Told
 from mims.inputs.protobuf import VARINT, WireField, message, signed
 
@@ -13,53 +13,43 @@ from mims.inputs.protobuf import VARINT, WireField, message, signed
 Input = Union[Field, str]
 
 
-class ElementType(NamedTuple):
-    """What a tensor's elements are: a field's type, and the datatype (empty: it has no word)."""
-
-    type: str
-    datatype: str = ""
-
-
-# By their usual names; what a request cannot carry (complex numbers, handles) is not among them.
-# Datatypes: https://github.com/kserve/open-inference-protocol (Tensor Data Types)
-_ELEMENT_TYPES: Dict[str, ElementType] = {
-    "bool": ElementType(BOOLEAN, "BOOL"),
-    "string": ElementType(TEXT, "BYTES"),
-    "float16": ElementType(NUMERIC, "FP16"),
-    "float32": ElementType(NUMERIC, "FP32"),
-    "float64": ElementType(NUMERIC, "FP64"),
-    "bfloat16": ElementType(NUMERIC),
-    "float8": ElementType(NUMERIC),
-    "float4": ElementType(NUMERIC),
-    "int2": ElementType(INTEGER),
-    "int4": ElementType(INTEGER),
-    "uint2": ElementType(INTEGER),
-    "uint4": ElementType(INTEGER),
+# The usual name of a tensor's element type → the datatype of a request that carries it.
+DATATYPE_OF = {
+    "bool": "BOOL",
+    "string": "BYTES",
+    **{f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)},
     **{
-        f"{prefix}int{bits}": ElementType(INTEGER, f"{prefix}int{bits}".upper())
-        for prefix in ("", "u")
+        f"{sign}int{bits}": f"{sign}int{bits}".upper()
+        for sign in ("", "u")
         for bits in (8, 16, 32, 64)
     },
 }
-_DIMENSION_BYTES = 8  # held of a dimension
-_LENGTH = 1  # of a dimension, in ONNX's TensorShapeProto and in TensorFlow's
+# Element types without a datatype of their own. What no request carries (complex numbers, handles)
+# is in neither table.
+_OTHER_TYPES = {
+    **dict.fromkeys(("bfloat16", "float8", "float4"), NUMERIC),
+    **dict.fromkeys(("int2", "int4", "uint2", "uint4"), INTEGER),
+}
+_DIMENSION_BYTES = 8  # held for a dimension
+_LENGTH = 1  # of a dimension, in the TensorShapeProto of ONNX and of TensorFlow
 
 
 def tensor_input(elements: str, shape: Sequence[Optional[int]]) -> Input:
-    """Return the input that takes a tensor of such elements; `shape` is that of a whole batch."""
-    element_type = _ELEMENT_TYPES.get(elements)
-    if element_type is None:
+    """Return the input that takes a tensor of such elements; `shape` includes the batch."""
+    datatype = DATATYPE_OF.get(elements, "")
+    kind = TYPE_OF_DATATYPE.get(datatype) or _OTHER_TYPES.get(elements)
+    if kind is None:
         return "takes values of a type that no request carries"
-    return Field("", element_type.type, sample_shape(shape), element_type.datatype)
+    return Field("", kind, sample_shape(shape), datatype)
 
 
 def sample_shape(shape: Sequence[Optional[int]]) -> Tuple[int, ...]:
     """Return the shape of one sample for an input of that shape.
 
-    The first dimension is the batch's, and left out: servers stack samples along it, whether it is
-    unknown or was fixed when the model was exported. A lone dimension of a known length above 1 is
-    kept: that is a vector, for one sample at a time. An unknown dimension (`None`, or none above
-    0) is 1.
+    The first dimension is the batch and left out: servers stack samples along it, whether it is
+    unknown or was fixed when the model was exported. But a single dimension of a known length above
+    1 is kept: it is a vector, for one sample at a time. An unknown dimension (`None`, or not
+    positive) counts as 1.
 
     >>> sample_shape([None, 8]), sample_shape([1, 3, None]), sample_shape([None]), sample_shape([])
     ((8,), (3, 1), (), ())
@@ -73,7 +63,7 @@ def sample_shape(shape: Sequence[Optional[int]]) -> Tuple[int, ...]:
 
 
 def declared_length(member: MemberBytes, dimension: WireField) -> int:
-    """Return a dimension's length, 0 where it is not known (it may have a name instead)."""
+    """Return a dimension's length; 0 if it is not known (it may have a name instead)."""
     member.hold(_DIMENSION_BYTES)
     length = 0
     for field in message(member, dimension):
@@ -83,9 +73,9 @@ def declared_length(member: MemberBytes, dimension: WireField) -> int:
 
 
 def told_inputs(source: str, inputs: Iterable[Tuple[str, Input]], without: str) -> Told:
-    """Return what a model tells that has these inputs by name; `without`, where it has none.
+    """Return what a model with these inputs, by name, says; `without` if it has none.
 
-    One that no request can carry leaves no request for the others.
+    If no request can carry one of them, there are no fields.
     """
     known = []
     for name, given in inputs:

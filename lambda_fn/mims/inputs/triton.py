@@ -1,7 +1,7 @@
-"""Triton's `config.pbtxt` → the inputs that it names.
+"""Triton's `config.pbtxt` → the model's inputs.
 
-It is protobuf's text format (https://protobuf.dev/reference/protobuf/textformat-spec/) of the
-message ModelConfig:
+It is the message ModelConfig in protobuf's text format
+(https://protobuf.dev/reference/protobuf/textformat-spec/):
 https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto
 """
 
@@ -10,35 +10,35 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterator, List, Match, NamedTuple, Optional, Tuple
 
-from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
-from mims.inputs.json_text import read_text
-from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
-from mims.limits import HELD_BYTES
+from mims.fields import TYPE_OF_DATATYPE, Field
+from mims.inputs.json_text import read_whole_text
+from mims.inputs.member import (
+    MemberBytes,
+    Told,
+    UnreadableError,
+    check_count,
+    cut_short,
+)
 
 SOURCE = "triton"
 
 _FILE_NAME = "config.pbtxt"
 # A model's configuration has at least one of these fields.
 _OF_TRITON = ("platform", "backend", "input", "output", "max_batch_size", "instance_group")
-# The enum DataType, in the order of its numbers → type and datatype.
-_TYPES: Tuple[Tuple[str, str, str], ...] = (
-    ("TYPE_INVALID", "", ""),
-    ("TYPE_BOOL", BOOLEAN, "BOOL"),
-    *((f"TYPE_UINT{bits}", INTEGER, f"UINT{bits}") for bits in (8, 16, 32, 64)),
-    *((f"TYPE_INT{bits}", INTEGER, f"INT{bits}") for bits in (8, 16, 32, 64)),
-    *((f"TYPE_FP{bits}", NUMERIC, f"FP{bits}") for bits in (16, 32, 64)),
-    ("TYPE_STRING", TEXT, "BYTES"),
-    ("TYPE_BF16", NUMERIC, "BF16"),
+# The enum DataType in the order of its numbers, from 1: TYPE_BOOL, TYPE_UINT8 and so on. 0 is
+# TYPE_INVALID.
+_DATA_TYPES = (
+    *("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"),
+    *("FP16", "FP32", "FP64", "STRING", "BF16"),
 )
-_TYPE_OF: Dict[str, Tuple[str, str]] = {
-    written: (kind, datatype)
-    for number, (name, kind, datatype) in enumerate(_TYPES)
-    for written in (name, str(number))
-    if kind
+_DATATYPE_OF = {
+    written: "BYTES" if name == "STRING" else name
+    for number, name in enumerate(_DATA_TYPES, 1)
+    for written in (f"TYPE_{name}", str(number))
 }
 _TOKEN = re.compile(
     r"(?P<blank>[\s,;]+|#[^\n]*)"
-    # Escapes are counted, or the engine would hold a state for each of millions.
+    # The repetition is bounded, or the engine would keep a state for each of millions of escapes.
     r"|(?P<string>'[^'\\\n]*(?:\\.[^'\\\n]*){0,10000}'|\"[^\"\\\n]*(?:\\.[^\"\\\n]*){0,10000}\")"
     r"|(?P<word>[-+]?[\w.]+)|(?P<mark>[][{}<>:/-])"
 )
@@ -60,18 +60,12 @@ def wants(path: str, head: bytes) -> bool:  # noqa: ARG001
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the inputs of a model's configuration, in its order, optional ones too."""
-    try:
-        text, whole = read_text(member)
-        if not whole:
-            raise UnreadableError(f"needs more than {HELD_BYTES:,} bytes of it to be held")
-        return _read_configuration(_Tokens(text, member))
-    except UnreadableError as error:
-        raise UnreadableError(str(error), SOURCE) from None
+    """Return the inputs of a model's configuration, in its order, including optional ones."""
+    return _read_configuration(_Tokens(read_whole_text(member), member))
 
 
 class _Tokens:
-    """The tokens of a text, one after another; a text without characters stands for its end."""
+    """The tokens of a text, one after another; an empty one stands for its end."""
 
     def __init__(self, text: str, member: MemberBytes) -> None:
         self._text = text
@@ -82,7 +76,7 @@ class _Tokens:
         self.take()
 
     def take(self) -> str:
-        """Return the next token, and go on to the one after it."""
+        """Return the next token, and move on to the one after it."""
         taken = self.next
         kind: Optional[str] = "blank"
         self.next = ""
@@ -98,9 +92,9 @@ class _Tokens:
         return taken
 
     def expect(self) -> str:
-        """Return the next token; the text must not end here."""
+        """Return the next token, which must be there."""
         if not self.next:
-            raise UnreadableError("is cut short")
+            raise cut_short()
         return self.take()
 
     def word(self) -> str:
@@ -110,16 +104,16 @@ class _Tokens:
         return self.expect()
 
     def string(self) -> str:
-        """Return the next strings, of which several stand for one."""
+        """Return the next string, which may be written as several in a row."""
         pieces = []
         while self.is_string:
             pieces.append(_ESCAPE.sub(_unescaped, self.take()[1:-1].encode("utf-8")))
         if not pieces:
-            raise UnreadableError(_INVALID if self.next else "is cut short")
+            raise UnreadableError(_INVALID) if self.next else cut_short()
         try:
             return b"".join(pieces).decode("utf-8")
         except UnicodeDecodeError:
-            raise UnreadableError("names an input in other than UTF-8") from None
+            raise UnreadableError("has an input whose name is not UTF-8") from None
 
     def integer(self) -> int:
         written = self.word()
@@ -131,12 +125,12 @@ class _Tokens:
         raise UnreadableError("has a dimension that is not a whole number")
 
     def skip(self) -> None:
-        """Pass over the value of a field: a scalar, a message or a list."""
+        """Skip the value of a field: a scalar, a message or a list."""
         opened: List[str] = []
         while True:
             token = self.expect()
             if token[0] in "'\"":
-                while self.is_string:  # several stand for one
+                while self.is_string:  # one string may be written as several
                     self.take()
             if token in _CLOSING:
                 opened.append(_CLOSING[token])
@@ -175,20 +169,20 @@ def _read_configuration(tokens: _Tokens) -> Optional[Told]:
         return None
     fields: Dict[str, Field] = {}
     for name, data_type, dims in inputs:
-        if not name or data_type not in _TYPE_OF:
+        if not name or data_type not in _DATATYPE_OF:
             raise UnreadableError("has an input without a name and a known data_type")
-        kind, datatype = _TYPE_OF[data_type]
-        # Without max_batch_size a model takes its inputs as they are: their first is the batch.
+        datatype = _DATATYPE_OF[data_type]
+        # Without max_batch_size, dims are those of the whole input: the first is the batch.
         lengths = dims if batched else dims[1:]
         shape = tuple(max(length, 1) for length in lengths)
-        fields.setdefault(name, Field(name, kind, shape, datatype))
+        fields.setdefault(name, Field(name, TYPE_OF_DATATYPE[datatype], shape, datatype))
     if not fields:
         return Told(SOURCE, why="names no input")
     return Told(SOURCE, tuple(fields.values()))
 
 
 def _key(tokens: _Tokens) -> str:
-    """Return the name of the next field, and leave its value next."""
+    """Return the name of the next field; its value is next."""
     if tokens.next == "[":  # an extension, or Any: [type.googleapis.com/name]
         tokens.skip()
         key = ""
@@ -200,7 +194,7 @@ def _key(tokens: _Tokens) -> str:
 
 
 def _items(tokens: _Tokens) -> Iterator[None]:
-    """Stop at each value of a field, of which there is one, or a list of several."""
+    """Stop before each value of a field: a single one, or those of a list."""
     if tokens.next != "[":
         yield
         return

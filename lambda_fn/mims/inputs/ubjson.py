@@ -1,8 +1,8 @@
-"""A UBJSON value read forwards and once, part by part: what is not asked for is passed over.
+"""A UBJSON value that is read once, forwards, part by part: what is not needed is skipped.
 
-Draft 12 of the specification (https://ubjson.org), with the containers whose type and count stand
-before their values, as XGBoost and others write them. The reader is total: any bytes give values,
-or an `UnreadableError`. It never recurses; what is nested deeper than `_DEEPEST` is refused.
+Draft 12 of the specification (https://ubjson.org), with containers that give type and count before
+their values, as XGBoost and others write them. The reader is total: any bytes give values,
+or an `UnreadableError`. It never recurses; values nested deeper than `_DEEPEST` are refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
 
-from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, unreadable
+from mims.inputs.member import BYTES_A_STEP, MemberBytes, UnreadableError, cut_short
 from mims.limits import NAME_BYTES
 
 DAMAGED = "is damaged: its UBJSON is invalid"
@@ -29,7 +29,7 @@ _WINDOW = 262_144
 
 
 class _Container(NamedTuple):
-    """A container: the type of all its values and how many are left, where it says so."""
+    """A container; the type of all its values, and how many are left, if it gives them."""
 
     is_object: bool
     type: bytes = b""
@@ -39,13 +39,13 @@ class _Container(NamedTuple):
 class UbjsonReader:
     """A cursor on the UBJSON value that a member holds.
 
-    Each method takes the value that comes next, whole; the iterators `members` and `elements`
-    leave the value to the caller, who takes or skips it before the next.
+    Each method consumes the next value; the iterators `members` and `elements` leave each value to
+    the caller, who must consume or skip it before the next.
     """
 
     def __init__(self, member: MemberBytes) -> None:
         self.member = member
-        self._marker = b""  # of the next value, where it was taken already, or its container has it
+        self._marker = b""  # of the next value, if it has been read, or its container gives it
         self._passed = 0
 
     def at_object(self) -> bool:
@@ -83,11 +83,11 @@ class UbjsonReader:
         if marker == b"C":
             return self._text(1)
         if marker != b"S":
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return self._text(self._length())
 
     def scalar(self) -> Any:
-        """Return a string, a number, a truth value or `None`."""
+        """Return a string, a number, a boolean or `None`."""
         marker = self._next()
         if marker in (b"S", b"C"):
             return self.string()
@@ -97,14 +97,14 @@ class UbjsonReader:
         if marker in _NUMBERS:
             return self._number(marker)
         if marker != b"H":
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return self._text(self._length())
 
     def skip(self) -> None:
-        """Pass over a value of any kind and size."""
+        """Skip a value of any kind and size."""
         marker = self._take()
         if marker not in (b"{", b"["):
-            self._pass_scalar(marker)
+            self._skip_scalar(marker)
             return
         stack: List[_Container] = []
         self._open(stack, marker)
@@ -126,19 +126,19 @@ class UbjsonReader:
             if marker in (b"{", b"["):
                 self._open(stack, marker)
             else:
-                self._pass_scalar(marker)
+                self._skip_scalar(marker)
 
     def find_key(self, keys: Sequence[str]) -> str:
-        """Pass over all bytes up to the first of some keys, whatever they are nested in.
+        """Skip all bytes up to the first of the keys, whatever it is nested in.
 
-        Only keys whose length is written as an int64, as XGBoost does, and whose value is an array
-        or an object are found. The cursor is then before the key's value, and an iteration over the
-        members of its object goes on behind that.
+        A key is found only if its length is written as an int64, as XGBoost does, and its value is
+        an array or object. The cursor is then before the key's value, and an iteration over the
+        members of its object goes on after that.
 
         Raises
         ------
         UnreadableError
-            The bytes end before.
+            The bytes end before one of them.
         """
         marks = [(b"L" + struct.pack(">q", len(key)) + key.encode(), key) for key in keys]
         longest = max(len(mark) for mark, _ in marks)
@@ -151,29 +151,29 @@ class UbjsonReader:
                 if self._next() in (b"{", b"["):
                     return key
             elif len(window) < _WINDOW:
-                raise UnreadableError("is cut short")
+                raise cut_short()
             else:
                 self._skip(len(window) - longest)
 
     def _enter(self, opening: bytes) -> _Container:
         if self._take() != opening:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return self._begun(opening)
 
     def _begun(self, opening: bytes) -> _Container:
-        """Read what stands between a container's opening mark and its first value."""
+        """Read what is between a container's opening mark and its first value."""
         kind = b""
         if self._accept(b"$"):
             kind = self.member.read(1)
         if self._accept(b"#"):
             return _Container(opening == b"{", kind, self._length())
         if kind:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return _Container(opening == b"{")
 
     def _open(self, stack: List[_Container], opening: bytes) -> None:
         if len(stack) == _DEEPEST:
-            unreadable(f"is nested deeper than {_DEEPEST} levels")
+            raise UnreadableError(f"is nested deeper than {_DEEPEST} levels")
         container = self._begun(opening)
         size = _size(container.type)
         if size is not None and container.left is not None and not container.is_object:
@@ -182,7 +182,7 @@ class UbjsonReader:
             stack.append(container)
 
     def _next(self) -> bytes:
-        """Return the marker of the next value, and leave it there."""
+        """Return the marker of the next value, without consuming it."""
         while not self._marker:
             marker = self.member.read(1)
             if marker != b"N":  # no operation
@@ -208,25 +208,25 @@ class UbjsonReader:
     def _length(self) -> int:
         marker = self._take()
         if marker not in _LENGTHS:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         length = self._number(marker)
         assert isinstance(length, int)
         if length < 0:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         return length
 
     def _text(self, size: int) -> str:
         if size > NAME_BYTES:
-            unreadable(f"holds a name of more than {NAME_BYTES:,} bytes")
+            raise UnreadableError(f"holds a name of more than {NAME_BYTES:,} bytes")
         try:
             return self.member.read(size).decode("utf-8")
         except UnicodeDecodeError:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED) from None
 
-    def _pass_scalar(self, marker: bytes) -> None:
+    def _skip_scalar(self, marker: bytes) -> None:
         size = _size(marker)
         if size is None and marker not in _TEXTS:
-            unreadable(DAMAGED)
+            raise UnreadableError(DAMAGED)
         self._skip(self._length() if size is None else size)
 
     def _skip(self, size: int) -> None:
@@ -237,7 +237,7 @@ class UbjsonReader:
 
 
 def _place_of_key(window: bytes, mark: bytes) -> int:
-    """Return where a key stands with a container behind it; the end, where there is none."""
+    """Return the position of a key that is followed by a container; the end if there is none."""
     place = window.find(mark)
     while place >= 0 and window[place + len(mark) : place + len(mark) + 1] not in _OPENINGS:
         place = window.find(mark, place + len(mark))
@@ -245,7 +245,7 @@ def _place_of_key(window: bytes, mark: bytes) -> int:
 
 
 def _size(marker: bytes) -> Optional[int]:
-    """Return how many bytes a value of that type has; `None` where each has another number."""
+    """Return the size of a value of that type, in bytes; `None` if it varies."""
     if marker in _CONSTANTS:
         return 0
     if marker == b"C":

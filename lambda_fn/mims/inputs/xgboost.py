@@ -1,8 +1,8 @@
-"""XGBoost's model files → fields: UBJSON, JSON, and the binary format before them.
+"""XGBoost's model files → fields: UBJSON, JSON, and the older binary format.
 
 The layout of the first two: https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html.
-Their keys are sorted, so the names stand before the trees; other orders are read as well. Models
-keep names from XGBoost 1.4 on, and the binary format never does.
+Their keys are sorted, so the names come before the trees, but other orders are read as well. Models
+have names since XGBoost 1.4, but never in the binary format.
 """
 
 from __future__ import annotations
@@ -11,18 +11,9 @@ import re
 import struct
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
-from mims.deadline import nothing
 from mims.fields import BOOLEAN, CATEGORICAL, CODES, INTEGER, NUMERIC, Field
 from mims.inputs.json_stream import JsonReader
-from mims.inputs.member import (
-    HEAD,
-    MemberBytes,
-    Told,
-    UnreadableError,
-    check_count,
-    made_up_fields,
-    unreadable,
-)
+from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError, check_count, made_up_fields
 from mims.inputs.sources import XGBOOST
 from mims.inputs.ubjson import UbjsonReader
 from mims.values import is_unicode
@@ -35,7 +26,7 @@ _FIRST_KEY = re.compile(
     rb'\{[ \t\r\n]*"(?:(?:learner|Model|Config)"[ \t\r\n]*:|version"[ \t\r\n]*:[ \t\r\n]*\[)'
     rb"|\{(?:L\0{7}|l\0{3}|I\0|[iU])[\5-\7](?:learner|Model|Config|version)"
 )
-# Pickles of XGBoost 1.0 to 1.2: this, the size of the model as an int64, the model, its settings.
+# In pickles of XGBoost 1.0 to 1.2: this, the model's size as an int64, the model, its settings.
 _SNAPSHOT = b"CONFIG-offset:"
 _SNAPSHOT_SIZE = len(_SNAPSHOT) + 8
 _BINARY = b"binf"
@@ -49,7 +40,7 @@ _SETTINGS_KEYS = ("generic_param", "learner_train_param")
 def wants(path: str, head: bytes) -> bool:
     """Say whether a member is an XGBoost model, by its first bytes.
 
-    The binary format before 1.0 has no mark: such a file must also be named as people name them.
+    The binary format before 1.0 has no signature: such a file must also have a usual name.
     """
     if head.startswith((_BINARY, _SNAPSHOT)):
         return True
@@ -59,24 +50,21 @@ def wants(path: str, head: bytes) -> bool:
 
 
 def read(member: MemberBytes) -> Optional[Told]:
-    """Return the names and types of the features, else as many made-up names as there are.
+    """Return the names and types of the features; the names are made up if the model has none.
 
     Raises
     ------
     UnreadableError
         The model is damaged, or beyond what a reader may hold.
     """
-    try:
+    head = member.peek(HEAD)
+    if head.startswith(_SNAPSHOT):
+        member.skip(_SNAPSHOT_SIZE)
         head = member.peek(HEAD)
-        if head.startswith(_SNAPSHOT):
-            member.skip(_SNAPSHOT_SIZE)
-            head = member.peek(HEAD)
-        if head.startswith(b"{"):
-            is_json = head[1:2] in (b'"', b"}", b" ", b"\t", b"\r", b"\n")
-            return _document(JsonReader(member) if is_json else UbjsonReader(member))
-        return _binary(head)
-    except UnreadableError as error:
-        raise UnreadableError(str(error), error.source or NAME) from None
+    if head.startswith(b"{"):
+        is_json = head[1:2] in (b'"', b"}", b" ", b"\t", b"\r", b"\n")
+        return _document(JsonReader(member) if is_json else UbjsonReader(member))
+    return _binary(head)
 
 
 def _document(reader: Reader) -> Optional[Told]:
@@ -99,7 +87,7 @@ def _document(reader: Reader) -> Optional[Told]:
 
 
 def _settings(reader: Reader) -> int:
-    """Return the number of features that a snapshot's settings tell; they are the model's."""
+    """Return the number of features in a snapshot's settings, which is also the model's."""
     count = 0
     for key in reader.members():
         if key == "learner_model_param" and reader.at_object():
@@ -118,9 +106,9 @@ def _learner(reader: Reader, in_settings: int) -> Optional[Told]:
         if key in _SETTINGS_KEYS:
             return Told(NAME, why="holds XGBoost's settings, without a model")
         if key == "gradient_booster" and in_settings:
-            break  # XGBoost's own order, so the names would have stood before
+            break  # in XGBoost's own order, names would have come before
         if key == "gradient_booster" and not count:
-            # The trees can be gigabytes of small parts; these keys stand nowhere within.
+            # The trees can be gigabytes of small parts, in which these keys do not occur.
             wanted = ["learner_model_param"]
             wanted += ["feature_names"] if names is None else []
             wanted += ["feature_types"] if types is None else []
@@ -141,7 +129,7 @@ def _learner(reader: Reader, in_settings: int) -> Optional[Told]:
         return Told(NAME, _unnamed(types), made_up=True)
     if count or in_settings:
         return Told(NAME, made_up_fields("f", count or in_settings, NUMERIC), made_up=True)
-    return None if names is None else Told(NAME, why="does not tell its number of features")
+    return None if names is None else Told(NAME, why="does not give its number of features")
 
 
 def _texts(reader: Reader) -> List[str]:
@@ -163,23 +151,23 @@ def _num_feature(reader: Reader) -> int:
         value = reader.scalar()
         written = str(value) if isinstance(value, (int, str)) else ""
         if re.match(r"[0-9]{1,18}\Z", written) is None:
-            unreadable("is damaged: its num_feature is not a number")
+            raise UnreadableError("is damaged: its num_feature is not a number")
         count = int(written)
     return count
 
 
 def named_fields(
-    names: List[str], types: List[str], step: Callable[[], None] = nothing
+    names: List[str], types: List[str], step: Callable[[], None] = lambda: None
 ) -> Tuple[Field, ...]:
     """Return the fields of XGBoost's `feature_names` and `feature_types`, which may be empty.
 
-    `step` is called for each.
+    `step` is called for each field.
     """
     fields: Dict[str, Field] = {}
     for index, name in enumerate(names):
         step()
         if not name or not is_unicode(name):
-            unreadable("is damaged: a feature name in it is empty or invalid Unicode")
+            raise UnreadableError("is damaged: a feature name in it is empty or invalid Unicode")
         written = types[index] if len(types) == len(names) else ""
         fields.setdefault(name, _field(name, written))
     return tuple(fields.values())
@@ -198,17 +186,19 @@ def _binary(head: bytes) -> Optional[Told]:
     """Read the number of features from the beginning of a model in the binary format."""
     count = _feature_count(head[len(_BINARY) :] if head.startswith(_BINARY) else head)
     if count is None:
-        return None if not head.startswith(_BINARY) else unreadable("is damaged or cut short")
+        if head.startswith(_BINARY):
+            raise UnreadableError("is damaged or cut short")
+        return None
     if not count:
-        return Told(NAME, why="does not tell its number of features")
+        return Told(NAME, why="does not give its number of features")
     return Told(NAME, made_up_fields("f", count, NUMERIC), made_up=True)
 
 
 def _feature_count(head: bytes) -> Optional[int]:
-    """Return the number of features; `None` where the bytes are not of the binary format.
+    """Return the number of features; `None` if the bytes are not in the binary format.
 
-    136 bytes of parameters, then the names of the objective and of the booster, each behind its
-    length in eight bytes.
+    The format has 136 bytes of parameters, then the names of the objective and of the booster, each
+    after its length in eight bytes.
     """
     if len(head) < _BINARY_PARAMETERS.size:
         return None
@@ -222,7 +212,7 @@ def _feature_count(head: bytes) -> Optional[int]:
 
 
 def _text(head: bytes, start: int) -> Tuple[bytes, int]:
-    """Return the text at `start`, behind its length, and its end."""
+    """Return the string at `start`, which begins with its length, and its end."""
     size = int.from_bytes(head[start : start + 8], "little")
     end = start + 8 + size
     return (head[start + 8 : end], end) if end <= len(head) else (b"", len(head))

@@ -1,8 +1,8 @@
-"""The YAML of MLflow's `MLmodel` → the texts that stand under paths of keys.
+"""The YAML of MLflow's `MLmodel` → the scalar under a path of keys.
 
-Read are block mappings, and of their values plain, quoted, literal and folded scalars, as PyYAML
-writes them and people change them (https://yaml.org/spec/1.1/). What stands beside the path is
-passed over, and need not be anything that is read here.
+Block mappings are read, and plain, quoted, literal and folded scalars in them, as PyYAML writes
+them and people edit them (https://yaml.org/spec/1.1/). What is not on the path is skipped, and may
+be any YAML.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from typing import Callable, List, Match, NamedTuple, Optional, Tuple
 
 from mims.inputs.escapes import ESCAPE, unescaped
+from mims.inputs.member import UnreadableError, cut_short
 
 _LINE = re.compile(r"( *)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -26,26 +27,22 @@ _LINES_OF_A_SCALAR = 200_000
 Step = Callable[[int], None]
 
 
-class NotYamlError(ValueError):
-    """A text that is not the YAML that is read here, and why, in words that follow its name."""
-
-
 class _Line(NamedTuple):
     indentation: int
     content: str
-    start: int  # of the content, in the text
+    start: int  # offset of the content in the text
     end: int  # where the next line begins
 
 
 def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
-    """Return the scalar under a path of keys; `None` where there is none, or it is null.
+    """Return the scalar under a path of keys; `None` if there is none, or it is null.
 
-    `step` is called with the number of lines and marks that were looked at, and may raise.
+    `step` is called with the number of lines and marks that are looked at, and may raise.
 
     Raises
     ------
-    NotYamlError
-        What was looked at is something else.
+    UnreadableError
+        What is looked at cannot be read.
     """
     at, indentation = 0, 0
     for key in path[:-1]:
@@ -55,7 +52,7 @@ def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
         rest = _line(yaml, value_at)
         nested = _next_content(yaml, rest.end, step)
         if _without_comment(rest.content) not in _NULLS:
-            raise NotYamlError(f"holds something else than keys and values under '{key}'")
+            raise UnreadableError(f"has something other than keys and values under '{key}'")
         if nested is None or nested.indentation <= indentation:
             return None
         at, indentation = rest.end, nested.indentation
@@ -64,18 +61,18 @@ def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
 
 
 def has_key(yaml: str, key: str, step: Step) -> bool:
-    """Say whether a key stands at the top of a text; raises as `text_at`."""
+    """Say whether a key is at the top level of a text; raises as `text_at`."""
     return _find(yaml, 0, 0, key, step) is not None
 
 
 def _find(yaml: str, at: int, indentation: int, wanted: str, step: Step) -> Optional[int]:
-    """Return where the value of the wanted key begins, in the block mapping at `at`."""
+    """Return the position of the value of a key in the block mapping at `at`."""
     while True:
         line = _next_content(yaml, at, step)
         if line is None or line.indentation < indentation:
             return None
         at = line.end
-        # Deeper lines, and those of a list, belong to the value of the key before.
+        # Lines with more indentation, and those of a list, belong to the value of the key before.
         if line.indentation > indentation or line.content == "-" or line.content[:2] == "- ":
             continue
         if not indentation and line.content[:3] in ("---", "..."):
@@ -87,7 +84,7 @@ def _find(yaml: str, at: int, indentation: int, wanted: str, step: Step) -> Opti
             colon = _KEY_END.search(yaml, line.start, line.start + len(line.content))
             key = yaml[line.start : colon.start()].rstrip(" \t") if colon else ""
         if colon is None:
-            raise NotYamlError("is not YAML as MLflow writes it")
+            raise UnreadableError("is not YAML as MLflow writes it")
         if key == wanted:
             return colon.end()
         value_at = _after_blanks(yaml, colon.end())
@@ -96,9 +93,9 @@ def _find(yaml: str, at: int, indentation: int, wanted: str, step: Step) -> Opti
 
 
 def _scalar(yaml: str, at: int, indentation: int, step: Step) -> Optional[str]:
-    """Return the scalar that begins behind `at`, the value of a key of that indentation."""
+    """Return the scalar after `at`, which is the value of a key of that indentation."""
     rest = _line(yaml, at)
-    if not _without_comment(rest.content):  # it stands on the next line, or is null
+    if not _without_comment(rest.content):  # it is on the next line, or null
         below = _next_content(yaml, rest.end, step)
         if below is None or below.indentation <= indentation:
             return None
@@ -106,7 +103,7 @@ def _scalar(yaml: str, at: int, indentation: int, step: Step) -> Optional[str]:
     if rest.content[0] in "'\"":
         scalar, end = _quoted(yaml, rest.start, step)
         if _without_comment(_line(yaml, end).content):
-            raise NotYamlError("is not YAML as MLflow writes it")
+            raise UnreadableError("is not YAML as MLflow writes it")
         return scalar
     block = _BLOCK.match(rest.content)
     if block:
@@ -123,14 +120,14 @@ def _scalar(yaml: str, at: int, indentation: int, step: Step) -> Optional[str]:
 
 
 def _quoted(yaml: str, at: int, step: Step) -> Tuple[str, int]:
-    """Return the quoted scalar at `at`, and where it ends."""
+    """Return the quoted scalar at `at`, and its end."""
     end = at + 1
     if yaml[at] == "'":
         while True:
             step(1)
             end = yaml.find("'", end)
             if end < 0:
-                raise NotYamlError("is cut short")
+                raise cut_short()
             if yaml[end + 1 : end + 2] != "'":
                 break
             end += 2
@@ -139,7 +136,7 @@ def _quoted(yaml: str, at: int, step: Step) -> Tuple[str, int]:
         step(1)
         mark = _SPECIAL.search(yaml, end)
         if mark is None:
-            raise NotYamlError("is cut short")
+            raise cut_short()
         end = mark.start()
         if mark.group() == '"':
             break
@@ -160,15 +157,15 @@ def _block(yaml: str, at: int, indentation: int, explicit: int, step: Step) -> L
                 break
         lines.append(" " * (line.indentation - depth) + line.content)
         if len(lines) > _LINES_OF_A_SCALAR:
-            raise NotYamlError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
+            raise UnreadableError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
         at = line.end
     return lines
 
 
 def _folded(lines: List[str], escapes: bool) -> str:
-    """Return lines as one text: a break is a blank, empty lines are breaks.
+    """Return lines as one text: a line break becomes a space, and an empty line a line break.
 
-    With `escapes`, a break behind a backslash is nothing.
+    With `escapes`, a line break after a backslash is dropped.
     """
     parts = [lines[0] if lines else ""]
     empty = 0
@@ -193,19 +190,19 @@ def _lines(text: str, step: Step) -> List[str]:
     count = text.count("\n") + text.count("\r")
     step(count)
     if count > _LINES_OF_A_SCALAR:
-        raise NotYamlError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
+        raise UnreadableError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
     return _BREAK.split(text)
 
 
 def _unescaped(escape: Match[str]) -> str:
     character = unescaped(escape, _ESCAPED)
     if character is None:
-        raise NotYamlError("holds an escape that YAML does not know")
+        raise UnreadableError("holds an escape that YAML does not know")
     return character
 
 
 def _next_content(yaml: str, at: int, step: Step) -> Optional[_Line]:
-    """Return the next line that holds more than blanks and a comment; `None` at the end."""
+    """Return the next line with more than white space and a comment; `None` at the end."""
     while at < len(yaml):
         step(1)
         line = _line(yaml, at)
@@ -216,7 +213,7 @@ def _next_content(yaml: str, at: int, step: Step) -> Optional[_Line]:
 
 
 def _line(yaml: str, at: int) -> _Line:
-    """Return the line, or what is left of it, at `at`."""
+    """Return the line at `at`, or the rest of it."""
     match = _LINE.match(yaml, at)
     assert match is not None  # it matches an empty text too
     return _Line(len(match.group(1)), match.group(2), match.start(2), match.end())

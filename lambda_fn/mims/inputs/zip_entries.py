@@ -1,7 +1,7 @@
-"""One entry of a zip archive, found as the archive streams by: by the headers before the entries.
+"""One entry of a zip archive that is read as a stream, by the headers before the entries.
 
-The central directory, at the end, is never reached; so the sizes that a writer could not know
-before it wrote (bit 3 of the flags) are found by where the entry's bytes end.
+The central directory, at the end, is never reached. So if a writer did not know the sizes before
+(bit 3 of the flags), the end of an entry is found by its content.
 https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
 
@@ -11,14 +11,15 @@ import struct
 import zlib
 from typing import List, NamedTuple, Optional
 
-from mims.inputs.member import MemberBytes, unreadable
+from mims.inputs.member import MemberBytes, UnreadableError, cut_short
 
 HEAD = b"PK\x03\x04"
 
 _DESCRIPTOR = b"PK\x07\x08"
-# What may follow an entry: another one, or one of the records behind the last.
+# What may follow an entry: another one, or one of the records after the last.
 _AFTER = (HEAD, b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x08")
-_DESCRIPTOR_SIZES = (16, 24, 12, 20)  # with its signature or without, of 4-byte or 8-byte sizes
+# With its signature or without, and with sizes of 4 or 8 bytes.
+_DESCRIPTOR_SIZES = (16, 24, 12, 20)
 _LOCAL_HEADER = struct.Struct("<2xHH4xIIIHH")
 _EXTRA_HEADER = struct.Struct("<HH")
 _ZIP64 = 1
@@ -34,19 +35,19 @@ class _Entry(NamedTuple):
     flags: int
     method: int
     checksum: int
-    size: Optional[int]  # as it is packed; `None` where it stands behind the bytes
+    size: Optional[int]  # when compressed; `None` if it follows the bytes
 
 
 def read_entry(member: MemberBytes, name: str) -> Optional[bytes]:
-    """Return the bytes of the first entry of that name, held; `None` where there is none.
+    """Return the bytes of the first entry with that name, counted as held; `None` if there is none.
 
-    No more is read than the entry.
+    Nothing after the entry is read.
 
     Raises
     ------
     UnreadableError
-        The archive is damaged before the entry ends; the entry is encrypted, packed by another
-        method than deflate, or larger than a reader may hold.
+        The archive is damaged before the end of the entry; or the entry is encrypted, compressed by
+        a method other than deflate, or larger than a reader may hold.
     """
     wanted = name.encode()
     while True:
@@ -54,12 +55,14 @@ def read_entry(member: MemberBytes, name: str) -> Optional[bytes]:
         signature = member.read(4)
         if signature != HEAD:
             if signature not in _AFTER:
-                unreadable("is damaged: an entry of the zip does not begin where it should")
+                raise UnreadableError(
+                    "is damaged: an entry of the zip does not begin where it should"
+                )
             return None
         entry = _header(member)
         if entry.name == wanted:
             return _content(member, entry)
-        _pass_over(member, entry)
+        _skip(member, entry)
 
 
 def _header(member: MemberBytes) -> _Entry:
@@ -76,7 +79,7 @@ def _header(member: MemberBytes) -> _Entry:
 
 
 def _zip64_size(extra: bytes, *, with_unpacked: bool) -> int:
-    """Return the packed size in the ZIP64 field, behind the unpacked one where that is there."""
+    """Return the compressed size in the ZIP64 field, which may follow the uncompressed one."""
     at = 0
     while at + _EXTRA_HEADER.size <= len(extra):
         number, size = _EXTRA_HEADER.unpack_from(extra, at)
@@ -86,13 +89,13 @@ def _zip64_size(extra: bytes, *, with_unpacked: bool) -> int:
         at += size
     at += 8 * with_unpacked
     if at + 8 > len(extra):
-        unreadable("is damaged: an entry of the zip has no size")
+        raise UnreadableError("is damaged: an entry of the zip has no size")
     return int.from_bytes(extra[at : at + 8], "little")
 
 
 def _content(member: MemberBytes, entry: _Entry) -> bytes:
     if entry.flags & _ENCRYPTED:
-        unreadable("is encrypted")
+        raise UnreadableError("is encrypted")
     pieces: List[bytes] = []
     if entry.method == _STORED and entry.size is not None:
         member.hold(entry.size)
@@ -102,14 +105,14 @@ def _content(member: MemberBytes, entry: _Entry) -> bytes:
     elif entry.method == _DEFLATED:
         _inflated(member, pieces)
     else:
-        unreadable("is packed by a method other than deflate")
+        raise UnreadableError("is compressed by a method other than deflate")
     content = b"".join(pieces)
     if not entry.flags & _SIZES_FOLLOW and zlib.crc32(content) != entry.checksum:
-        unreadable("is damaged: an entry of the zip has another checksum")
+        raise UnreadableError("is damaged: an entry of the zip has a wrong checksum")
     return content
 
 
-def _pass_over(member: MemberBytes, entry: _Entry) -> None:
+def _skip(member: MemberBytes, entry: _Entry) -> None:
     if entry.size is not None:
         member.skip(entry.size)
     elif entry.method == _STORED:
@@ -117,7 +120,7 @@ def _pass_over(member: MemberBytes, entry: _Entry) -> None:
     elif entry.method == _DEFLATED and not entry.flags & _ENCRYPTED:
         _inflated(member)
     else:
-        unreadable("has an entry in the zip that cannot be passed over")
+        raise UnreadableError("has an entry in the zip that cannot be skipped")
     if not entry.flags & _SIZES_FOLLOW:
         return
     behind = member.peek(max(_DESCRIPTOR_SIZES) + len(HEAD))
@@ -125,11 +128,11 @@ def _pass_over(member: MemberBytes, entry: _Entry) -> None:
         if behind[size : size + len(HEAD)] in _AFTER:
             member.skip(size)
             return
-    unreadable("is damaged: an entry of the zip does not end where it should")
+    raise UnreadableError("is damaged: an entry of the zip does not end where it should")
 
 
 def _stored(member: MemberBytes, pieces: Optional[List[bytes]] = None) -> None:
-    """Take bytes up to the descriptor that tells how many they were; keep them in `pieces`."""
+    """Take bytes up to the descriptor that gives their number, and keep them in `pieces`."""
     taken = 0
     whole = _PIECE + max(_DESCRIPTOR_SIZES)
     while True:
@@ -144,8 +147,8 @@ def _stored(member: MemberBytes, pieces: Optional[List[bytes]] = None) -> None:
             member.step()
             at = window.find(_DESCRIPTOR, at + 1, _PIECE)
         if len(window) < whole:
-            unreadable("is cut short")
-        # What may be the beginning of a signature is left for the next turn.
+            raise cut_short()
+        # What may be the beginning of a signature is left for the next iteration.
         taken += _PIECE - len(_DESCRIPTOR) + 1
         _take(member, _PIECE - len(_DESCRIPTOR) + 1, pieces)
 
@@ -159,18 +162,18 @@ def _take(member: MemberBytes, size: int, pieces: Optional[List[bytes]]) -> None
 
 
 def _inflated(member: MemberBytes, pieces: Optional[List[bytes]] = None) -> None:
-    """Take a deflate stream to its end, and keep what it holds in `pieces`."""
+    """Take a deflate stream to its end, and keep its content in `pieces`."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     while not inflater.eof:
         packed = member.peek(_PIECE)
         try:
             piece = inflater.decompress(packed, _PIECE)
         except zlib.error:
-            unreadable("is damaged: an entry of the zip cannot be inflated")
+            raise UnreadableError("is damaged: an entry of the zip cannot be inflated") from None
         left = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
         taken = len(packed) - len(left)
         if not taken and not piece and not inflater.eof:
-            unreadable("is cut short")
+            raise cut_short()
         member.skip(taken)
         member.step(1 + len(piece) // _INFLATED_BYTES_A_STEP)
         if pieces is not None:

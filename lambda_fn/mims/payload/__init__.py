@@ -1,1 +1,1 @@
-"""Samples → `payload.tar.gz`, and the other way round: packed, described, checked, reported."""
+"""Samples ↔ `payload.tar.gz`: packs, describes, checks and reports a payload."""

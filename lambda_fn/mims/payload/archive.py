@@ -1,7 +1,7 @@
 """Payload files and their description → `payload.tar.gz`.
 
-The archive is a pure function of its content: sorted members, ustar, no times, owners or names of
-whoever made it.
+The archive is a pure function of its content: sorted members in ustar format, without times or
+owners.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mims.payload.files import METADATA, PayloadFile
 
 
 def create_payload_archive(files: Iterable[PayloadFile], metadata: bytes, check: Check) -> bytes:
-    """Return the gzip'd tar of the payload files, and of `metadata.json` unless that is empty.
+    """Return the gzip'd tar of the payload files, and of `metadata.json` unless it is empty.
 
     The same files and metadata give the same bytes on the same Python and zlib. `check` is called
     at least every half second of work.
@@ -25,7 +25,7 @@ def create_payload_archive(files: Iterable[PayloadFile], metadata: bytes, check:
     if metadata:
         members = sorted([*members, (METADATA, metadata)])
     archive = io.BytesIO()
-    # Flat files come already sorted, one by one, so that ten thousand are never held at once.
+    # Flat files come one by one, already sorted, so that ten thousand are never held at once.
     with gzip.GzipFile("", "wb", fileobj=archive, mtime=0) as compressed, tarfile.open(
         fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT
     ) as tar:

@@ -1,25 +1,24 @@
 """A `payload.tar.gz` → a report of what is in it, or the error that says what is wrong with it.
 
-Nothing in the archive is taken on trust: bytes of any kind give a report or an error of the tree,
-and one file is held at a time, whatever the headers declare.
+Nothing in the archive is trusted: any bytes give a report or a `PayloadError`, and only one file is
+held at a time, whatever the headers declare.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from itertools import repeat
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
-from mims.formats.format import Format
+from mims.formats.format import Body, Format
 from mims.formats.registry import FORMATS
 from mims.formats.table import carried, column_names
 from mims.limits import LISTS, SAMPLE_VALUES
 from mims.payload.description import DescribedField, DescribedFile, Description
-from mims.payload.files import METADATA, flat_path
+from mims.payload.files import FLAT_PATH, METADATA, flat_path
 from mims.payload.members import (
     PayloadMember,
     check_stream,
@@ -29,41 +28,39 @@ from mims.payload.members import (
 )
 from mims.payload.metadata import read_metadata
 from mims.payload.report import Report, ReportedPayload, first_sample
-from mims.payload.tables import Table, leaves_out, read_table
+from mims.payload.tables import leaves_out, read_table
 from mims.payload.values import fits, restored, same
 from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
-from mims.values import TRUTHS, number
+from mims.values import BOOLEANS, number
 
-_NO_NUMBER = object()  # what no file of numbers can have instead of a text
-_FLAT_NAME = re.compile(r"sample_payload_[0-9]{4,5}(\.[a-z0-9]+)\Z")
+_NO_NUMBER = object()  # equal to nothing that a file of numbers can have
 
 
-def check_payload_archive(archive: bytes, check: Check = nothing) -> Report:
+def check_payload_archive(archive: bytes, check: Check = no_deadline) -> Report:
     """Verify a payload archive, and return what is in it.
 
-    With a `metadata.json` in it (layout contract): the files are those that it lists, have their
-    sizes and hashes, parse as their content types, and all hold the same samples, with the fields,
-    types and number that it gives. Without one (layout flat): nothing but payload files of one
-    content type, numbered from 1, with one sample each of the same fields. A repacked archive is
-    valid as well, since servers see its files alone; its report has a warning.
+    With a `metadata.json` (layout contract), the files must be those that it lists, with their
+    sizes and hashes; they must parse as their content types, and all hold the same samples, with
+    the fields, types and number that it gives. Without one (layout flat), there may be only payload
+    files of one content type, numbered from 1, each with one sample of the same fields. A repacked
+    archive is valid too, since servers see only its files; its report has a warning.
 
     `check` is called at least every half second of work; what it raises passes through.
 
     Raises
     ------
     CorruptArchiveError
-        Something is wrong; the message names what. (The class of a damaged model archive: here too
-        the bytes are not what they should be, and trying again cannot help.)
+        Something is wrong; the message says what.
     PayloadTooLargeError
         A payload file is over the limit of a request.
     ArchiveLimitError
-        The archive is larger than any that the generator makes, or has over 250,000 fields.
+        It is larger than any archive that the generator makes, or has too many fields.
     """
     check_stream(archive, check)
     names: List[str] = []
     description: Optional[Description] = None
-    repacked = archive[3:8] != bytes(5)  # gzip keeps a name, or a time
+    repacked = archive[3:8] != bytes(5)  # the gzip header has a name or a time
     for member in read_members(archive, check):
         names.append(member.name)
         repacked = repacked or member.repacked
@@ -102,7 +99,7 @@ def _check_contract(
     _check_shapes(fields, description.sample_count, check)
     found: Dict[str, ReportedPayload] = {}
     reference: Optional[List[List[Any]]] = None
-    # What keeps each value's type comes first: its values are those that the others must have.
+    # The file that keeps most of each value's type comes first: the others are compared with it.
     for file in sorted(description.files, key=lambda file: _fidelity(file.content_type)):
         for member in read_members(archive, check):
             if member.name != file.path:
@@ -138,7 +135,7 @@ def _check_contract(
 
 
 def _fidelity(content_type: Format) -> tuple:  # type: ignore[type-arg]
-    """Order content types by how much of a value's type their bodies keep."""
+    """Return a key that sorts content types by how much of a value's type their bodies keep."""
     return (
         content_type.binary,
         content_type.numbers_alone,
@@ -155,7 +152,7 @@ def _check_file(
     description: Description,
     check: Check,
 ) -> Optional[List[List[Any]]]:
-    """Return the samples of a file, which is as listed and has each value of its field's type."""
+    """Return the samples of a file, if it is as listed and each value is of its field's type."""
     path, size = member.name, len(member.content)
     require(
         size == file.size, f"'{path}' has {size:,} bytes, not the {shown(file.size)} of {METADATA}"
@@ -196,13 +193,13 @@ def _check_shapes(fields: Sequence[Field], count: int, check: Check) -> None:
     if values > SAMPLE_VALUES or lists > LISTS:
         raise ArchiveLimitError(
             f"{METADATA} in the payload archive describes samples of more than {SAMPLE_VALUES:,} "
-            f"values, or {LISTS:,} lists within each other. Name a payload.tar.gz that the "
+            f"values, or {LISTS:,} nested lists. Name a payload.tar.gz that the "
             "generator made."
         )
 
 
 def _columns(fields: Sequence[Field], flat: bool) -> Iterator[Field]:
-    """Yield for each column of a body the field whose values it has."""
+    """Yield the field of each column of a body."""
     for field in fields:
         if flat and field.shape:
             yield from repeat(field._replace(shape=()), field.size)
@@ -226,12 +223,12 @@ def _check_same(
             at += width
             expected = value
             try:
-                if not content_type.own_types:  # which datatypes these are, metadata.json has not
+                if not content_type.own_types:  # metadata.json does not have their datatypes
                     expected = carried(
                         field, value, content_type.carry, str(content_type), content_type.flat
                     )
-            except InvalidSettingsError:  # a text, where this file has a number
-                expected = TRUTHS.get(value, _NO_NUMBER) if isinstance(value, str) else _NO_NUMBER
+            except InvalidSettingsError:  # a string, where this file has a number
+                expected = BOOLEANS.get(value, _NO_NUMBER) if isinstance(value, str) else _NO_NUMBER
             if not same(found, expected, content_type, check):
                 fail(
                     f"'{file.path}' has a different value in '{shown(field.name)}' than the other "
@@ -242,11 +239,11 @@ def _check_same(
 def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check: Check) -> Report:
     extensions = set()
     for name in names:
-        match = _FLAT_NAME.match(name)
+        match = FLAT_PATH.match(name)
         if match is None:
             fail(
                 f"'{shown(name)}' is in it, but no {METADATA}, and the layout flat has nothing "
-                "but sample_payload_0001 and so on"
+                f"but {flat_path(1, 1, '')} and so on"
             )
         extensions.add(match.group(1))
     require(len(extensions) == 1, f"it has several types of files ({', '.join(extensions)})")
@@ -256,7 +253,7 @@ def _check_flat(archive: bytes, names: Sequence[str], warnings: List[str], check
     ):
         fail(f"'{missing}' is missing")
     candidates = [known for known in FORMATS if known.extension == extension]
-    tables: Dict[Format, Table] = {}
+    tables: Dict[Format, Body] = {}
     largest = 0
     first = b""
     for member in read_members(archive, check):
@@ -306,7 +303,7 @@ def _looks_like(name: str, value: Any) -> Field:
     return Field(name, kind, tuple(shape))
 
 
-def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[Table]:
+def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[Body]:
     check()
     try:
         table = read_table(content, content_type, None, check)
@@ -315,9 +312,9 @@ def _one_sample(content: bytes, content_type: Format, check: Check) -> Optional[
     return table if table.rows is None or len(table.rows) == 1 else None
 
 
-def _is_alike(first: Table, other: Table, content_type: Format) -> bool:
+def _is_alike(first: Body, other: Body, content_type: Format) -> bool:
     if first.rows is None or other.rows is None:
         return True
     if leaves_out(content_type):
-        return True  # so rows may differ in width
+        return True  # missing values are left out, so rows may differ in width
     return first.names == other.names and len(first.rows[0]) == len(other.rows[0])

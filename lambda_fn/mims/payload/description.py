@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import InvalidHyperparametersError
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.formats.format import Format
@@ -14,21 +14,23 @@ from mims.samples import Samples
 from mims.values import is_unicode, text
 from mims.version import GENERATOR, VERSION
 
-# Of the hyperparameters' values only these stand in it: they name the model.
+# The only hyperparameters whose values are in it: those that name the model.
 NAMING = ("model_class", "pipeline_name", "pipeline_version", "model_objective")
+# The kinds of variables in a model registration.
+VARIABLES = _NUMERIC_VARIABLE, _TEXT_VARIABLE = "NUMERIC", "TEXT"
 
 
 class FieldsFrom(NamedTuple):
-    """What named the fields, and the model's file that did, if one did."""
+    """What named the fields, and the model's file that did, if it was one."""
 
     source: str
     member: Optional[str]
 
 
 class DescribedField(NamedTuple):
-    """A field, where its value came from, and what it is to a model registration.
+    """A field, where its value came from, and its kind of variable in a model registration.
 
-    `source` and `variable` are empty where the archive does not tell them (layout flat).
+    `source` and `variable` are empty if the archive does not have them (layout flat).
     """
 
     name: str
@@ -39,7 +41,7 @@ class DescribedField(NamedTuple):
 
 
 class DescribedFile(NamedTuple):
-    """A payload file as it is listed; `size` and `sha256` are as it says, whatever that is."""
+    """A payload file as it is listed; `size` and `sha256` are not checked yet."""
 
     path: str
     content_type: Format
@@ -72,9 +74,9 @@ def describe(
     family: Optional[str],
     recipe: Optional[str],
     warnings: Sequence[str],
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> Description:
-    """Return what there is to say of a payload; `check` is called meanwhile.
+    """Return the description of a payload; `check` is called meanwhile.
 
     Raises
     ------
@@ -101,22 +103,19 @@ def describe(
 
 
 def _variable(field: Field) -> str:
-    """Return what the field is to a model registration."""
+    """Return the field's kind of variable in a model registration."""
     if field.type == CATEGORICAL and field.categories:
         are_numbers = all(
             isinstance(category, (int, float)) and not isinstance(category, bool)
             for category in field.categories
         )
-        return "NUMERIC" if are_numbers else "TEXT"
+        return _NUMERIC_VARIABLE if are_numbers else _TEXT_VARIABLE
     return variable_of(field.type)
 
 
 def variable_of(kind: str) -> str:
-    """Return what a field of that type is to a model registration, its categories left aside."""
-    return _VARIABLE_OF.get(kind, "TEXT")
-
-
-_VARIABLE_OF = {NUMERIC: "NUMERIC", INTEGER: "NUMERIC", BOOLEAN: "NUMERIC"}
+    """Return the kind of variable for a field of that type, regardless of its categories."""
+    return _NUMERIC_VARIABLE if kind in (NUMERIC, INTEGER, BOOLEAN) else _TEXT_VARIABLE
 
 
 def _naming(hyperparameters: Hyperparameters) -> Dict[str, Any]:

@@ -1,12 +1,13 @@
-"""Samples → payload files, each parsed back and compared with the samples."""
+"""Samples → payload files, each of which is parsed and compared with the samples."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Iterator, List
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import (
     InvalidHyperparametersError,
     InvalidSettingsError,
@@ -16,13 +17,16 @@ from mims.errors import (
 from mims.formats.format import Format
 from mims.formats.registry import read_body
 from mims.formats.table import Table, tabulate
-from mims.limits import CELLS, LISTS, PAYLOAD_FILES_BYTES, REQUEST_BYTES
+from mims.limits import CELLS, LISTS, PAYLOAD_FILES_BYTES, REQUEST_BYTES, SAMPLES
 from mims.samples import Samples
 from mims.setting_layers import PAYLOAD_SETTINGS
 from mims.setting_table import FLAT
 from mims.settings import Settings
 
 METADATA = "metadata.json"
+STEM = "sample_payload"
+_FEWEST_DIGITS = 4
+FLAT_PATH = re.compile(rf"{STEM}_[0-9]{{{_FEWEST_DIGITS},{len(str(SAMPLES))}}}(\.[a-z0-9]+)\Z")
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,18 @@ class PayloadFile:
 
 def contract_path(content_type: Format) -> str:
     """Return the path of a content type's file in the layout contract."""
-    return f"{content_type.folder}/sample_payload{content_type.extension}"
+    return f"{content_type.folder}/{STEM}{content_type.extension}"
 
 
 def flat_path(number: int, count: int, extension: str) -> str:
-    """Return the path of the file of that number, from 1, of `count` in the layout flat."""
-    return f"sample_payload_{number:0{max(4, len(str(count)))}}{extension}"
+    """Return the path of a file in the layout flat, by its number, from 1 to `count`."""
+    return f"{STEM}_{number:0{max(_FEWEST_DIGITS, len(str(count)))}}{extension}"
 
 
 def generate_sample_payload(
-    samples: Samples, settings: Settings, check: Check = nothing
+    samples: Samples, settings: Settings, check: Check = no_deadline
 ) -> Iterator[PayloadFile]:
-    """Yield the payload files: one a content type, or, in the flat layout, one a sample.
+    """Yield the payload files: one for each content type or, in the flat layout, each sample.
 
     `check` is called at least every half second of work; what it raises passes through.
 
@@ -60,7 +64,7 @@ def generate_sample_payload(
     InvalidSettingsError
         A content type cannot carry a field's value; the message names the field.
     PayloadTooLargeError
-        A file is over the limit of a request, or all of them together are over their own.
+        A file is over the limit of a request, or all files together are over theirs.
     """
     size = 0
     for file in _files(samples, settings, check):
@@ -84,7 +88,7 @@ def _files(samples: Samples, settings: Settings, check: Check) -> Iterator[Paylo
         yield PayloadFile(contract_path(content_type), content_type, content)
 
 
-def encode(samples: Samples, content_type: Format, check: Check = nothing) -> bytes:
+def encode(samples: Samples, content_type: Format, check: Check = no_deadline) -> bytes:
     """Return the samples as one body of that content type; raises as `generate_sample_payload`."""
     check()
     if content_type.one_field and len(samples.fields) != 1:
@@ -98,7 +102,7 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
     if samples.list_count() > LISTS:
         raise PayloadTooLargeError(
             f"{samples.count:,} samples of the {len(samples.fields):,} fields consist of more than "
-            f"{LISTS:,} lists within each other. Lower SAMPLE_COUNT (sample_count), or give shapes "
+            f"{LISTS:,} nested lists. Lower SAMPLE_COUNT (sample_count), or give shapes "
             "without dimensions of 1."
         )
     check()
@@ -134,7 +138,7 @@ def encode(samples: Samples, content_type: Format, check: Check = nothing) -> by
 
 
 def _fewest_bytes(samples: Samples, content_type: Format) -> int:
-    """Return how many bytes a body of that type takes at the least, without making it."""
+    """Return the fewest bytes that a body of that type can take, without making it."""
     if samples.value_count() > CELLS:
         return 2 * samples.value_count()
     fewest = samples.fewest_bytes()

@@ -1,4 +1,4 @@
-"""A `payload.tar.gz` → its members, one after another, none of it taken on trust."""
+"""A `payload.tar.gz` → its members, one after another; nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Iterator, NamedTuple, NoReturn
 
 from mims.archive.inflate import TarStream, looks_like
 from mims.archive.members import Entry, Walk
-from mims.deadline import Check, nothing
+from mims.deadline import Check, no_deadline
 from mims.errors import ArchiveLimitError, CorruptArchiveError, PayloadTooLargeError, shown
 from mims.limits import (
     METADATA_BYTES,
@@ -21,7 +21,7 @@ from mims.payload.files import METADATA
 
 _LIMITS = Limits(archive_bytes=PAYLOAD_TAR_BYTES, members=SAMPLES + 1)
 
-# As the generator's members are: ustar; mode 0644; uid, gid and time 0; no names of owners.
+# Headers as the generator writes them: ustar; mode 0644; uid, gid and time 0; no owners' names.
 _USTAR = b"ustar\x0000"
 _MODE, _ZERO, _ZERO_TIME = b"0000644\0", b"0000000\0", b"00000000000\0"
 
@@ -35,7 +35,7 @@ class PayloadMember(NamedTuple):
 
 
 def fail(what: str) -> NoReturn:
-    """Raise the error for an archive that is invalid, and say how."""
+    """Raise the error for an invalid archive; `what` says what is wrong."""
     raise CorruptArchiveError(
         f"The payload archive is invalid: {what}. Make it again from its model."
     )
@@ -46,8 +46,8 @@ def require(holds: bool, what: str) -> None:
         fail(what)
 
 
-def check_stream(archive: bytes, check: Check = nothing) -> None:
-    """Inflate the whole archive once, for its checksums and for what follows the last member.
+def check_stream(archive: bytes, check: Check = no_deadline) -> None:
+    """Inflate the whole archive once, to check its checksums and what follows the last member.
 
     Raises
     ------
@@ -72,14 +72,14 @@ def check_stream(archive: bytes, check: Check = nothing) -> None:
     )
 
 
-def read_members(archive: bytes, check: Check = nothing) -> Iterator[PayloadMember]:
-    """Yield the archive's members in order; one is held at a time, and no more than a request.
+def read_members(archive: bytes, check: Check = no_deadline) -> Iterator[PayloadMember]:
+    """Yield the archive's members in order; one is held at a time, of at most a request's size.
 
     Raises
     ------
     CorruptArchiveError, ArchiveLimitError, PayloadTooLargeError
-        It is damaged, or holds what no payload archive does: a folder or link, a file larger than
-        a request, more files than there can be samples.
+        It is damaged, or has something that no payload archive has: a folder or link, a file larger
+        than a request, more files than there can be samples.
     """
     walk = Walk(TarStream([archive], check), _LIMITS, check)
     refused = None

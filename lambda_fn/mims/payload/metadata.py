@@ -1,11 +1,11 @@
-"""The description of a payload ↔ `metadata.json`, which is written and read here alone."""
+"""The description of a payload ↔ `metadata.json`, which is written and read only here."""
 
 from __future__ import annotations
 
 from sys import intern
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
 from mims.fields import CATEGORICAL, TYPES
 from mims.formats.json_text import dumps
@@ -14,6 +14,7 @@ from mims.json_parsing import JsonCursor, TooManyValuesError
 from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES
 from mims.payload.description import (
     NAMING,
+    VARIABLES,
     DescribedField,
     DescribedFile,
     Description,
@@ -24,16 +25,15 @@ from mims.payload.files import METADATA, contract_path
 from mims.payload.members import fail, require
 from mims.recipes import recipe_of
 from mims.samples import VALUE_SOURCES
-from mims.values import is_unicode
+from mims.values import is_text
 
 SCHEMA_VERSION = "1.1"
-_READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # the first version's had no fields_from, family, recipe
-_KEYS = 100  # more than it has
-_VARIABLES = ("NUMERIC", "TEXT")
+_READ_VERSIONS = (SCHEMA_VERSION, "1.0")  # 1.0 had no fields_from, family and recipe
+_KEYS = 100  # more than it ever has
 
 
-def write_metadata(description: Description, check: Check = nothing) -> bytes:
-    """Return `metadata.json`. (Piece by piece: a hundred thousand objects are never held.)"""
+def write_metadata(description: Description, check: Check = no_deadline) -> bytes:
+    """Return `metadata.json`. (It is put together from pieces: objects would take more memory.)"""
     name, _, version = description.generator.rpartition(" ")
     parts: Dict[str, bytes] = {
         "schema_version": dumps(SCHEMA_VERSION),
@@ -73,8 +73,8 @@ def _field_entry(field: DescribedField) -> Dict[str, Any]:
     return {"name": field.name, "type": field.type, **shape, "source": field.source}
 
 
-def read_metadata(content: bytes, check: Check = nothing) -> Description:
-    """Return what `metadata.json` says; its parts agree with each other.
+def read_metadata(content: bytes, check: Check = no_deadline) -> Description:
+    """Return the description in `metadata.json`, whose parts must agree with each other.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def read_metadata(content: bytes, check: Check = nothing) -> Description:
 
 
 def _parse(text: str, check: Check) -> Dict[str, Any]:
-    """Return what stands under each key, the long lists of it entry by entry."""
+    """Return the value of each key; the long lists are read entry by entry."""
     cursor = JsonCursor(text, check=check)
     metadata: Dict[str, Any] = {}
     for key in cursor.entries():
@@ -146,13 +146,13 @@ def _read(metadata: Dict[str, Any], check: Check) -> Description:
     generator = [metadata["generator"]["name"], metadata["generator"]["version"]]
     require(
         isinstance(warnings, list) and all(map(is_text, generator + warnings)),
-        f"generator or warnings in {METADATA} are not texts",
+        f"generator or warnings in {METADATA} are not strings",
     )
     fields_from, family, recipe = None, None, None
     if version == SCHEMA_VERSION:
         fields_from = _read_fields_from(metadata["fields_from"])
         family, recipe = metadata["family"], metadata["recipe"]
-        require(family is None or is_text(family), f"family in {METADATA} is not a text")
+        require(family is None or is_text(family), f"family in {METADATA} is not a string")
         require(
             recipe is None or recipe_of(recipe) is not None,
             f"recipe in {METADATA} is '{shown(recipe)}', which is not known",
@@ -171,17 +171,12 @@ def _read(metadata: Dict[str, Any], check: Check) -> Description:
     )
 
 
-def is_text(value: object) -> bool:
-    """Say whether a value is a text of valid Unicode."""
-    return isinstance(value, str) and is_unicode(value)
-
-
 def _read_field(entry: Any) -> DescribedField:
     name, kind, source = entry["name"], entry["type"], entry["source"]
     shape = entry.get("shape", [])
     require(
         is_text(name) and bool(name) and kind in TYPES and source in VALUE_SOURCES,
-        f"the field '{shown(name)}' in {METADATA} has no known type and source",
+        f"the field '{shown(name)}' in {METADATA} does not have a known type and source",
     )
     require(
         isinstance(shape, list)
@@ -189,14 +184,14 @@ def _read_field(entry: Any) -> DescribedField:
         and all(type(n) is int and 0 < n < 2**31 for n in shape),
         f"the field '{shown(name)}' in {METADATA} has a shape that is not a list of numbers",
     )
-    # The words are shared: a hundred thousand fields have one of them each.
+    # The words are interned: a hundred thousand fields share a few of them.
     return DescribedField(name, intern(kind), intern(source), tuple(shape))
 
 
 def _read_variable(entry: Any) -> Tuple[str, str]:
     name, word = entry
     require(
-        isinstance(entry, list) and isinstance(name, str) and word in _VARIABLES,
+        isinstance(entry, list) and isinstance(name, str) and word in VARIABLES,
         f"input_variables in {METADATA} are invalid",
     )
     return name, intern(word)
@@ -205,7 +200,7 @@ def _read_variable(entry: Any) -> Tuple[str, str]:
 def _with_variables(
     fields: List[DescribedField], variables: List[Tuple[str, str]], check: Check
 ) -> Tuple[DescribedField, ...]:
-    """Return the fields with what each is to a model registration."""
+    """Return the fields with each one's kind of variable."""
     agree = len(fields) == len(variables) and all(
         name == field.name and (field.type == CATEGORICAL or word == variable_of(field.type))
         for field, (name, word) in checked(zip(fields, variables), check)
@@ -221,7 +216,7 @@ def _read_fields_from(entry: Any) -> FieldsFrom:
     source, member = entry["source"], entry["member"]
     require(
         is_text(source) and (member is None or is_text(member)),
-        f"fields_from in {METADATA} has no source and member",
+        f"fields_from in {METADATA} does not have a source and a member",
     )
     return FieldsFrom(source, member)
 

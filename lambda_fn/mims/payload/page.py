@@ -1,4 +1,4 @@
-"""Lines for a reader: how wide they may be, and which characters his terminal shows."""
+"""Lines for a reader: how wide they may be, and which characters the terminal shows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _STYLES = {"bold": "1", "warning": "33", "error": "31", "good": "32"}
 
 
 class Page(NamedTuple):
-    """What lines are written for.
+    """The terminal or file that lines are written for.
 
     Attributes
     ----------
     width
-        In columns; no line is wider.
+        In columns; no line is wider than this.
     colours
-        Whether it is a terminal that shows them.
+        Whether it shows colours.
     unicode
-        Whether it shows more than ASCII.
+        Whether it shows characters beyond ASCII.
     """
 
     width: int = 80
@@ -34,7 +34,7 @@ class Page(NamedTuple):
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.colours else text
 
     def shown(self, text: str) -> str:
-        """Return the text with what the terminal would obey, or could not show, escaped."""
+        """Return the text with control characters, and others that it could not show, escaped."""
         return "".join(map(self._shown_character, text))
 
     def _shown_character(self, character: str) -> str:
@@ -45,15 +45,15 @@ class Page(NamedTuple):
         return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
     def cut(self, text: str, width: int) -> str:
-        """Return the text, or as much of it as fits into so many columns with an ellipsis."""
+        """Return the text, or as much of it as fits into `width` columns with an ellipsis."""
         if columns(text) <= width:
             return text
         return _beginning(text, width - len(self.ellipsis)) + self.ellipsis
 
     def wrap(self, text: str, first: str = "", following: str = "") -> List[str]:
-        """Return the text in lines, broken at spaces, or else commas, where there are any.
+        """Return the text in lines, broken at spaces or, within long words, after commas.
 
-        `first` and `following` stand before the first line and before the others.
+        `first` and `following` are the indents of the first line and of the others.
         """
         lines: List[str] = []
         line, indent, room = "", first, max(1, self.width - columns(first))
@@ -93,7 +93,7 @@ def _columns_of(character: str) -> int:
 
 
 def _beginning(text: str, width: int) -> str:
-    """Return as many of the text's first characters as fit into so many columns, one at least."""
+    """Return as many of the text's first characters as fit into `width` columns, at least one."""
     taken = 0
     for index, character in enumerate(text):
         taken += _columns_of(character)

@@ -1,11 +1,11 @@
-"""What is in a payload archive: as values, as JSON, and as lines for a reader."""
+"""A report of what is in a payload archive: as values, as JSON, and as lines for a reader."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from mims.deadline import Check, checked, nothing
+from mims.deadline import Check, checked, no_deadline
 from mims.fields import Field
 from mims.formats.format import Format
 from mims.formats.table import tabulate
@@ -13,7 +13,15 @@ from mims.inputs.model_inputs import SETTINGS
 from mims.limits import ASYNCHRONOUS_BYTES, REQUEST_BYTES, SERVERLESS_BYTES
 from mims.payload.description import DescribedField, FieldsFrom
 from mims.payload.page import Page, columns
-from mims.samples import FIELD_INFO, Samples, Value
+from mims.samples import (
+    DEFAULT,
+    FIELD_DEFAULT,
+    FIELD_INFO,
+    SPECIAL_FIELD,
+    TRAINING,
+    Samples,
+    Value,
+)
 from mims.told import counted
 
 ENDPOINT_LIMITS = {
@@ -22,26 +30,26 @@ ENDPOINT_LIMITS = {
     "asynchronous": ASYNCHRONOUS_BYTES,
 }
 _SOURCES = {
-    "special_field": "by SPECIAL_FIELD_* or field_values",
-    "field_default": "by FIELD_DEFAULTS",
-    "field_info": "by field_info of the hyperparameters",
-    "training": "as training recorded it",
-    "default": "the type's default",
+    SPECIAL_FIELD: "by SPECIAL_FIELD_* or field_values",
+    FIELD_DEFAULT: "by FIELD_DEFAULTS",
+    FIELD_INFO: "by field_info of the hyperparameters",
+    TRAINING: "as training recorded it",
+    DEFAULT: "the type's default",
     "": "",
 }
 _SAMPLE_CHARACTERS = 300
 _NAME_COLUMNS = 60
-_NAME_LINES = 5  # that a group of fields has at most
+_NAME_LINES = 5  # the most for a group of fields
 _BODY_LINES = 6  # lines of a body that are shown
-_BODY_ROWS = 6  # lines of the page that each of them takes at most
+_BODY_ROWS = 6  # the most lines of the page for each of them
 _INDENT = "    "
 
 
 @dataclass(frozen=True)
 class ReportedPayload:
-    """The payload files of a content type: `bytes` is the size of the largest of `file_count`.
+    """The payload files of a content type; `bytes` is the size of the largest of them.
 
-    `path` is that of the first; `first_sample` shows the first sample alone, cut where it is long.
+    `path` is that of the first file; `first_sample` shows only the first sample, cut if it is long.
     """
 
     path: str
@@ -53,7 +61,7 @@ class ReportedPayload:
 
 @dataclass(frozen=True)
 class Report:
-    """What a payload archive holds, all of it verified. `generator` is empty in the layout flat."""
+    """What is in a payload archive, all verified. `generator` is empty in the layout flat."""
 
     layout: str
     generator: str
@@ -71,12 +79,12 @@ def first_sample(
     values: Optional[Sequence[Value]],
     content_type: Format,
     content: bytes = b"",
-    check: Check = nothing,
+    check: Check = no_deadline,
 ) -> str:
-    """Return a sample as a body of its own, fit to be shown and cut where it is long.
+    """Return a sample as a body of its own, for a reader, cut if it is long.
 
-    Of a body that is only known to be JSON, `content` is shown, `values` being `None`; of a binary
-    one the numbers are listed.
+    If a body is only known to be JSON, `values` is `None`, and `content` is shown; of a binary one,
+    the numbers are listed.
     """
     if values is None:
         written = content.decode("utf-8")
@@ -93,7 +101,7 @@ def first_sample(
 
 
 def report_as_json(report: Report) -> Dict[str, Any]:
-    """Return the report as an object that JSON can hold, named as in `metadata.json`."""
+    """Return the report as an object for JSON, with the names of `metadata.json`."""
     return {
         "valid": True,
         "layout": report.layout,
@@ -128,12 +136,12 @@ def report_as_json(report: Report) -> Dict[str, Any]:
 
 
 def too_large_for(payload: ReportedPayload) -> List[str]:
-    """Return the kinds of endpoints whose requests may not have so many bytes."""
+    """Return the kinds of endpoints whose requests cannot be so large."""
     return [name for name, limit in ENDPOINT_LIMITS.items() if payload.bytes > limit]
 
 
 def describe_report(report: Report, page: Page = Page()) -> str:  # noqa: B008 - it is immutable
-    """Return the report as lines of text that fit the page, without a newline at the end."""
+    """Return the report as lines that fit the page, without a newline at the end."""
     return "\n".join(_lines(report, page))
 
 
@@ -177,7 +185,7 @@ def _facts(report: Report) -> Iterator[Tuple[str, str]]:
 
 
 def _describe_fields(report: Report, page: Page) -> Iterator[str]:
-    """Yield the fields, those of one type and source together, in the order of their firsts."""
+    """Yield the fields, grouped by type and source, in the order in which these first occur."""
     groups: Dict[Tuple[str, str], List[DescribedField]] = {}
     for field in report.fields:
         groups.setdefault((field.type, field.source), []).append(field)
@@ -191,7 +199,7 @@ def _describe_fields(report: Report, page: Page) -> Iterator[str]:
 
 
 def _list_names(group: Sequence[DescribedField], page: Page) -> Iterator[str]:
-    """Yield the names, as many as fit into a few lines, and how many more there are."""
+    """Yield as many names as fit into a few lines, and how many more there are."""
     room = page.width - len(_INDENT) - 1  # for the comma
     lines = [""]
     listed = 0

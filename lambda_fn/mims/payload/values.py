@@ -1,4 +1,4 @@
-"""What a body holds of a field: whether it fits the type, and which value it stands for."""
+"""The values in a body: whether they fit their fields' types, and which values they stand for."""
 
 from __future__ import annotations
 
@@ -8,44 +8,30 @@ from mims.deadline import Check, checked
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field
 from mims.formats.format import Format
 from mims.samples import Value
-from mims.values import TRUTHS, number, text, whole_number
+from mims.shapes import folded, has_shape
+from mims.values import BOOLEANS, number, text, whole_number
 
 
 def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, check: Check) -> bool:
     """Say whether a body's value is of its field's type; a missing value always is.
 
-    With `numbers_alone` the server takes only numbers, also for texts and categories.
+    With `numbers_alone`, the server takes only numbers, also for text and categories.
     """
     if value is None:
         return True
     if field.shape and not content_type.flat:
         element = field._replace(shape=())
-        return _has_shape(value, field.shape, element, content_type, numbers_alone, check)
+        return has_shape(
+            value,
+            field.shape,
+            check,
+            lambda item: fits(item, element, content_type, numbers_alone, check),
+        )
     if content_type.typed:
         return _fits_typed(value, field.type, numbers_alone or content_type.own_types)
     if content_type.numbers_alone:
         return number(value) is not None
     return _fits_text(value, field.type)
-
-
-def _has_shape(
-    value: Any,
-    shape: Sequence[int],
-    element: Field,
-    content_type: Format,
-    numbers_alone: bool,
-    check: Check,
-) -> bool:
-    if not shape:
-        return fits(value, element, content_type, numbers_alone, check)
-    return (
-        isinstance(value, list)
-        and len(value) == shape[0]
-        and all(
-            _has_shape(item, shape[1:], element, content_type, numbers_alone, check)
-            for item in checked(value, check)
-        )
-    )
 
 
 def _fits_typed(value: Any, kind: str, numbers_too: bool) -> bool:
@@ -69,14 +55,14 @@ def _fits_text(cell: str, kind: str) -> bool:
     if kind == INTEGER:
         return whole_number(cell) is not None
     if kind == BOOLEAN:
-        return cell in TRUTHS
+        return cell in BOOLEANS
     return True
 
 
 def restored(
     rows: List[List[Any]], fields: Sequence[Field], content_type: Format, check: Check
 ) -> List[List[Value]]:
-    """Return the samples' values, from what a body of that content type has of them."""
+    """Return the samples' values, restored from those in a body of that content type."""
     if content_type.typed:
         return rows
     return [_restored_row(row, fields, content_type, check) for row in rows]
@@ -94,9 +80,7 @@ def _restored_row(
             continue
         elements = [_restored(item, field, content_type) for item in row[at : at + field.size]]
         at += field.size
-        for length in reversed(field.shape[1:]):
-            elements = [elements[i : i + length] for i in range(0, len(elements), length)]
-        values.append(elements)
+        values.append(folded(elements, field.shape))
     return values
 
 
@@ -110,12 +94,12 @@ def _restored(item: Any, field: Field, content_type: Format) -> Value:
     if field.type == INTEGER:
         return whole_number(item)
     if field.type == BOOLEAN:
-        return TRUTHS[item]
+        return BOOLEANS[item]
     return item
 
 
 def same(found: Any, expected: Any, content_type: Format, check: Check) -> bool:
-    """Say whether a body has what it should; one with types of its own may write it otherwise."""
+    """Say whether a value is as expected; a body with its own types may spell it otherwise."""
     if found == expected:
         return True
     if isinstance(found, list) and isinstance(expected, list):

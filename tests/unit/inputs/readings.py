@@ -104,7 +104,7 @@ def peak_of(source: ModuleType, chunks: Iterable[bytes], path: str = "model") ->
 
 def is_wanted(source: ModuleType, path: str, content: bytes) -> bool:
     """Say whether the walk hands a member to a source, and the source wants it."""
-    return source in sources_for(path, content[:HEAD])
+    return source in [wanting.load() for wanting in sources_for(path, content[:HEAD])]
 
 
 def damaged(content: bytes, count: int) -> Iterator[bytes]:

@@ -168,7 +168,7 @@ def test_of_names_and_none_the_index_is_the_name() -> None:
         ([{"feature_id": "a"}], "indices are invalid"),
         ([{"flat_feature_index": "0"}], "indices are invalid"),
         ([{"flat_feature_index": 0}, {"flat_feature_index": 0}], "indices are invalid"),
-        ([{"flat_feature_index": 10**9}], "tells of 1,000,000,001 inputs"),
+        ([{"flat_feature_index": 10**9}], "has 1,000,000,001 inputs"),
         ([{"flat_feature_index": 0, "feature_id": "\ud800"}], "invalid Unicode"),
     ],
 )

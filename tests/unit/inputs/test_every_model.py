@@ -7,9 +7,12 @@ import random
 from typing import Any, List, Set
 
 import pytest
+from mims import find_inputs
 from mims.inputs import lightgbm, triton
 from mims.inputs.member import MemberBytes, Told, UnreadableError
+from mims.settings import read_settings
 
+from tests.archives import END, gz, member
 from tests.unit.inputs.readings import (
     CHUNK_SIZES,
     Model,
@@ -108,3 +111,18 @@ def test_damage_gives_an_answer_or_the_one_error(kept: Model) -> None:
     for copy in damaged(kept.content[:4096], 60):
         told = outcome(kept.source, copy + kept.content[4096:], 4096, kept.path)
         assert all(names(told))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "family"),
+    [
+        ("model.keras", b"PK\3\4", "tensorflow"),
+        ("model.onnx", b"\x3a", "onnx"),
+        ("model.cbm", b"CBM1\xff", "catboost"),
+        ("config.pbtxt", b"input {", "triton"),
+    ],
+)
+def test_a_damaged_file_counts_as_one_of_its_source(path: str, content: bytes, family: str) -> None:
+    archive = gz(member(path, content) + END)
+    inputs = find_inputs([archive], read_settings({"FIELDS": "a", "RECIPE": "auto"}))
+    assert inputs.shown_family == family

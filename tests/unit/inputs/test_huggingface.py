@@ -30,8 +30,8 @@ TOKENIZER = "a/tokenizer_config.json"
         ({"architectures": ["VisionEncoderDecoderModel"], "vocab_size": 3}, "images"),
         ({"vision_config": {}, "architectures": ["GitForCausalLM"]}, "images"),
         ({"architectures": ["TapasForQuestionAnswering"]}, "tables"),
-        ({"architectures": ["ResNetForImageClassification"]}, "not known to take a text"),
-        ({"architectures": ["AnyModel"]}, "not known to take a text"),
+        ({"architectures": ["ResNetForImageClassification"]}, "not known to take text"),
+        ({"architectures": ["AnyModel"]}, "not known to take text"),
     ],
 )
 def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -> None:
@@ -113,9 +113,8 @@ def test_another_configuration_is_something_else(content: str) -> None:
 
 
 def test_damage_behind_the_architecture_is_told() -> None:
-    with pytest.raises(UnreadableError, match="is not valid JSON") as caught:
+    with pytest.raises(UnreadableError, match="is not valid JSON"):
         read(huggingface, '{"architectures": ["BertForMaskedLM"], "a" 1}')
-    assert caught.value.source == "huggingface"
 
 
 @pytest.mark.parametrize(

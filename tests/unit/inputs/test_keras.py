@@ -329,8 +329,11 @@ NAME = b"model_config\0"
 @pytest.mark.parametrize(
     ("root", "why"),
     [
-        (header(attribute(NAME, b"\x10" + bytes(7), b"")), "has a 'model_config' that is not text"),
-        (header(attribute(NAME, VARIABLE, struct.pack("<IQI", 9, 0, 1))), "is damaged: a text in"),
+        (header(attribute(NAME, b"\x10" + bytes(7), b"")), "has a 'model_config' that is not a"),
+        (
+            header(attribute(NAME, VARIABLE, struct.pack("<IQI", 9, 0, 1))),
+            "is damaged: a string in",
+        ),
         (
             header(attribute(NAME, VARIABLE, struct.pack("<IQI", 9, 2**63, 1))),
             "needs more than 4,1",
@@ -360,7 +363,7 @@ def test_damaged_hdf5_is_refused(root: bytes, why: str) -> None:
     ("content", "why"),
     [
         (hdf5.HEAD + b"\4" + bytes(90), "is HDF5 in a form that is not read"),
-        (hdf5.HEAD + bytes(90), "is damaged: its addresses have no usual size"),
+        (hdf5.HEAD + bytes(90), "is damaged: its addresses have an invalid size"),
         (superblock(2**50), "needs more than 4,194,304 bytes of it to be held"),
     ],
 )
@@ -377,7 +380,7 @@ def test_a_text_far_from_the_beginning_is_not_held() -> None:
             yield bytes(MIB)
 
     told, peak = peak_of(keras, chunks())
-    assert told == "is damaged: a text in it is not where it should be"
+    assert told == "is damaged: a string in it is not where it should be"
     assert peak < 12 * MIB
 
 

@@ -115,8 +115,8 @@ def test_without_descriptions_all_are_numeric() -> None:
         (b"feature_names=a \nfeature_infos=none none\n", "a feature name in it is empty"),
         (b"feature_names=a \xff\nfeature_infos=none none\n", "are not described in UTF-8"),
         (b"max_feature_idx=x\n", "its max_feature_idx is not a number"),
-        (b"max_feature_idx=999999\n\n", "tells of 1,000,000 inputs"),
-        (b"feature_names=" + b"a " * 300_000 + b"\n", "tells of 300,001 inputs"),
+        (b"max_feature_idx=999999\n\n", "has 1,000,000 inputs"),
+        (b"feature_names=" + b"a " * 300_000 + b"\n", "has 300,001 inputs"),
         (b"feature_names=" + b"a" * 5 * MIB + b"\n", "bytes of it to be held"),
     ],
 )

@@ -177,11 +177,11 @@ def test_another_file_of_that_name_is_not_mlflows(content: bytes) -> None:
         (yaml('  inputs: "\\q"\n').encode(), "an escape that YAML does not know"),
         (yaml('  inputs: "\\U99999999"\n').encode(), "an escape that YAML does not know"),
         (yaml("  inputs: '[]' more\n").encode(), "is not YAML"),
-        (b"signature: {inputs: '[]'}\n", "something else than keys and values under 'signature'"),
+        (b"signature: {inputs: '[]'}\n", "something other than keys and values under 'signature'"),
         (yaml("  inputs: '{}'\n").encode(), "not a list"),
         (yaml("  inputs: '[1]'\n").encode(), "not objects"),
         (yaml('  inputs: \'[{}, {"name": "a"}]\'\n').encode(), "names only some"),
-        (yaml("  inputs: '[{\"name\": 1.5}]'\n").encode(), "not a text"),
+        (yaml("  inputs: '[{\"name\": 1.5}]'\n").encode(), "not a string"),
         (yaml('  inputs: \'[{"name": "\\ud800"}]\'\n').encode(), "not valid Unicode"),
         (yaml('  inputs: \'[{"name": "a"},]\'\n').encode(), "not valid JSON"),
         (yaml('  inputs: \'[{"name": "a"}\'\n').encode(), "is cut short"),
@@ -204,9 +204,8 @@ def test_another_file_of_that_name_is_not_mlflows(content: bytes) -> None:
     ],
 )
 def test_what_cannot_be_read_is_said(content: bytes, why: str) -> None:
-    with pytest.raises(UnreadableError, match=why) as caught:
+    with pytest.raises(UnreadableError, match=why):
         read(mlflow, content, path="MLmodel")
-    assert caught.value.source == "mlflow"
 
 
 N, W, B, T = "numeric", "integer", "boolean", "text"

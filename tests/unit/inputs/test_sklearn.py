@@ -197,7 +197,7 @@ def test_what_are_no_names_are_none(objects: Objects, names_in: List[Any]) -> No
 def test_an_estimator_without_either_says_so(objects: Objects) -> None:
     told = tell(objects.line())
     assert not told.fields
-    assert told.why == "tells neither the names nor the number of its inputs"
+    assert told.why == "gives neither the names nor the number of its inputs"
 
 
 @pytest.mark.parametrize(
@@ -436,7 +436,7 @@ def test_every_column_of_a_wide_learner_of_autogluon_has_its_type(objects: Objec
 @pytest.mark.parametrize(
     ("attributes", "why"),
     [
-        ({}, "does not tell which columns"),
+        ({}, "does not say which columns"),
         ({"features_in": ["a"], "type_group_map_special": {"image_path": ["a"]}}, "takes images"),
         ({"features_in": ["a"], "made_by": "TabularPredictor"}, "other than its learner"),
     ],

@@ -71,9 +71,8 @@ def test_another_file_of_that_name_is_not_tritons(text: str) -> None:
     ],
 )
 def test_what_cannot_be_read_is_said(text: str, why: str) -> None:
-    with pytest.raises(UnreadableError, match=why) as caught:
+    with pytest.raises(UnreadableError, match=why):
         read(triton, text)
-    assert caught.value.source == "triton"
 
 
 @pytest.mark.parametrize("path", ["config.pbtxt.txt", "a_config.pbtxt", "Config.pbtxt"])

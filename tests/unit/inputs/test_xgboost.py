@@ -177,7 +177,7 @@ def test_a_model_without_a_number_says_so() -> None:
     document = parsed("1.5.2-json-no-names")
     document["learner"]["learner_model_param"]["num_feature"] = "0"
     told = read(xgboost, [json.dumps(document).encode()])
-    assert told == Told("xgboost", why="does not tell its number of features")
+    assert told == Told("xgboost", why="does not give its number of features")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The errors for a model whose files name no input field, and what they say of why."""
+"""The errors for a model whose files name no input field, with the reasons why."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ _REMEDY = (
 def no_fields_named(
     member: Member, reasons: Sequence[str], hint: str, cause: Optional[NoInputFieldsError]
 ) -> PayloadError:
-    """Return the error for hyperparameters that name no field, beside files that tell none.
+    """Return the error for hyperparameters that name no field, and files that name none either.
 
-    `reasons` say which of the model's files were looked into and why they told nothing, `hint` what
-    is known of the hyperparameters; `cause` is the error of a form that is there and empty.
+    `reasons` say which of the model's files were looked into, and why they name none; `hint` says
+    what the hyperparameters may have meant; `cause` is the error of a form that is there but empty.
     """
     looked = _looked_into(reasons)
     if cause is not None:
         return NoInputFieldsError(f"{cause}{looked}")
     return NoInputFieldsError(
-        f"'{shown(member.name)}' names no input field, and nothing else in the model tells "
-        f"them.{f' {hint}' if hint else ''}{looked} {_REMEDY}"
+        f"'{shown(member.name)}' names no input field, and neither does anything else in "
+        f"the model.{f' {hint}' if hint else ''}{looked} {_REMEDY}"
     )
 
 
-def nothing_told(
+def no_hyperparameters(
     count: int, names: Sequence[str], reasons: Sequence[str], not_regular: bool
 ) -> PayloadError:
-    """Return the error for a model of `count` files, the first `names`, that tells nothing."""
+    """Return the error for a model of `count` files, none of which names fields.
+
+    `names` are those of the first.
+    """
     listed = ", ".join(f"'{shown(name)}'" for name in names)
     more = ", …" if count > SHOWN_NAMES else ""
     not_used = (
@@ -49,9 +52,9 @@ def nothing_told(
         * not_regular
     )
     return HyperparametersNotFoundError(
-        f"Nothing in the model tells its input fields: there is no {FILE_NAME} among its "
-        f"{count:,} members{f' ({listed}{more})' if listed else ''}, and no file that is known "
-        f"to tell them.{not_used}{_looked_into(reasons)} {_REMEDY}"
+        f"Nothing in the model names its input fields: there is no {FILE_NAME} among its "
+        f"{count:,} members{f' ({listed}{more})' if listed else ''}, and no other file that is "
+        f"known to name them.{not_used}{_looked_into(reasons)} {_REMEDY}"
     )
 
 
