@@ -236,6 +236,48 @@ def test_values_in_payload_settings_lie_between_the_request_and_the_environment(
     assert sample(payload) == "3.0,2,0,1,0"
 
 
+@pytest.mark.parametrize(
+    ("environment", "request_settings", "payload_settings"),
+    [
+        (
+            {"CONTENT_TYPES": "text/csv, application/json"},
+            {"layout": "flat"},
+            {"content_types": "text/csv"},
+        ),
+        (
+            {"CONTENT_TYPES": "text/csv, application/json"},
+            {"layout": "flat"},
+            {"recipe": "autogluon"},
+        ),
+        (
+            {"CONTENT_TYPES": "application/json; format=record"},
+            {"sample_count": 2},
+            {"content_types": "text/csv"},
+        ),
+        (
+            {"SAMPLE_COUNT": "2"},
+            {"content_types": "application/json; format=record"},
+            {"sample_count": 1},
+        ),
+    ],
+)
+def test_payload_settings_may_settle_what_environment_and_request_say_together(
+    environment: Dict[str, str], request_settings: Dict[str, Any], payload_settings: Dict[str, Any]
+) -> None:
+    assert made(environment, request_settings, **payload_settings).archive
+    with pytest.raises(InvalidSettingsError, match=r"takes one content type|carries one sample"):
+        made(environment, request_settings)
+
+
+def test_the_recipe_of_the_model_may_settle_it_too() -> None:
+    given = read_settings(
+        {"CONTENT_TYPES": "text/csv, application/json"}, {"layout": "flat", "recipe": "auto"}
+    )
+    assert generate_from(inputs(Field("a", "numeric"), family="mlflow"), given).recipe == "mlflow"
+    with pytest.raises(InvalidSettingsError, match="takes one content type"):
+        generate_from(inputs(Field("a", "numeric"), family="onnx"), given)
+
+
 def test_as_texts_as_sagemaker_passes_them() -> None:
     content = {
         "field_info": json.dumps(MIXED["field_info"]),
