@@ -151,6 +151,9 @@ def test_defaults_that_are_given_win_over_a_recipes() -> None:
     (warning,) = made({"RECIPE": "xgboost"}, {"field_values": {"t": "word", "c": "3"}}).warnings
     assert "'t'" in warning
     assert "'c'" not in warning
+    (warning,) = made({"RECIPE": "xgboost", "DEFAULT_CATEGORICAL_VALUE": "word"}).warnings
+    assert "'c'" in warning
+    assert "'t'" not in warning
     assert sample(made({"DEFAULT_CATEGORICAL_VALUE": "A"}, {"recipe": "xgboost"})) == "0.0,0,0,0,0"
     listed = {"field_info": {"c": {"type": "category", "categories": ["A", "B"]}}}
     assert sample(made({}, None, listed)) == '{"instances": [{"c": "A"}]}'
