@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any, Dict, List, Optional
 
 import pytest
-from mims import Payload, find_inputs_in_files, generate_from
+from mims import Payload, find_inputs_in_files, generate, generate_from
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import Field
 from mims.formats.registry import parse_content_types
@@ -16,7 +17,7 @@ from mims.payload.check import check_payload_archive
 from mims.recipes import AUTO, NONE, RECIPES, Recipe
 from mims.settings import read_settings
 
-from tests.archives import payload_of
+from tests.archives import packed, payload_of
 
 MIXED = {
     "field_info": {"n": "float", "i": "int", "c": "category", "t": "text", "d": "date"},
@@ -183,6 +184,19 @@ def test_auto_without_a_family_takes_the_contracts_defaults_and_says_so() -> Non
     assert "auto" in payload.warnings[0]
     strange = generate_from(inputs(X, family="onnx"), read_settings({"RECIPE": "auto"}))
     assert (strange.recipe, strange.family) == (None, "onnx")
+
+
+def test_a_pickle_that_cannot_be_read_shows_no_family_unless_it_names_a_library() -> None:
+    words = pickle.dumps({f"word{index}": index for index in range(100)}, 4)[:-100]
+    model = b"\x80\x04csklearn.svm._classes\nSVC\n)\x81}U"
+    for content, family in ((words, "pytorch"), (model, "sklearn")):
+        archive = packed(
+            ("hyperparameters.json", json.dumps(MIXED).encode()),
+            ("vocabulary.pkl", content),
+            ("model.pth", b"x"),
+        )
+        payload = generate([archive], read_settings({"RECIPE": "auto"}))
+        assert (payload.family, payload.recipe) == (family, family)
 
 
 def test_a_model_whose_own_server_reads_none_of_the_content_types_is_told() -> None:
