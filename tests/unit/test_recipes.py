@@ -334,3 +334,10 @@ def test_other_variables_are_left_alone(variable: str) -> None:
 def test_find_inputs_in_files_is_given_the_settings_too() -> None:
     given = read_settings({"FIELDS": "3"})
     assert find_inputs_in_files([], given).source == "settings"
+    # What is wrong with the file beside them is a warning, as it is in an archive.
+    for content, limit in ((b"{", ""), (b"{}", "1")):
+        given = read_settings({"FIELDS": "3", "MAX_HYPERPARAMETERS_BYTES": limit})
+        payload = payload_of(content, given)
+        assert payload.field_count == 3
+        (warning,) = payload.warnings
+        assert "'hyperparameters.json'" in warning
