@@ -237,6 +237,18 @@ def test_an_empty_model_is_a_corrupt_archive(function: Function, s3: S3Client) -
         function(REQUEST)
 
 
+def test_fields_of_the_settings_make_a_payload_even_for_an_empty_model(
+    function: Function, s3: S3Client
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"")
+    request = {**REQUEST, "settings": {"fields": "a,b"}}
+    made = function(request)
+    assert (made["status"], made["field_count"], made["restarts"]) == ("created", 2, 0)
+    assert made["model_etag"] == s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"]
+    assert "empty" in made["warnings"][0]
+    assert function(request)["status"] == "unchanged"
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [("MAX_ARCHIVE_BYTES", "100"), ("MAX_MEMBERS", "1"), ("MAX_HYPERPARAMETERS_BYTES", "10")],

@@ -188,9 +188,16 @@ def test_a_small_object_takes_one_request(size: int) -> None:
 
 
 def test_an_object_of_no_bytes_is_read_as_such() -> None:
-    s3 = ScriptedS3(_refused(416, "InvalidRange"))
-    model = Model(_session(s3), SOURCE)
-    assert (b"".join(model), model.size) == (b"", 0)
+    s3 = ScriptedS3(_refused(416, "InvalidRange"), _whole(b""))
+    model = Model(_session(s3), SOURCE, OTHER_ETAG)
+    assert (b"".join(model), model.size, model.etag) == (b"", 0, ETAG)
+    assert "Range" not in s3.asked[1]
+    assert s3.asked[1]["IfNoneMatch"] == OTHER_ETAG
+
+
+def test_an_object_of_no_bytes_that_has_some_when_it_is_asked_for_again_is_read() -> None:
+    s3 = ScriptedS3(_refused(416, "InvalidRange"), _whole(), _sent())
+    assert b"".join(Model(_session(s3), SOURCE)) == CONTENT
 
 
 def test_chunks_are_no_larger_than_their_size() -> None:

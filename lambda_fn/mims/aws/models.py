@@ -7,7 +7,6 @@ the same.
 
 from __future__ import annotations
 
-import io
 import re
 import threading
 from contextlib import closing, suppress
@@ -166,26 +165,28 @@ class Model:
                 self._session.resumes += 1
                 self._left.wait(self._session.backoff(failures))
 
-    def _open(self, offset: int, stop: Optional[int]) -> Any:
-        """Return the body of one ranged GET, its headers checked against what was asked for."""
+    def _open(self, offset: int, stop: Optional[int], ranged: bool = True) -> Any:
+        """Return the body of one GET, its headers checked against what was asked for."""
         conditions = {}
         if self.etag:
             conditions = {"IfMatch": self.etag}
         elif self._known_etag:
             conditions = {"IfNoneMatch": self._known_etag}
+        if ranged:
+            conditions["Range"] = f"bytes={offset}-{'' if stop is None else stop - 1}"
         try:
             answer = self._session.call(
                 "get_object",
                 expected=(304, 404, 405, 412, 416),
-                Range=f"bytes={offset}-{'' if stop is None else stop - 1}",
                 **self._source.parameters,
                 **conditions,
             )
         except ExpectedStatusError as error:
             if error.status == 304:
                 raise ModelUnchangedError(error.headers.get("x-amz-version-id")) from None
-            if error.status == 416 and not self.etag:
-                return io.BytesIO()  # an object of 0 bytes has no range
+            if error.status == 416 and not self.etag and ranged:
+                # An object of 0 bytes has no range; asked for whole, it tells its ETag.
+                return self._open(offset, stop, ranged=False)
             if error.status in (412, 416):
                 raise ModelReplacedError from None
             if error.code == "NoSuchBucket":
