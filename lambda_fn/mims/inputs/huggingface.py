@@ -21,7 +21,7 @@ _TOKENIZER_NAME = "tokenizer_config.json"
 _QUESTION_ANSWERING = "ForQuestionAnswering"
 # Table question answering takes a whole table.
 _TABLES = "TapasForQuestionAnswering"
-# How the names of architectures end whose task takes a text. Of those that end in Model, some are
+# How the names of architectures end whose task takes a text. Of others that end in Model, some are
 # served for text generation, and others for feature extraction, which HF_TASK tells the toolkit.
 _TEXTS = (
     "ForTokenClassification",
@@ -30,6 +30,9 @@ _TEXTS = (
     "ForCausalLM",
     "ForConditionalGeneration",
     "ForPreTraining",
+    "MTModel",
+    "EncoderDecoderModel",
+    "LMHeadModel",
 )
 _MODEL = "Model"
 # A text whose mask is to be filled: by the model's type, where its tokenizer does not say the mask.
@@ -50,6 +53,12 @@ _OF_MEDIA = (
     *("audio_token_id", "audio_token_index"),
 )
 _OF_MEDIA_NAMES = ("VisionEncoderDecoderModel", "SpeechEncoderDecoderModel")
+# And how the names begin of the best known among them, whatever their configuration holds.
+_OF_MEDIA_FAMILIES = (
+    *("Whisper", "Speech2Text", "SpeechT5", "SeamlessM4T", "Wav2Vec2", "Hubert", "WavLM", "SEW"),
+    *("UniSpeech", "Data2VecAudio", "LayoutLM", "Vilt", "VisualBert", "Blip", "InstructBlip"),
+    *("Llava", "Pix2Struct", "Idefics", "PaliGemma", "Mllama", "Qwen2VL", "Qwen2_5_VL"),
+)
 
 
 def wants(path: str, head: bytes) -> bool:
@@ -82,13 +91,14 @@ def read(member: MemberBytes) -> Optional[Told]:
         raise UnreadableError(str(error), SOURCE) from None
     if not isinstance(architecture, str):
         return None
+    is_of_media = is_of_media or architecture.startswith(_OF_MEDIA_FAMILIES)
     if is_of_media or architecture.endswith(_OF_MEDIA_NAMES):
         return Told(SOURCE, why="is of a model that takes images or audio")
     if architecture.endswith(_TABLES):
         return Told(SOURCE, why="is of a model that takes tables")
     if architecture.endswith(_QUESTION_ANSWERING):
         return Told(SOURCE, (Field("question", TEXT), Field("context", TEXT)))
-    takes_text = has_vocabulary if architecture.endswith(_MODEL) else architecture.endswith(_TEXTS)
+    takes_text = architecture.endswith(_TEXTS) or (has_vocabulary and architecture.endswith(_MODEL))
     if architecture.endswith(_FILL_MASK):
         mask = _OTHER_MASK if model_type in _WITH_OTHER_MASK else _MASK
         return Told(SOURCE, (Field("inputs", TEXT, mask=mask),))
