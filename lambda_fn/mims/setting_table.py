@@ -107,8 +107,10 @@ def _text(value: Any, _name: str, _check: Check) -> str:
     return converted
 
 
-def _text_or_number(value: Any, name: str, _check: Check) -> Any:
-    _text(value, name, _check)
+def _category(value: Any, _name: str, _check: Check) -> Any:
+    worded = text(value)
+    if worded is None or not is_unicode(worded):
+        raise MisfitError(value)
     return value
 
 
@@ -249,8 +251,8 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "DEFAULT_CATEGORICAL_VALUE",
         "default_categorical_value",
-        _text_or_number,
-        _A_TEXT,
+        _category,
+        f"{_A_TEXT}, a number, true or false",
         "the value of categorical fields; unset: a field's first category, else the text default",
     ),
     Setting(

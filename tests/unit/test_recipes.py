@@ -162,6 +162,9 @@ def test_defaults_that_are_given_win_over_a_recipes() -> None:
     assert sample(made({"DEFAULT_CATEGORICAL_VALUE": "B"}, None, listed)) == (
         '{"instances": [{"c": "B"}]}'
     )
+    for given, as_json in ((True, "true"), (1, "1"), (2.5, "2.5"), ("1", '"1"')):
+        payload = made({}, {"default_categorical_value": given}, listed)
+        assert sample(payload) == f'{{"instances": [{{"c": {as_json}}}]}}'
 
 
 def test_a_category_stands_as_the_number_that_training_gave_it() -> None:
