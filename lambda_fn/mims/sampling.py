@@ -86,6 +86,8 @@ def make_samples(
             listed: Any = _default(field, settings, time)
             values.append((filled(field.shape, listed),))
             sources.append(DEFAULT)
+            if settings.numbers_alone and not is_numeric(listed):
+                not_numbers.append(field.name)  # by a default of the settings
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
             stamped = partial(_stamped, time.isoformat(" ", "seconds"))

@@ -92,13 +92,18 @@ def read_payload_settings(value: Any, check: Check = no_deadline) -> Mapping[str
             )
         if given is None:
             continue
+        where, wanted = "", setting.wanted
         try:
             read[key] = setting.read(given, name, check)
-        except (MisfitError, InvalidSettingsError):
-            raise InvalidHyperparametersError(
-                f"The hyperparameter {name} is invalid; it must be {setting.wanted}. Have the "
-                "training job write it so."
-            ) from None
+            continue
+        except MisfitError as misfit:
+            where, wanted = misfit.where, misfit.wanted or wanted
+        except InvalidSettingsError:
+            pass
+        raise InvalidHyperparametersError(
+            f"The hyperparameter {name}{where} is invalid; it must be {wanted}. Have the training "
+            "job write it so."
+        )
     return read
 
 

@@ -106,8 +106,10 @@ def _string(value: Any, _name: str, _check: Check) -> str:
     return converted
 
 
-def _string_or_number(value: Any, name: str, _check: Check) -> Any:
-    _string(value, name, _check)
+def _category(value: Any, _name: str, _check: Check) -> Any:
+    worded = text(value)
+    if worded is None or not is_unicode(worded):
+        raise MisfitError(value)
     return value
 
 
@@ -136,7 +138,7 @@ def _values(value: Any, _name: str, check: Check) -> Mapping[str, Any]:
             raise MisfitError(
                 given,
                 f": '{shown(name)}'",
-                "a string, a finite number, true, false, null, or a list of them",
+                "a string of valid Unicode, a finite number, true, false, null, or a list of them",
             )
     return parsed
 
@@ -251,8 +253,8 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting(
         "DEFAULT_CATEGORICAL_VALUE",
         "default_categorical_value",
-        _string_or_number,
-        _A_STRING,
+        _category,
+        f"{_A_STRING}, a number, true or false",
         "the value of categorical fields; unset: a field's first category, else the text default",
     ),
     Setting(

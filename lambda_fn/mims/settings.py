@@ -194,8 +194,9 @@ class GivenSettings:
             recipe=recipe,
             warnings=tuple(warnings),
         )
+        by_model = {*payload_settings} - {*self.request}
         try:
-            return _with_templates(settings, {*payload_settings} - {*self.request}, is_known)
+            return _with_templates(settings, by_model, is_known, is_known or self._is_of_one_place)
         except InvalidSettingsError:
             concerned = sorted(_RELATED & {*payload_settings})
             if not concerned:
@@ -206,6 +207,15 @@ class GivenSettings:
                 "layout flat takes one content type, one that carries a single record takes one "
                 "sample, and format=template needs valid templates."
             ) from None
+
+    @property
+    def _is_of_one_place(self) -> bool:
+        """Whether one place alone gives what is judged together: it can contradict only itself.
+
+        What lies between two places, the model's `payload_settings` or its recipe, may settle what
+        they say together.
+        """
+        return not (_RELATED & {*self.request} and _RELATED & {*self.environment})
 
 
 # Keys of a layer that are not attributes of Settings, or are merged in another way.
@@ -270,14 +280,16 @@ def _values_of(recipe: Recipe, form: str, field_count: int) -> Dict[str, Any]:
     return values
 
 
-def _with_templates(settings: Settings, by_model: AbstractSet[str], is_known: bool) -> Settings:
+def _with_templates(
+    settings: Settings, by_model: AbstractSet[str], is_known: bool, is_judged: bool
+) -> Settings:
     """Check that the settings agree with each other, and bind templates to the formats.
 
     `by_model` are the keys that the model's own `payload_settings` give; unless they are known
-    (`is_known`), a template may be missing.
+    (`is_known`), a template may be missing. Unless `is_judged`, a contradiction is no error.
     """
     types = settings.content_types
-    if settings.layout == FLAT and len(types) > 1:
+    if is_judged and settings.layout == FLAT and len(types) > 1:
         raise InvalidSettingsError(
             f"The layout flat takes one content type, not {len(types)} "
             f"({', '.join(map(str, types))}): every file of the archive is sent as a request. "
@@ -302,7 +314,7 @@ def _with_templates(settings: Settings, by_model: AbstractSet[str], is_known: bo
     for content_type in types:
         if content_type.templates and not missing.intersection(content_type.templates):
             content_type = _bound(content_type, settings, by_model)
-        if content_type.one_sample and settings.layout == CONTRACT:
+        if is_judged and content_type.one_sample and settings.layout == CONTRACT:
             _check_one_sample(content_type, settings.sample_count)
         bound.append(content_type)
     return replace(settings, content_types=tuple(bound), warnings=(*settings.warnings, *warnings))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any, Dict, List, Optional
 
 import pytest
-from mims import Payload, find_inputs_in_files, generate_from
+from mims import Payload, find_inputs_in_files, generate, generate_from
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError
 from mims.fields import Field
 from mims.formats.registry import parse_content_types
@@ -16,7 +17,7 @@ from mims.payload.check import check_payload_archive
 from mims.recipes import AUTO, NONE, RECIPES, Recipe
 from mims.settings import read_settings
 
-from tests.archives import payload_of
+from tests.archives import packed, payload_of
 
 MIXED = {
     "field_info": {"n": "float", "i": "int", "c": "category", "t": "text", "d": "date"},
@@ -151,6 +152,9 @@ def test_defaults_that_are_given_win_over_a_recipes() -> None:
     (warning,) = made({"RECIPE": "xgboost"}, {"field_values": {"t": "word", "c": "3"}}).warnings
     assert "'t'" in warning
     assert "'c'" not in warning
+    (warning,) = made({"RECIPE": "xgboost", "DEFAULT_CATEGORICAL_VALUE": "word"}).warnings
+    assert "'c'" in warning
+    assert "'t'" not in warning
     assert sample(made({"DEFAULT_CATEGORICAL_VALUE": "A"}, {"recipe": "xgboost"})) == "0.0,0,0,0,0"
     listed = {"field_info": {"c": {"type": "category", "categories": ["A", "B"]}}}
     assert sample(made({}, None, listed)) == '{"instances": [{"c": "A"}]}'
@@ -158,6 +162,9 @@ def test_defaults_that_are_given_win_over_a_recipes() -> None:
     assert sample(made({"DEFAULT_CATEGORICAL_VALUE": "B"}, None, listed)) == (
         '{"instances": [{"c": "B"}]}'
     )
+    for given, as_json in ((True, "true"), (1, "1"), (2.5, "2.5"), ("1", '"1"')):
+        payload = made({}, {"default_categorical_value": given}, listed)
+        assert sample(payload) == f'{{"instances": [{{"c": {as_json}}}]}}'
 
 
 def test_a_category_stands_as_the_number_that_training_gave_it() -> None:
@@ -180,6 +187,19 @@ def test_auto_without_a_family_takes_the_contracts_defaults_and_says_so() -> Non
     assert "auto" in payload.warnings[0]
     strange = generate_from(inputs(X, family="onnx"), read_settings({"RECIPE": "auto"}))
     assert (strange.recipe, strange.family) == (None, "onnx")
+
+
+def test_a_pickle_that_cannot_be_read_shows_no_family_unless_it_names_a_library() -> None:
+    words = pickle.dumps({f"word{index}": index for index in range(100)}, 4)[:-100]
+    model = b"\x80\x04csklearn.svm._classes\nSVC\n)\x81}U"
+    for content, family in ((words, "pytorch"), (model, "sklearn")):
+        archive = packed(
+            ("hyperparameters.json", json.dumps(MIXED).encode()),
+            ("vocabulary.pkl", content),
+            ("model.pth", b"x"),
+        )
+        payload = generate([archive], read_settings({"RECIPE": "auto"}))
+        assert (payload.family, payload.recipe) == (family, family)
 
 
 def test_a_model_whose_own_server_reads_none_of_the_content_types_is_told() -> None:
@@ -227,6 +247,14 @@ def test_payload_settings_that_are_wrong_name_the_key_and_never_the_value(
     assert "payload_settings" in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [{"secret": 1}, "secret \ud800", []])
+def test_a_field_whose_value_in_payload_settings_is_none_is_named(value: Any) -> None:
+    with pytest.raises(InvalidHyperparametersError) as caught:
+        made(field_values={"i": 1, "t": value})
+    assert "payload_settings.field_values: 't' is invalid; it must be a text" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
 def test_values_in_payload_settings_lie_between_the_request_and_the_environment() -> None:
     payload = made(
         {"SPECIAL_FIELD_n": "1", "SPECIAL_FIELD_i": "1", "SPECIAL_FIELD_t": "1"},
@@ -234,6 +262,48 @@ def test_values_in_payload_settings_lie_between_the_request_and_the_environment(
         field_values={"n": 2, "i": 2},
     )
     assert sample(payload) == "3.0,2,0,1,0"
+
+
+@pytest.mark.parametrize(
+    ("environment", "request_settings", "payload_settings"),
+    [
+        (
+            {"CONTENT_TYPES": "text/csv, application/json"},
+            {"layout": "flat"},
+            {"content_types": "text/csv"},
+        ),
+        (
+            {"CONTENT_TYPES": "text/csv, application/json"},
+            {"layout": "flat"},
+            {"recipe": "autogluon"},
+        ),
+        (
+            {"CONTENT_TYPES": "application/json; format=record"},
+            {"sample_count": 2},
+            {"content_types": "text/csv"},
+        ),
+        (
+            {"SAMPLE_COUNT": "2"},
+            {"content_types": "application/json; format=record"},
+            {"sample_count": 1},
+        ),
+    ],
+)
+def test_payload_settings_may_settle_what_environment_and_request_say_together(
+    environment: Dict[str, str], request_settings: Dict[str, Any], payload_settings: Dict[str, Any]
+) -> None:
+    assert made(environment, request_settings, **payload_settings).archive
+    with pytest.raises(InvalidSettingsError, match=r"takes one content type|carries one sample"):
+        made(environment, request_settings)
+
+
+def test_the_recipe_of_the_model_may_settle_it_too() -> None:
+    given = read_settings(
+        {"CONTENT_TYPES": "text/csv, application/json"}, {"layout": "flat", "recipe": "auto"}
+    )
+    assert generate_from(inputs(Field("a", "numeric"), family="mlflow"), given).recipe == "mlflow"
+    with pytest.raises(InvalidSettingsError, match="takes one content type"):
+        generate_from(inputs(Field("a", "numeric"), family="onnx"), given)
 
 
 def test_as_texts_as_sagemaker_passes_them() -> None:
@@ -275,3 +345,10 @@ def test_other_variables_are_left_alone(variable: str) -> None:
 def test_find_inputs_in_files_is_given_the_settings_too() -> None:
     given = read_settings({"FIELDS": "3"})
     assert find_inputs_in_files([], given).source == "settings"
+    # What is wrong with the file beside them is a warning, as it is in an archive.
+    for content, limit in ((b"{", ""), (b"{}", "1")):
+        given = read_settings({"FIELDS": "3", "MAX_HYPERPARAMETERS_BYTES": limit})
+        payload = payload_of(content, given)
+        assert payload.field_count == 3
+        (warning,) = payload.warnings
+        assert "'hyperparameters.json'" in warning

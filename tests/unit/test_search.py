@@ -275,6 +275,18 @@ def test_fields_of_the_settings_read_no_further_than_the_first_part() -> None:
     (warning,) = find_inputs([damaged], given).warnings
     assert "truncated" in warning
     assert find_inputs([b"no archive"], given).warnings
+    # So it is with hyperparameters that are none; what they ask for wrongly stays an error.
+    for content in (b"", b'{"secret"', b"[]", b"\xff"):
+        payload = generate([gz(member(NAME, content) + END)], given)
+        assert payload.field_count == 2
+        (warning,) = payload.warnings
+        assert warning.startswith(f"'{NAME}' ")
+        assert warning.endswith("The fields are those of the settings.")
+        assert "secret" not in warning
+        with pytest.raises(InvalidHyperparametersError):
+            generate([gz(member(NAME, content) + END)])
+    with pytest.raises(InvalidHyperparametersError, match=r"payload_settings\.nothing"):
+        generate([gz(member(NAME, b'{"payload_settings": {"nothing": 1}}') + END)], given)
 
 
 @pytest.mark.parametrize("size", [1000, 100_000, 10**6])

@@ -160,7 +160,13 @@ class Findings:
 
     def _take(self, member: Member) -> None:
         """Take these hyperparameters as the model's, with the settings in them."""
-        self._hyperparameters = parse_hyperparameters(member, self._check)
+        try:
+            self._hyperparameters = parse_hyperparameters(member, self._check)
+        except InvalidHyperparametersError as error:
+            if self._wishes.fields is None:
+                raise
+            self.warn_of_damage(error)
+            return
         self._wishes = self._consult(self._hyperparameters)
         if self._wishes.fields is not None:
             return

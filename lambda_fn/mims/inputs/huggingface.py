@@ -25,8 +25,8 @@ _TOKENIZER_NAME = "tokenizer_config.json"
 _QUESTION_ANSWERING = "ForQuestionAnswering"
 # Table question answering takes a whole table.
 _TABLES = "TapasForQuestionAnswering"
-# Endings of architectures whose task takes text. Some of those ending in Model are served for text
-# generation, others for feature extraction: HF_TASK tells the toolkit which.
+# Endings of architectures whose task takes text. Some of the others ending in Model are served for
+# text generation, others for feature extraction: HF_TASK tells the toolkit which.
 _TEXTS = (
     "ForTokenClassification",
     "ForSequenceClassification",
@@ -34,6 +34,9 @@ _TEXTS = (
     "ForCausalLM",
     "ForConditionalGeneration",
     "ForPreTraining",
+    "MTModel",
+    "EncoderDecoderModel",
+    "LMHeadModel",
 )
 _MODEL = "Model"
 # Text with a mask to be filled. It depends on the model's type, unless the tokenizer has it.
@@ -54,6 +57,12 @@ _OF_MEDIA = (
     *("audio_token_id", "audio_token_index"),
 )
 _OF_MEDIA_NAMES = ("VisionEncoderDecoderModel", "SpeechEncoderDecoderModel")
+# And how the names begin of the best known among them, whatever their configuration holds.
+_OF_MEDIA_FAMILIES = (
+    *("Whisper", "Speech2Text", "SpeechT5", "SeamlessM4T", "Wav2Vec2", "Hubert", "WavLM", "SEW"),
+    *("UniSpeech", "Data2VecAudio", "LayoutLM", "Vilt", "VisualBert", "Blip", "InstructBlip"),
+    *("Llava", "Pix2Struct", "Idefics", "PaliGemma", "Mllama", "Qwen2VL", "Qwen2_5_VL"),
+)
 
 
 def wants(path: str, head: bytes) -> bool:
@@ -86,13 +95,14 @@ def read(member: MemberBytes) -> Optional[Told]:
         raise
     if not isinstance(architecture, str):
         return None
+    is_of_media = is_of_media or architecture.startswith(_OF_MEDIA_FAMILIES)
     if is_of_media or architecture.endswith(_OF_MEDIA_NAMES):
         return Told(SOURCE, why="is of a model that takes images or audio")
     if architecture.endswith(_TABLES):
         return Told(SOURCE, why="is of a model that takes tables")
     if architecture.endswith(_QUESTION_ANSWERING):
         return Told(SOURCE, (Field("question", TEXT), Field("context", TEXT)))
-    takes_text = has_vocabulary if architecture.endswith(_MODEL) else architecture.endswith(_TEXTS)
+    takes_text = architecture.endswith(_TEXTS) or (has_vocabulary and architecture.endswith(_MODEL))
     if architecture.endswith(_FILL_MASK):
         mask = _OTHER_MASK if model_type in _WITH_OTHER_MASK else _MASK
         return Told(SOURCE, (Field("inputs", TEXT, mask=mask),))

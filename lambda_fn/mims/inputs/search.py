@@ -89,11 +89,16 @@ def search_files(
     """
     findings = Findings(limits, consult, check)
     count = 0
-    for file in files:
-        check()
-        count += 1
-        if findings.look_at(file):
-            break
+    try:
+        for file in files:
+            check()
+            count += 1
+            if findings.look_at(file):
+                break
+    except ArchiveLimitError as error:
+        if not findings.is_reading_on:
+            raise
+        findings.warn_of_damage(error)
     return findings.result(count, garbled=False)
 
 

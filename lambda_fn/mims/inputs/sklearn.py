@@ -14,7 +14,7 @@ from mims.inputs.autogluon import WHOLE
 from mims.inputs.boosted import BLOBS
 from mims.inputs.compressed import BZIP2, LZ4, packing_of, unpacked, unpacked_head
 from mims.inputs.containers import WANTED, found_in, source_of
-from mims.inputs.member import MemberBytes, Told
+from mims.inputs.member import MemberBytes, Told, UnreadableError
 from mims.inputs.named import input_names, numeric_fields
 from mims.inputs.opcodes import OPCODES
 from mims.inputs.pickles import Reading, read_pickle
@@ -32,6 +32,8 @@ _OLD = re.compile(
 _UNSEEN = (BZIP2, LZ4)
 _ENDINGS = (".pkl", ".pickle", ".joblib", ".sav", ".jbl", ".model", ".p")
 _PACKED_ENDINGS = (".bz2", ".lz4")
+# Of a pickle that cannot be read, and shows no library before the fault: it may be a vocabulary.
+_UNKNOWN = "pickle"
 
 
 def wants(path: str, head: bytes) -> bool:
@@ -59,7 +61,10 @@ def read(member: MemberBytes) -> Optional[Told]:
     stream = unpacked(member)
     if not _is_pickle(stream.peek(_HEAD)):
         return None
-    outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough, source_of, WHOLE))
+    try:
+        outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough, source_of, WHOLE))
+    except UnreadableError as error:
+        raise UnreadableError(str(error), error.source or _UNKNOWN) from None
     found = found_in(outermost)
     if found is not None:
         return found.told

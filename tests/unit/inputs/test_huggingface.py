@@ -32,6 +32,10 @@ TOKENIZER = "a/tokenizer_config.json"
         ({"architectures": ["TapasForQuestionAnswering"]}, "tables"),
         ({"architectures": ["ResNetForImageClassification"]}, "not known to take text"),
         ({"architectures": ["AnyModel"]}, "not known to take text"),
+        ({"architectures": ["WhisperForConditionalGeneration"]}, "audio"),
+        ({"architectures": ["Wav2Vec2ForSequenceClassification"]}, "audio"),
+        ({"architectures": ["LayoutLMv3ForQuestionAnswering"]}, "images"),
+        ({"architectures": ["SpeechEncoderDecoderModel"]}, "audio"),
     ],
 )
 def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -> None:
@@ -39,6 +43,18 @@ def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -
     assert told is not None
     assert told.fields == ()
     assert why in told.why
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    ["GPT2LMHeadModel", "T5WithLMHeadModel", "MarianMTModel", "EncoderDecoderModel"],
+)
+def test_a_model_of_the_toolkits_tasks_takes_a_text_whatever_else_is_said(
+    architecture: str,
+) -> None:
+    config = {"architectures": [architecture], "encoder": {"vocab_size": 9}}
+    told = read(huggingface, json.dumps(config))
+    assert told == Told("huggingface", (Field("inputs", "text"),))
 
 
 def test_the_first_architecture_counts() -> None:

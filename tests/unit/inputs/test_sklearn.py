@@ -568,7 +568,7 @@ def test_a_pickle_that_cannot_be_read_is_of_its_outermost_library(objects: Objec
         (wrapper, "xgboost"),
         (objects.pipeline(objects.scaler(), wrapper), "sklearn"),
         ({"a": 1, "model": wrapper}, "xgboost"),
-        ({"a": 1, "b": [1] * 100}, ""),
+        ({"a": 1, "b": [1] * 100}, "pickle"),  # no library: a vocabulary, say
     ):
         content = pickle.dumps(value, 4)
         with pytest.raises(UnreadableError) as error:
