@@ -8,7 +8,8 @@ from mims.deadline import Check, checked
 from mims.errors import shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
-from mims.formats.json_text import dumps, joined, loads
+from mims.formats.json_rows import column, flat_pieces, lists, pieces, records, vectors
+from mims.formats.json_text import dumps, joined_rows, loads
 from mims.formats.table import Table
 from mims.limits import SAMPLES
 
@@ -25,16 +26,9 @@ class _Shape(NamedTuple):
     one_field: bool = False
 
 
-def _records(table: Table) -> Iterator[bytes]:
-    names = table.names
-    return (dumps(dict(zip(names, row))) for row in table.rows())
-
-
-def _lists(table: Table) -> Iterator[bytes]:
+def _lists(table: Table) -> Iterator[Iterable[bytes]]:
     """Yield a list of values a sample; of a single field with a shape, its nested value alone."""
-    if _is_one_shaped(table.fields):
-        return map(dumps, table.column(0))
-    return map(dumps, table.rows())
+    return column(table, 0) if _is_one_shaped(table.fields) else lists(table)
 
 
 def _is_one_shaped(fields: _Fields) -> bool:
@@ -71,12 +65,12 @@ def _only(parsed: Any, key: str) -> Any:
     return parsed[key]
 
 
-def _under(key: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    return joined(b'{"%s": [' % key.encode(), pieces, b", ", b"]}")
+def _under(key: str, rows: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    return joined_rows(b'{"%s": [' % key.encode(), rows, b", ", b"]}")
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return _under("instances", (dumps({"features": row}) for row in table.rows()))
+    return _under("instances", vectors(table))
 
 
 def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
@@ -85,8 +79,9 @@ def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_split(table: Table) -> Iterator[bytes]:
-    head = b'{"columns": %s, "data": [' % dumps(table.names)
-    return joined(head, map(dumps, table.rows()), b", ", b"]}")
+    yield b'{"columns": '
+    yield from pieces(table.names)
+    yield from joined_rows(b', "data": [', lists(table), b", ", b"]}")
 
 
 def _read_split(parsed: Any, _fields: _Fields, _check: Check) -> Body:
@@ -105,7 +100,10 @@ def _write_columns(table: Table) -> Iterator[bytes]:
     head = b'{"inputs": {'
     for index, name in enumerate(table.names):
         yield head + dumps(name) + b": "
-        yield from joined(b"[", map(dumps, table.column(index)), b", ", b"]")
+        if table.fields[index].shape:
+            yield from joined_rows(b"[", column(table, index), b", ", b"]")
+        else:
+            yield from flat_pieces(table.column(index))
         head = b", "
     yield b"}}"
 
@@ -125,7 +123,7 @@ def _read_columns(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_tensor(table: Table) -> Iterator[bytes]:
-    return _under("inputs", map(dumps, table.column(0)))
+    return _under("inputs", column(table, 0))
 
 
 def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
@@ -136,9 +134,9 @@ def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_task(table: Table) -> Iterator[bytes]:
-    samples = map(dumps, table.column(0)) if len(table.fields) == 1 else _records(table)
+    samples = column(table, 0) if len(table.fields) == 1 else records(table)
     if table.count == 1:
-        return joined(b'{"inputs": ', samples, b"", b"}")
+        return joined_rows(b'{"inputs": ', samples, b"", b"}")
     return _under("inputs", samples)
 
 
@@ -167,7 +165,7 @@ _SHAPES: Dict[str, _Shape] = {
     # The most particular first: what a file of the flat layout is, is told by its body alone.
     "features": _Shape(_write_features, _read_features, holds_names=False),
     "instances": _Shape(
-        lambda table: _under("instances", _records(table)),
+        lambda table: _under("instances", records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "instances"), check),
     ),
     "rows": _Shape(
@@ -179,7 +177,7 @@ _SHAPES: Dict[str, _Shape] = {
     "tensor": _Shape(_write_tensor, _read_tensor, holds_names=False, one_field=True),
     "task": _Shape(_write_task, _read_task),
     "dataframe_records": _Shape(
-        lambda table: _under("dataframe_records", _records(table)),
+        lambda table: _under("dataframe_records", records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "dataframe_records"), check),
     ),
     "dataframe_split": _Shape(
@@ -188,14 +186,14 @@ _SHAPES: Dict[str, _Shape] = {
     ),
     "split": _Shape(_write_split, _read_split),
     "records": _Shape(
-        lambda table: joined(b"[", _records(table), b", ", b"]"),
+        lambda table: joined_rows(b"[", records(table), b", ", b"]"),
         lambda parsed, _, check: read_records(parsed, check),
     ),
     "lists": _Shape(
-        lambda table: joined(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
+        lambda table: joined_rows(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
     ),
     "record": _Shape(
-        lambda table: joined(b"", _records(table), b"", b""),
+        lambda table: joined_rows(b"", records(table), b"", b""),
         lambda parsed, _, check: read_records([parsed], check),
         one_sample=True,
     ),

@@ -11,7 +11,8 @@ from mims.deadline import Check
 from mims.fields import Field
 from mims.formats.format import Body, Format
 from mims.formats.json_bodies import read_records
-from mims.formats.json_text import dumps, joined, loads
+from mims.formats.json_rows import records, vectors
+from mims.formats.json_text import joined_rows, loads
 from mims.formats.table import Table
 from mims.formats.template import read_lines_of_a_template, write_lines
 from mims.json_parsing import check_memory
@@ -19,8 +20,7 @@ from mims.limits import SAMPLES
 
 
 def _write(table: Table) -> Iterator[bytes]:
-    names = table.names
-    return joined(b"", (dumps(dict(zip(names, row))) for row in table.rows()), b"\n", b"")
+    return joined_rows(b"", records(table), b"\n", b"")
 
 
 def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
@@ -28,7 +28,7 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return joined(b"", (dumps({"features": row}) for row in table.rows()), b"\n", b"")
+    return joined_rows(b"", vectors(table), b"\n", b"")
 
 
 def _read_features(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:

@@ -22,6 +22,18 @@ def _not_json(constant: str) -> None:
     raise ValueError(f"it holds {constant}, which JSON does not have")
 
 
+def joined_rows(
+    head: bytes, rows: Iterable[Iterable[bytes]], separator: bytes, tail: bytes
+) -> Iterator[bytes]:
+    """Yield each row's pieces, with the separator between rows, between head and tail."""
+    for pieces in rows:
+        for piece in pieces:
+            yield head + piece
+            head = b""
+        head = separator
+    yield tail
+
+
 def joined(head: bytes, pieces: Iterable[bytes], separator: bytes, tail: bytes) -> Iterator[bytes]:
     """Yield the pieces with the separator between them, between head and tail."""
     for piece in pieces:

@@ -5,6 +5,7 @@ https://github.com/kserve/open-inference-protocol (specification/protocol/infere
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Iterator, List, Optional, Sequence
 
 from mims.deadline import Check
@@ -12,7 +13,8 @@ from mims.errors import InvalidSettingsError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field, list_count
 from mims.formats.carrying import as_number, missing_value
 from mims.formats.format import Body, Format
-from mims.formats.json_text import dumps, joined, loads
+from mims.formats.json_rows import flat_pieces
+from mims.formats.json_text import dumps, loads
 from mims.formats.table import Table, elements
 from mims.limits import LISTS, SAMPLES
 from mims.samples import Value
@@ -73,11 +75,8 @@ def _write(table: Table) -> Iterator[bytes]:
             shape,
             _datatype(field).encode(),
         )
-        values = (
-            dumps(list(elements(value)))[1:-1] if field.shape else dumps(value)
-            for value in table.column(index)
-        )
-        yield from joined(b"[", values, b", ", b"]}")
+        yield from flat_pieces(chain.from_iterable(map(elements, table.column(index))))
+        yield b"}"
         head = b", "
     yield b"]}"
 

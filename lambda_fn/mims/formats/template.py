@@ -15,6 +15,7 @@ from mims.deadline import Check, checked
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
+from mims.formats.json_rows import VALUES_A_PIECE, object_pieces, pieces, row_size
 from mims.formats.json_text import loads
 from mims.formats.table import Table
 
@@ -175,10 +176,7 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                 "$features or $features_kvp."
             )
 
-    def value(piece: _Piece, row: List[Any]) -> Any:
-        if piece.text in index_of and piece.braced:
-            return row[index_of[piece.text]]
-        return row if piece.text == _FEATURES else dict(zip(names, row))
+    is_wide = row_size(fields) > VALUES_A_PIECE
 
     # Piece by piece: a record that holds all fields a thousand times is never held.
     def render(row: List[Any]) -> Iterator[str]:
@@ -186,10 +184,11 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
             if not piece.placeholder:
                 yield piece.text
                 continue
-            given = value(piece, row)
-            if not piece.quoted:
-                yield _dumps(given)
-            elif given is None:
+            is_field = piece.text in index_of and piece.braced
+            given = row[index_of[piece.text]] if is_field else row
+            if is_field and piece.quoted and isinstance(given, str):
+                yield _escaped(given)
+            elif is_field and piece.quoted and given is None:
                 refused = (
                     InvalidHyperparametersError
                     if template.is_hyperparameter
@@ -201,7 +200,13 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                     "or give the field a value."
                 )
             else:
-                yield _escaped(given if isinstance(given, str) else _dumps(given))
+                is_object = not is_field and piece.text == _FEATURES_KVP
+                if is_wide:
+                    written = object_pieces(names, row) if is_object else pieces(given)
+                    parts = map(bytes.decode, written)
+                else:
+                    parts = map(_dumps, (dict(zip(names, row)) if is_object else given,))
+                yield from map(_escaped, parts) if piece.quoted else parts
 
     return render
 
