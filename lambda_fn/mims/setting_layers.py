@@ -86,13 +86,18 @@ def read_payload_settings(value: Any, check: Check = nothing) -> Mapping[str, An
             )
         if given is None:
             continue
+        where, wanted = "", setting.wanted
         try:
             read[key] = setting.read(given, name, check)
-        except (MisfitError, InvalidSettingsError):
-            raise InvalidHyperparametersError(
-                f"The hyperparameter {name} is invalid; it must be {setting.wanted}. Have the "
-                "training job write it so."
-            ) from None
+            continue
+        except MisfitError as misfit:
+            where, wanted = misfit.where, misfit.wanted or wanted
+        except InvalidSettingsError:  # its message names the value
+            pass
+        raise InvalidHyperparametersError(
+            f"The hyperparameter {name}{where} is invalid; it must be {wanted}. Have the training "
+            "job write it so."
+        )
     return read
 
 

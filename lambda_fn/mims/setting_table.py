@@ -137,7 +137,7 @@ def _values(value: Any, _name: str, check: Check) -> Mapping[str, Any]:
             raise MisfitError(
                 given,
                 f": '{shown(name)}'",
-                "a text, a finite number, true, false, null, or a list of them",
+                "a text of valid Unicode, a finite number, true, false, null, or a list of them",
             )
     return parsed
 

@@ -227,6 +227,14 @@ def test_payload_settings_that_are_wrong_name_the_key_and_never_the_value(
     assert "payload_settings" in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["\ud800secret", {"secret": 1}, float("inf")])
+def test_a_wrong_field_value_in_payload_settings_names_its_field(value: Any) -> None:
+    with pytest.raises(InvalidHyperparametersError) as caught:
+        made({}, {}, None, field_values={"c": 1, "x": value})
+    assert "payload_settings.field_values: 'x' is invalid; it must be a text" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
 def test_values_in_payload_settings_lie_between_the_request_and_the_environment() -> None:
     payload = made(
         {"SPECIAL_FIELD_n": "1", "SPECIAL_FIELD_i": "1", "SPECIAL_FIELD_t": "1"},
