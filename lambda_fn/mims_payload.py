@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Mapping, NoReturn, Optional, Sequence, Union
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 if _HERE not in sys.path:
@@ -33,8 +33,8 @@ FAILURE_MESSAGE = "/opt/ml/output/message"
 
 
 def main(
-    input_paths: Mapping[str, str],
-    output_paths: Mapping[str, str],
+    input_paths: Mapping[str, Union[str, os.PathLike[str]]],
+    output_paths: Mapping[str, Union[str, os.PathLike[str]]],
     environ_vars: Mapping[str, str],
     job_args: Optional[Any] = None,
 ) -> str:
@@ -67,7 +67,8 @@ def main(
         if not paths.get(name):
             raise InvalidRequestError(f"The path of {name} is missing. Give it by that name.")
     given = read_settings(environ_vars)
-    made = make_payload(input_paths["model_input"], output_paths["payload_sample"], given)
+    model, output = input_paths["model_input"], output_paths["payload_sample"]
+    made = make_payload(os.fspath(model), os.fspath(output), given)
     warn(made.warnings, sys.stdout)
     say_figures(made)
     return made.path

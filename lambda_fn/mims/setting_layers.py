@@ -98,7 +98,7 @@ def read_payload_settings(value: Any, check: Check = no_deadline) -> Mapping[str
             continue
         except MisfitError as misfit:
             where, wanted = misfit.where, misfit.wanted or wanted
-        except InvalidSettingsError:
+        except InvalidSettingsError:  # its message names the value
             pass
         raise InvalidHyperparametersError(
             f"The hyperparameter {name}{where} is invalid; it must be {wanted}. Have the training "

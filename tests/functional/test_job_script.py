@@ -240,6 +240,13 @@ def test_main_honours_the_given_environment_alone(
             mims_payload.main(inputs, outputs, {})
 
 
+def test_main_takes_paths_as_texts_and_as_path_objects(tmp_path: Path) -> None:
+    model = lay(tmp_path / "model", {"model.tar.gz": ARCHIVE})
+    payload = mims_payload.main({"model_input": model}, {"payload_sample": tmp_path / "output"}, {})
+    assert payload == str(tmp_path / "output" / "payload.tar.gz")
+    assert payload == make(model, tmp_path / "output")
+
+
 def test_a_failed_write_leaves_the_payload_that_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ TEXT_TYPES = [
     "text/csv",
     "text/csv; header=absent",
 ]
+JSON_TYPES = [name for name in TEXT_TYPES if name.startswith("application/json")]
 NUMBER_TYPES = ["text/libsvm", "text/libsvm; index=0", "application/x-npy"]
 ALL_TYPES = [*TEXT_TYPES, *NUMBER_TYPES]
 FLAT_TYPES = [*ALL_TYPES, "application/json; format=record"]
@@ -259,7 +260,7 @@ def test_a_folder_is_refused() -> None:
     ("body", "fault"),
     [
         (b"age,amount.mean,country\n7.0,0.0,1\n8.25,0.0,2\n7.0,0.0,1", "has different fields"),
-        (b'age,amount.mean,country,"note, with ""signs"""\n7.0,0.0,1,0.5', "1 samples, not 3"),
+        (b'age,amount.mean,country,"note, with ""signs"""\n7.0,0.0,1,0.5', "1 sample, not 3"),
         (b'age,"amount', "is not a body of text/csv"),
         (b"", "is not a body of text/csv"),
         (
@@ -296,6 +297,17 @@ def test_a_json_number_must_be_a_finite_float(value: str) -> None:
     path = "application_json_format_record/sample_payload.json"
     refused(with_content(archive, path, (body % value).encode()))
     check_payload_archive(with_content(archive, path, (body % "7.0").encode()))
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("content_type", [*JSON_TYPES, "application/json; format=v2"])
+def test_json_must_be_one_line(content_type: str, indent: Optional[int]) -> None:
+    archive = made([content_type], sample_count=1)
+    (path,) = set(unpacked(archive)) - {"metadata.json"}
+    parsed = json.loads(unpacked(archive)[path])
+    check_payload_archive(with_content(archive, path, json.dumps(parsed).encode()))
+    body = (json.dumps(parsed, indent=indent) + "\n").encode()
+    assert f"'{path}' is not a body of {content_type}" in refused(with_content(archive, path, body))
 
 
 def npy(shape: Tuple[int, ...], numbers: bytes) -> bytes:
@@ -457,7 +469,7 @@ def test_an_unknown_type_of_flat_files_is_refused() -> None:
         (b"", "empty"),
         (b"PK\x03\x04" + bytes(600), "a zip archive"),
         (b"{}", "a JSON document"),
-        (gzip.decompress(made(["text/csv"])), "not a gzip'd tar"),
+        (gzip.decompress(made(["text/csv"])), "looks like a tar that is not compressed"),
         (gzip.compress(b""), "damaged or truncated"),
         (gzip.compress(bytes(10240)), "no file in it"),
         (gzip.compress(b"x" * 2000), "damaged or truncated"),

@@ -24,6 +24,7 @@ from mims.payload.check import check_payload_archive
 from mims.payload.description import DescribedField, Description, FieldsFrom
 from mims.payload.files import PayloadFile, encode
 from mims.payload.metadata import read_metadata, write_metadata
+from mims.payload.report import first_sample
 from mims.sampling import make_samples
 from mims.setting_layers import read_payload_settings
 from mims.settings import GivenSettings, read_settings
@@ -171,6 +172,30 @@ PARTS.update(
     for format in FORMATS
     if not format.one_sample and not format.one_field
 )
+
+
+def one_record(content_type: str) -> Part:
+    """Return the part that makes a body of that type, of one sample with `size` fields."""
+
+    def part(size: int, check: Check) -> Any:
+        return encoding(content_type, size)(size, check)
+
+    return part
+
+
+PARTS.update(
+    (f"one record of {format}", one_record(str(format)))
+    for format in FORMATS
+    if format.media_type == "application/json" and not format.one_field
+)
+
+
+def first_record(size: int, check: Check) -> Any:
+    (content_type,) = parse_content_types("application/json", "x")
+    return first_sample(fields(size), [0.0] * size, content_type, check=check)
+
+
+PARTS["the first record of a report"] = first_record
 
 
 def checking(content_type: str) -> Part:

@@ -9,6 +9,7 @@ import struct
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Dict, List
 
 import pytest
@@ -17,11 +18,14 @@ from hypothesis import strategies as st
 from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
 from mims.fields import Field
 from mims.formats.format import Format
-from mims.formats.registry import parse_content_types, read_body
+from mims.formats.registry import FORMATS, parse_content_types, read_body
+from mims.formats.table import tabulate
+from mims.formats.template import Templates, parse_content_template, parse_record_template
 from mims.limits import REQUEST_BYTES
 from mims.payload.files import encode, generate_sample_payload
 from mims.samples import Samples
 from mims.settings import read_settings
+from mims.shapes import filled
 
 AGE, CITY = Field("age", "numeric"), Field("city", "categorical")
 TWO = Samples((AGE, CITY), ((7.0, 8.5), ("Rome", "Ω")), ("default",) * 2, 2)
@@ -264,3 +268,39 @@ def test_the_flat_layout_has_a_file_a_sample() -> None:
     paths = [file.path for file in generate_sample_payload(many, settings)]
     assert (paths[0], paths[-1]) == ("sample_payload_00001.csv", "sample_payload_10000.csv")
     assert paths == sorted(paths)
+
+
+WIDE = (
+    *(Field(f'a "{index}"', "text") for index in range(1500)),
+    Field("row", "numeric", (3000,)),
+    *(Field(f"é{index}", "integer", (2, 2)) for index in range(300)),
+    Field("matrix", "boolean", (3, 1100)),
+    Field("column", "integer", (2000, 1)),
+    Field("last", "integer"),
+)
+WIDE_VALUES = {"text": 'ü"\n', "numeric": 0.5, "integer": 10**20, "boolean": True}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [str(f) for f in FORMATS if f.typed and not f.own_types and not f.one_field],
+)
+def test_a_wide_record_is_written_in_small_pieces_of_the_same_json(name: str) -> None:
+    content_type = of_type(name)
+    if content_type.templates:
+        templates = [f"{setting}: {{}}" for setting in content_type.templates]
+        record = parse_record_template(
+            '{"list": $features, "object": $features_kvp, "one": ${row}, "text": "$features_kvp"}',
+            templates[-1],
+        )
+        content = parse_content_template('{"quoted": "$record", "bare": $record}', templates[0])
+        write = partial(content_type.write, Templates(content, record))
+        content_type = replace(content_type, write=write)
+    values = tuple((filled(field.shape, WIDE_VALUES[field.type]),) for field in WIDE)
+    samples = Samples(WIDE, values, ("default",) * len(WIDE), 1)
+    pieces = list(content_type.write(tabulate(samples, content_type.carry, name, False)))
+    body = encode(samples, content_type)
+    assert b"".join(pieces) == body
+    assert max(map(len, pieces)) < 64 * 1024
+    text = body.decode()
+    assert text == json.dumps(json.loads(text), ensure_ascii=False)

@@ -247,11 +247,11 @@ def test_payload_settings_that_are_wrong_name_the_key_and_never_the_value(
     assert "payload_settings" in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [{"secret": 1}, "secret \ud800", []])
+@pytest.mark.parametrize("value", [{"secret": 1}, "secret \ud800", [], float("inf")])
 def test_a_field_whose_value_in_payload_settings_is_none_is_named(value: Any) -> None:
     with pytest.raises(InvalidHyperparametersError) as caught:
         made(field_values={"i": 1, "t": value})
-    assert "payload_settings.field_values: 't' is invalid; it must be a text" in str(caught.value)
+    assert "payload_settings.field_values: 't' is invalid; it must be a string" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 

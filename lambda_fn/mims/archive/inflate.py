@@ -212,6 +212,8 @@ def looks_like(head: bytes) -> str:
     for signature, words in _SIGNATURES:
         if head.startswith(signature):
             return words
+    if head[257:262] == b"ustar":
+        return "a tar that is not compressed"
     return "text" if head and all(9 <= byte < 127 for byte in head) else "unknown data"
 
 

@@ -7,7 +7,16 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 from mims.deadline import Check, checked
 from mims.errors import shown
 from mims.fields import Field
-from mims.formats.format import Body, Format, joined
+from mims.formats.format import Body, Format
+from mims.formats.json_rows import (
+    column,
+    flat_pieces,
+    joined_rows,
+    lists,
+    pieces,
+    records,
+    vectors,
+)
 from mims.formats.json_text import dumps, loads
 from mims.formats.table import Table
 from mims.limits import SAMPLES
@@ -25,17 +34,9 @@ class _Shape(NamedTuple):
     one_field: bool = False
 
 
-def write_records(table: Table) -> Iterator[bytes]:
-    """Yield each sample as an object of its values by name."""
-    names = table.names
-    return (dumps(dict(zip(names, row))) for row in table.rows())
-
-
-def _lists(table: Table) -> Iterator[bytes]:
-    """Yield each sample as a list of values; if the only field has a shape, as its nested value."""
-    if _is_one_shaped(table.fields):
-        return map(dumps, table.column(0))
-    return map(dumps, table.rows())
+def _lists(table: Table) -> Iterator[Iterable[bytes]]:
+    """Yield a list of values a sample; of a single field with a shape, its nested value alone."""
+    return column(table, 0) if _is_one_shaped(table.fields) else lists(table)
 
 
 def _is_one_shaped(fields: _Fields) -> bool:
@@ -72,17 +73,12 @@ def _only(parsed: Any, key: str) -> Any:
     return parsed[key]
 
 
-def write_vectors(table: Table) -> Iterator[bytes]:
-    """Yield each sample as an object with the list of its values under `features`."""
-    return (dumps({"features": row}) for row in table.rows())
-
-
-def _under(key: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    return joined(b'{"%s": [' % key.encode(), pieces, b", ", b"]}")
+def _under(key: str, rows: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    return joined_rows(b'{"%s": [' % key.encode(), rows, b", ", b"]}")
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return _under("instances", write_vectors(table))
+    return _under("instances", vectors(table))
 
 
 def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
@@ -91,8 +87,9 @@ def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_split(table: Table) -> Iterator[bytes]:
-    head = b'{"columns": %s, "data": [' % dumps(table.names)
-    return joined(head, map(dumps, table.rows()), b", ", b"]}")
+    yield b'{"columns": '
+    yield from pieces(table.names)
+    yield from joined_rows(b', "data": [', lists(table), b", ", b"]}")
 
 
 def _read_split(parsed: Any, _fields: _Fields, _check: Check) -> Body:
@@ -111,7 +108,10 @@ def _write_columns(table: Table) -> Iterator[bytes]:
     head = b'{"inputs": {'
     for index, name in enumerate(table.names):
         yield head + dumps(name) + b": "
-        yield from joined(b"[", map(dumps, table.column(index)), b", ", b"]")
+        if table.fields[index].shape:
+            yield from joined_rows(b"[", column(table, index), b", ", b"]")
+        else:
+            yield from flat_pieces(table.column(index))
         head = b", "
     yield b"}}"
 
@@ -131,7 +131,7 @@ def _read_columns(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_tensor(table: Table) -> Iterator[bytes]:
-    return _under("inputs", map(dumps, table.column(0)))
+    return _under("inputs", column(table, 0))
 
 
 def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
@@ -142,9 +142,9 @@ def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
 
 
 def _write_task(table: Table) -> Iterator[bytes]:
-    samples = map(dumps, table.column(0)) if len(table.fields) == 1 else write_records(table)
+    samples = column(table, 0) if len(table.fields) == 1 else records(table)
     if table.count == 1:
-        return joined(b'{"inputs": ', samples, b"", b"}")
+        return joined_rows(b'{"inputs": ', samples, b"", b"}")
     return _under("inputs", samples)
 
 
@@ -173,7 +173,7 @@ _SHAPES: Dict[str, _Shape] = {
     # The most specific first: only its body shows what a file of the flat layout is.
     "features": _Shape(_write_features, _read_features, holds_names=False),
     "instances": _Shape(
-        lambda table: _under("instances", write_records(table)),
+        lambda table: _under("instances", records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "instances"), check),
     ),
     "rows": _Shape(
@@ -185,7 +185,7 @@ _SHAPES: Dict[str, _Shape] = {
     "tensor": _Shape(_write_tensor, _read_tensor, holds_names=False, one_field=True),
     "task": _Shape(_write_task, _read_task),
     "dataframe_records": _Shape(
-        lambda table: _under("dataframe_records", write_records(table)),
+        lambda table: _under("dataframe_records", records(table)),
         lambda parsed, _, check: read_records(_only(parsed, "dataframe_records"), check),
     ),
     "dataframe_split": _Shape(
@@ -194,14 +194,14 @@ _SHAPES: Dict[str, _Shape] = {
     ),
     "split": _Shape(_write_split, _read_split),
     "records": _Shape(
-        lambda table: joined(b"[", write_records(table), b", ", b"]"),
+        lambda table: joined_rows(b"[", records(table), b", ", b"]"),
         lambda parsed, _, check: read_records(parsed, check),
     ),
     "lists": _Shape(
-        lambda table: joined(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
+        lambda table: joined_rows(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
     ),
     "record": _Shape(
-        lambda table: joined(b"", write_records(table), b"", b""),
+        lambda table: joined_rows(b"", records(table), b"", b""),
         lambda parsed, _, check: read_records([parsed], check),
         one_sample=True,
     ),

@@ -9,8 +9,9 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from mims.deadline import Check
 from mims.fields import Field
-from mims.formats.format import Body, Format, joined
-from mims.formats.json_bodies import read_records, write_records, write_vectors
+from mims.formats.format import Body, Format
+from mims.formats.json_bodies import read_records
+from mims.formats.json_rows import joined_rows, records, vectors
 from mims.formats.json_text import loads
 from mims.formats.table import Table
 from mims.formats.template import RECORD_TEMPLATE, read_lines_of_a_template, write_lines
@@ -19,7 +20,7 @@ from mims.limits import SAMPLES
 
 
 def _write(table: Table) -> Iterator[bytes]:
-    return joined(b"", write_records(table), b"\n", b"")
+    return joined_rows(b"", records(table), b"\n", b"")
 
 
 def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
@@ -27,7 +28,7 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return joined(b"", write_vectors(table), b"\n", b"")
+    return joined_rows(b"", vectors(table), b"\n", b"")
 
 
 def _read_features(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:

@@ -19,7 +19,13 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(body: bytes) -> Any:
-    """Return the value of a JSON text; `ValueError` for what is not in strict JSON."""
+    """Return the value of a JSON text.
+
+    `ValueError` for what is not in strict JSON, and for more than one line, which servers take for
+    JSON Lines.
+    """
+    if b"\n" in body or b"\r" in body:
+        raise ValueError("it is more than one line")
     return parse_json(body.decode("utf-8"), parse_constant=_not_json)
 
 

@@ -6,13 +6,15 @@ https://github.com/kserve/open-inference-protocol (specification/protocol/infere
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any, Iterator, List, Optional, Sequence
 
 from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
 from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, TYPE_OF_DATATYPE, Field, list_count
 from mims.formats.carrying import as_number, missing_value
-from mims.formats.format import Body, Format, joined
+from mims.formats.format import Body, Format
+from mims.formats.json_rows import flat_pieces
 from mims.formats.json_text import dumps, loads
 from mims.formats.table import Table
 from mims.limits import LISTS, SAMPLES
@@ -75,11 +77,8 @@ def _write(table: Table) -> Iterator[bytes]:
             shape,
             _datatype(field).encode(),
         )
-        values = (
-            dumps(list(elements(value)))[1:-1] if field.shape else dumps(value)
-            for value in table.column(index)
-        )
-        yield from joined(b"[", values, b", ", b"]}")
+        yield from flat_pieces(chain.from_iterable(map(elements, table.column(index))))
+        yield b"}"
         head = b", "
     yield b"]}"
 

@@ -14,6 +14,7 @@ from mims.deadline import Check, checked
 from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
 from mims.fields import Field
 from mims.formats.format import Body, Format
+from mims.formats.json_rows import VALUES_A_PIECE, object_pieces, pieces, row_size
 from mims.formats.json_text import as_json, loads
 from mims.formats.table import Table
 
@@ -174,10 +175,7 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                 "use $features or $features_kvp."
             )
 
-    def value(piece: _Piece, row: List[Any]) -> Any:
-        if piece.text in index_of and piece.braced:
-            return row[index_of[piece.text]]
-        return row if piece.text == _FEATURES else dict(zip(names, row))
+    is_wide = row_size(fields) > VALUES_A_PIECE
 
     # Piece by piece: a record may have all fields a thousand times, and is never held whole.
     def render(row: List[Any]) -> Iterator[str]:
@@ -185,10 +183,11 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
             if not piece.placeholder:
                 yield piece.text
                 continue
-            given = value(piece, row)
-            if not piece.quoted:
-                yield as_json(given)
-            elif given is None:
+            is_field = piece.text in index_of and piece.braced
+            given = row[index_of[piece.text]] if is_field else row
+            if is_field and piece.quoted and isinstance(given, str):
+                yield _escaped(given)
+            elif is_field and piece.quoted and given is None:
                 refused = (
                     InvalidHyperparametersError
                     if template.is_hyperparameter
@@ -200,7 +199,13 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
                     "or give the field a value."
                 )
             else:
-                yield _escaped(given if isinstance(given, str) else as_json(given))
+                is_object = not is_field and piece.text == _FEATURES_KVP
+                if is_wide:
+                    written = object_pieces(names, row) if is_object else pieces(given)
+                    parts = map(bytes.decode, written)
+                else:
+                    parts = map(as_json, (dict(zip(names, row)) if is_object else given,))
+                yield from map(_escaped, parts) if piece.quoted else parts
 
     return render
 
@@ -210,8 +215,6 @@ def _escaped(text: str) -> str:
 
 
 def _read_document(body: bytes, _fields: Optional[Sequence[Field]], _check: Check) -> Body:
-    if b"\n" in body:
-        raise ValueError("it is more than one line")
     loads(body)
     return Body(None, None)
 

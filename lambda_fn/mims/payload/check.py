@@ -32,6 +32,7 @@ from mims.payload.tables import leaves_out, read_table
 from mims.payload.values import fits, restored, same
 from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
+from mims.told import counted
 from mims.values import BOOLEANS, number
 
 _NO_NUMBER = object()  # equal to nothing that a file of numbers can have
@@ -175,7 +176,7 @@ def _check_file(
         f"'{path}' has different fields than {METADATA}",
     )
     count = description.sample_count
-    require(len(rows) == count, f"'{path}' has {len(rows):,} samples, not {count:,}")
+    require(len(rows) == count, f"'{path}' has {counted(len(rows), 'sample')}, not {count:,}")
     recipe = recipe_of(description.recipe)
     numbers_alone = recipe is not None and recipe.numbers_alone
     for row in rows:

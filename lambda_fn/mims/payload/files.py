@@ -22,6 +22,7 @@ from mims.samples import Samples
 from mims.setting_layers import PAYLOAD_SETTINGS
 from mims.setting_table import FLAT
 from mims.settings import Settings
+from mims.told import counted
 
 METADATA = "metadata.json"
 STEM = "sample_payload"
@@ -166,8 +167,8 @@ def _gives_back(body: bytes, table: Table, content_type: Format, check: Check) -
 
 def _too_large(samples: Samples, content_type: Format) -> PayloadTooLargeError:
     return PayloadTooLargeError(
-        f"The payload file of {content_type} for {samples.count:,} samples of "
-        f"{len(samples.fields):,} fields is over {REQUEST_BYTES:,} bytes, the most that a "
+        f"The payload file of {content_type} for {counted(samples.count, 'sample')} of "
+        f"{counted(len(samples.fields), 'field')} is over {REQUEST_BYTES:,} bytes, the most that a "
         "request to an endpoint may have. Lower SAMPLE_COUNT (sample_count)."
     )
 

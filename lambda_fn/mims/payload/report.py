@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from mims.deadline import Check, checked, no_deadline
+from mims.deadline import Check, no_deadline
 from mims.fields import Field
 from mims.formats.format import Format
 from mims.formats.table import tabulate
@@ -94,7 +94,11 @@ def first_sample(
         samples = Samples(tuple(fields), tuple((value,) for value in values), (), 1)
         flat = content_type.flat
         table = tabulate(samples, content_type.carry, str(content_type), flat, check)
-        written = b"".join(checked(content_type.write(table), check)).decode("utf-8")
+        parts = []
+        for part in content_type.write(table):
+            check()
+            parts.append(part)
+        written = b"".join(parts).decode("utf-8")
     if len(written) <= _SAMPLE_CHARACTERS:
         return written
     return f"{written[:_SAMPLE_CHARACTERS]}… ({len(written):,} characters)"
