@@ -104,7 +104,9 @@ def test_without_a_content_type_it_is_the_one_that_the_settings_give() -> None:
         "sample_payload_0001.csv": b"0.0,"
     }
     with pytest.raises(InvalidSettingsError, match="one content type, not 2"):
-        read_settings({"CONTENT_TYPES": "text/csv, application/json"}, {"layout": "flat"})
+        read_settings({"CONTENT_TYPES": "text/csv, application/json"}, {"layout": "flat"}).resolve(
+            {}
+        )
 
 
 @pytest.mark.parametrize(
