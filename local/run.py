@@ -25,7 +25,7 @@ from mims.inputs.hyperparameters import FILE_NAME
 from mims.limits import Limits
 from mims.payload.check import check_payload_archive
 from mims.payload.report import describe_report
-from mims.told import counted, cut
+from mims.wording import counted, cut
 
 from local.events import object_created
 from local.waiting import waiting_for

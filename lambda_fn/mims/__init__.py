@@ -27,7 +27,7 @@ from mims.sampling import make_samples
 from mims.setting_layers import PAYLOAD_SETTINGS, read_payload_settings
 from mims.setting_table import CONTRACT
 from mims.settings import GivenSettings, Settings
-from mims.told import bounded, of_kind
+from mims.wording import bounded, of_kind
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import List, Mapping, Tuple
 
 from mims.errors import shown
 from mims.setting_table import SPECIAL_FIELD, setting_names
-from mims.told import of_kind, shown_short
+from mims.wording import of_kind, shown_short
 
 _SHORTEST_BEGINNING = 5  # in characters: a shorter name says too little
 

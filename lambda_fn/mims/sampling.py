@@ -26,7 +26,7 @@ from mims.samples import (
 from mims.setting_layers import PAYLOAD_SETTINGS, FieldValues
 from mims.settings import Settings
 from mims.shapes import convert_elements, filled
-from mims.told import of_kind, of_names, shown_short
+from mims.wording import of_kind, of_names, shown_short
 
 _IN_PAYLOAD_SETTINGS = "payload_settings.field_values of the hyperparameters"
 

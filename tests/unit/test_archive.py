@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 FIXTURES = Path(__file__).parent / "fixtures"
 OTHER = b'{"tab_field_list": ["other"]}'
-# After so many members, their names are no longer kept for a message.
+# After this many members, their names are no longer kept for a message.
 MANY = b"".join(member(f"many/{number}", b"x" * 300 * (number % 4)) for number in range(25))
 LINKS = {"link": b"1", "symlink": b"2", "device": b"3", "block": b"4", "folder": b"5", "fifo": b"6"}
 
@@ -117,7 +117,7 @@ def test_other_names_never_match(name: str) -> None:
 
 @pytest.mark.parametrize("kind", LINKS.values(), ids=LINKS)
 @pytest.mark.parametrize("size", [0, 5])
-def test_what_is_no_regular_file_never_matches_and_has_no_data(kind: bytes, size: int) -> None:
+def test_what_is_not_a_regular_file_never_matches_and_has_no_data(kind: bytes, size: int) -> None:
     entry = header(NAME.encode(), size, kind)
     with pytest.raises(HyperparametersNotFoundError, match="never used"):
         found(gz(entry + END))
@@ -331,7 +331,7 @@ def test_the_modification_time_is_that_of_the_records_if_it_is_one(
     ("time_field", "modified"),
     [(b"x" * 12, 0), (b" " * 12, 0), (b"\x80" + b"\xff" * 11, 0), (b"\xff" * 12, -1)],
 )
-def test_a_modification_time_that_is_none_is_the_epoch(time_field: bytes, modified: int) -> None:
+def test_an_invalid_modification_time_is_the_epoch(time_field: bytes, modified: int) -> None:
     entry = header(NAME.encode(), len(GOOD), time_field=time_field) + padded(GOOD)
     assert found(gz(entry)).modified == modified
 

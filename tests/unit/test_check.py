@@ -237,7 +237,7 @@ def test_a_file_that_is_there_twice_is_named() -> None:
 
 
 @pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_what_is_no_regular_file_is_refused(kind: bytes) -> None:
+def test_what_is_not_a_regular_file_is_refused(kind: bytes) -> None:
     def change(member: tarfile.TarInfo) -> None:
         if member.name == "metadata.json":
             member.type = kind
@@ -362,7 +362,7 @@ def test_a_text_where_another_file_has_a_number_is_seen() -> None:
         b'{"dataframe_split": {"columns": ["a"], "data": []}}',
     ],
 )
-def test_a_table_that_is_none_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_table_is_refused(body: bytes) -> None:
     archive = made(["application/json; format=dataframe_split"])
     path = "application_json_format_dataframe_split/sample_payload.json"
     assert f"'{path}' is not a body" in refused(with_content(archive, path, body))
@@ -413,7 +413,7 @@ def test_metadata_that_does_not_hold_is_named(change: Callable[[Any], Any], faul
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5000])
-def test_metadata_that_is_no_json_is_refused(content: bytes) -> None:
+def test_metadata_that_is_not_json_is_refused(content: bytes) -> None:
     files = {**unpacked(made(["text/csv"])), "metadata.json": content}
     assert "metadata.json is not the JSON that the generator writes" in refused(written(files))
 
@@ -477,7 +477,7 @@ def test_an_unknown_type_of_flat_files_is_refused() -> None:
         (made(["text/csv"])[:-8] + bytes(8), "damaged or truncated"),
     ],
 )
-def test_what_is_no_whole_archive_is_refused(archive: bytes, fault: str) -> None:
+def test_an_incomplete_archive_is_refused(archive: bytes, fault: str) -> None:
     assert fault in refused(archive)
 
 

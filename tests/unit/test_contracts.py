@@ -309,7 +309,7 @@ def test_an_expected_argument_that_the_script_does_not_spell_is_warned_about(
         (b"x = 1\n" * 200_000, "larger than"),
     ],
 )
-def test_a_script_that_is_no_source_is_an_error_that_says_why(
+def test_a_script_that_is_not_source_is_an_error_that_says_why(
     tmp_path: Path, source: Any, why: str
 ) -> None:
     result = check(tmp_path, source)
@@ -351,11 +351,11 @@ def test_any_source_of_this_project_can_be_judged() -> None:
         assert not any("cannot be read" in error for error in errors)
 
 
-def test_an_invalid_escape_in_a_script_is_no_matter_of_the_contract(tmp_path: Path) -> None:
+def test_an_invalid_escape_in_a_script_does_not_matter_to_the_contract(tmp_path: Path) -> None:
     assert check(tmp_path, FULFILLED + "X = '\\d'\n").is_valid
 
 
-def test_what_is_no_file_is_an_error_and_never_raises(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_an_error_and_never_raises(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     for path in (
         tmp_path / "missing.py",

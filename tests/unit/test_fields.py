@@ -118,7 +118,7 @@ def test_values_in_field_info_are_kept_as_they_are() -> None:
     assert listed({"field_info": [{**entry, "example": 0}]}).fields[0].example == 0
 
 
-def test_a_missing_category_is_none() -> None:
+def test_a_missing_value_is_not_a_category() -> None:
     entry = {"name": "a", "type": "enum", "categories": [None, float("nan"), "x", 0, False]}
     assert listed({"field_info": [entry]}).fields[0].categories == ("x", 0, False)
 
@@ -184,7 +184,7 @@ def test_without_any_form_no_fields_are_listed(hyperparameters: Dict[str, Any]) 
     assert listed(hyperparameters) == Listed()
 
 
-def test_a_name_that_is_no_unicode_is_refused_unless_it_is_left_out() -> None:
+def test_a_name_that_is_not_unicode_is_refused_unless_it_is_left_out() -> None:
     with pytest.raises(InvalidHyperparametersError, match=r"'a\\ud800'"):
         fields(tab_field_list=["a\ud800"])
     assert fields(tab_field_list=["a", "\ud800"], label_name="\ud800") == [("a", "numeric")]

@@ -18,7 +18,7 @@ WAY = (
     "version",
     "deadline",
     "errors",
-    "told",
+    "wording",
     "values",
     "shapes",
     "json_parsing",

@@ -170,7 +170,7 @@ NO_TAR: Dict[str, bytes] = {
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("what", NO_TAR)
-def test_the_error_for_what_is_no_tar_says_what_it_looks_like(what: str) -> None:
+def test_the_error_for_what_is_not_a_tar_says_what_it_looks_like(what: str) -> None:
     with pytest.raises(CorruptArchiveError, match=f"looks like .*{what}"):
         found(NO_TAR[what])
     with pytest.raises(CorruptArchiveError, match=f"looks like .*{what}.*, compressed with gzip"):

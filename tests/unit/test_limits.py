@@ -72,7 +72,7 @@ def test_members_at_the_limit_and_one_over() -> None:
     assert found(gz(tar), limits=Limits(members=5)).content == GOOD
     with pytest.raises(ArchiveLimitError, match=r"more than 4 members .*MAX_MEMBERS"):
         found(gz(tar), limits=Limits(members=4))
-    # Extension headers are no members.
+    # Extension headers are not members.
     tar = pax(record("comment", b"x")) + long_name(b"x" * 200) + header(b"-") + member(NAME)
     assert found(gz(tar), limits=Limits(members=2)).content == GOOD
 

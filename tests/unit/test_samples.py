@@ -292,7 +292,7 @@ def test_the_default_of_integers_keeps_every_digit() -> None:
 
 
 @pytest.mark.parametrize("key", ["imputation_dict", "risk_tables"])
-def test_recorded_values_that_are_no_object_are_refused_only_where_they_are_used(key: str) -> None:
+def test_recorded_values_that_are_not_an_object_are_refused_only_if_they_are_used(key: str) -> None:
     recorded: Dict[str, Any] = {key: ["secret"]}
     assert make(AGE, **recorded).sources == ("default",)
     with pytest.raises(InvalidHyperparametersError, match=key) as caught:

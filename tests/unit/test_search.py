@@ -189,7 +189,7 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         },
     ],
 )
-def test_what_is_no_cause_for_a_warning(files: Files) -> None:
+def test_what_causes_no_warning(files: Files) -> None:
     assert inputs_of(files).warnings == ()
 
 

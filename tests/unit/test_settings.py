@@ -99,7 +99,7 @@ def test_the_request_wins_over_the_environment_and_that_over_the_defaults() -> N
     assert resolved(environment, dict.fromkeys(request)) == from_environment
 
 
-def test_a_categorical_default_is_none_where_nobody_gave_one() -> None:
+def test_there_is_no_categorical_default_unless_one_is_given() -> None:
     assert resolved({"DEFAULT_TEXT_VALUE": "t"}).default_categorical_value is None
     own = resolved({"DEFAULT_CATEGORICAL_VALUE": "0"}, {"default_text_value": "t"})
     assert (own.default_text_value, own.default_categorical_value) == ("t", "0")

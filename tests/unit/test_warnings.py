@@ -45,7 +45,7 @@ KINDS: Dict[str, Tuple[Callable[[], Members], Dict[str, str], str]] = {
         dict.fromkeys(numbered("SPECIAL_FIELD_b%d"), "1"),
         " and 3,995 more.",
     ),
-    "variables that are no settings": (
+    "variables that are not settings": (
         lambda: hyperparameters(tab_field_list=["a"]),
         dict.fromkeys(numbered("special_field_%d"), "1"),
         " and 3,995 more.",

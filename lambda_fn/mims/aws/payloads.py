@@ -25,7 +25,7 @@ from mims.errors import (
     shown,
 )
 from mims.limits import STORED_PAYLOAD_BYTES
-from mims.told import bounded, count_left_out, cut
+from mims.wording import bounded, count_left_out, cut
 
 # S3 takes 2 KB of metadata, names and values together.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html

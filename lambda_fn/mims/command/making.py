@@ -26,7 +26,7 @@ from mims.payload.metadata import read_metadata
 from mims.payload.page import Page
 from mims.payload.report import describe_report
 from mims.settings import GivenSettings
-from mims.told import bounded, counted
+from mims.wording import bounded, counted
 
 PAYLOAD_NAME = "payload.tar.gz"
 

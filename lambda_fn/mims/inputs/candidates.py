@@ -18,8 +18,8 @@ from mims.inputs.member import (
 )
 from mims.inputs.sources import FEATURE_LIST_RANK, RANKS
 from mims.limits import TOLD_BYTES
-from mims.told import counted, of_kind, shown_short
 from mims.values import is_unicode, number
+from mims.wording import counted, of_kind, shown_short
 
 XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
 _MLFLOW, _SKLEARN, _AUTOGLUON = "mlflow", "sklearn", "autogluon"

@@ -9,7 +9,7 @@ from mims.fields import Field
 from mims.inputs.candidates import XGBOOST_CONTAINERS_FILE
 from mims.inputs.hyperparameters import FILE_NAME
 from mims.inputs.kept import Candidate
-from mims.told import counted
+from mims.wording import counted
 
 
 def nested(name: str) -> Tuple[str, ...]:

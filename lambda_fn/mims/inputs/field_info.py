@@ -7,8 +7,8 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 from mims.deadline import Check, checked, no_deadline
 from mims.fields import TEXT, Field, WrittenType, parse_type
 from mims.inputs.hyperparameters import as_name, decode, is_absent
-from mims.told import of_names
 from mims.values import is_unicode, text
+from mims.wording import of_names
 
 
 class InvalidFormError(Exception):

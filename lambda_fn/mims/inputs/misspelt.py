@@ -8,7 +8,7 @@ from typing import List, Sequence, Tuple
 
 from mims.errors import shown
 from mims.inputs.hyperparameters import Hyperparameters, is_absent
-from mims.told import of_kind
+from mims.wording import of_kind
 
 _LONGEST = 40  # in characters: longer keys are not looked at
 _KEYS = 1_000  # how many keys are looked at: no person writes more

@@ -22,7 +22,7 @@ from mims.samples import (
     Samples,
     Value,
 )
-from mims.told import counted
+from mims.wording import counted
 
 ENDPOINT_LIMITS = {
     "real-time": REQUEST_BYTES,

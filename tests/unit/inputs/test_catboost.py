@@ -181,5 +181,5 @@ def test_a_model_without_features_says_so() -> None:
     assert told == Told("catboost", why="has no features")
 
 
-def test_a_document_of_another_kind_is_none() -> None:
+def test_a_document_of_another_kind_is_not_a_model() -> None:
     assert read(catboost, [b'{"model_info": {}, "scale_and_bias": [1]}']) is None

@@ -192,7 +192,7 @@ def test_a_description_that_cannot_be_read_is_something_else() -> None:
     assert read(feature_lists, b'{"features": ["a"', path="config.json") is None
 
 
-def test_a_list_cut_short_is_none() -> None:
+def test_a_list_that_is_cut_short_is_not_used() -> None:
     for form, _ in JSON_FORMS:
         content = json.dumps(form).encode()
         for end in range(len(content)):

@@ -225,7 +225,7 @@ def test_a_configuration_of_another_form_is_damage(content: bytes) -> None:
     assert outcome(keras, content) == FOREIGN
 
 
-def test_what_is_no_whole_model_tells_nothing() -> None:
+def test_what_is_not_a_whole_model_names_no_inputs() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as made:
         made.writestr("model.weights.h5", b"weights")

@@ -93,7 +93,7 @@ def test_the_rows_of_an_example_are_the_values_of_a_tensor_without_a_name(exampl
 
 
 @pytest.mark.parametrize("folder", folders("mlflow"))
-def test_a_signature_cut_short_is_none(folder: str) -> None:
+def test_a_signature_that_is_cut_short_is_not_used(folder: str) -> None:
     for name, content in files(folder).items():
         whole = read(mlflow, content, path=name)
         for end in {*range(0, len(content), 1 + len(content) // 60), len(content) - 1}:

@@ -129,7 +129,7 @@ def test_opcodes_that_new_pickles_do_not_use(pickled: bytes, expected: Any) -> N
 
 def test_dill_writes_arrays_and_types_in_its_own_way() -> None:
     kind = b"c_dill\n_load_type\nU\tbytearray\x85R".replace(b"c_dill", b"cdill._dill")
-    assert read(kind + b"U\3abc\x85R.") is LOST  # Python 2's text is no bytes
+    assert read(kind + b"U\3abc\x85R.") is LOST  # Python 2's text is not bytes
     assert read(kind + b"C\3abc\x85R.") == b"abc"
     array = (
         b"cdill._dill\n_create_array\n(cnumpy.core.multiarray\n_reconstruct\n"

@@ -85,7 +85,7 @@ def test_a_message_within_ends_where_its_length_says(size: int) -> None:
         (opened(1, 2**64 - 1) + b"abcd", "is cut short"),
     ],
 )
-def test_what_is_no_message_is_refused(content: bytes, why: str) -> None:
+def test_what_is_not_a_message_is_refused(content: bytes, why: str) -> None:
     with pytest.raises(UnreadableError, match=why):
         list(protobuf.fields(stream(content)))
 

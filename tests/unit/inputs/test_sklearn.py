@@ -69,7 +69,7 @@ def test_real_models_tell_what_the_library_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_a_list_cut_short_is_none(name: str) -> None:
+def test_a_list_that_is_cut_short_is_not_used(name: str) -> None:
     path, content, expected = model_of(name)
     for end in range(0, len(content), max(1, len(content) // 60)):
         try:
@@ -188,7 +188,7 @@ def test_a_name_twice_counts_once(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("names_in", [["a", ""], ["a", None], ["a", "\ud800"], ["a", ["b"]]])
-def test_what_are_no_names_are_none(objects: Objects, names_in: List[Any]) -> None:
+def test_what_are_not_names_are_not_used(objects: Objects, names_in: List[Any]) -> None:
     told = told_by(pickle.dumps(objects.line(names_in), 4))
     assert told is not None
     assert told.made_up
@@ -230,7 +230,7 @@ def test_a_later_step_never_tells(objects: Objects) -> None:
     assert names(told) == ["x0", "x1"]
 
 
-def test_a_step_passed_through_is_none(objects: Objects) -> None:
+def test_a_step_that_is_passed_through_is_ignored(objects: Objects) -> None:
     told = tell(objects.pipeline("passthrough", objects.line(["c"])))
     assert names(told) == ["c"]
 
@@ -456,7 +456,7 @@ def test_a_pickled_list_of_texts_is_a_feature_list(name: str) -> None:
 
 
 @pytest.mark.parametrize("value", [[], [1, None], [1, 2], ["a", 1], {"a": 1}, "text", [["a"]]])
-def test_a_feature_list_of_anything_else_is_none(value: Any) -> None:
+def test_a_feature_list_of_anything_else_is_not_used(value: Any) -> None:
     assert told_by(pickle.dumps(value), "features.pkl") is None
     assert told_by(pickle.dumps(["a"]), "labels.pkl") is None
 

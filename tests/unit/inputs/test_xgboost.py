@@ -209,5 +209,5 @@ def test_the_first_binary_format_is_wanted_under_names_that_people_give_it() -> 
     "content",
     [b"{}", b'{"learner": 7}', b'{"learner": {"rate": 0.1}}', b'{"Model": []}', b"[1]", b""],
 )
-def test_a_document_of_another_kind_is_none(content: bytes) -> None:
+def test_a_document_of_another_kind_is_not_a_model(content: bytes) -> None:
     assert read(xgboost, [content]) is None

@@ -7,7 +7,7 @@ from typing import Any, Optional, Tuple
 from mims.aws.events.family import family_of_requests
 from mims.aws.request import Request, check_bucket, check_key, check_unicode, split_s3_uri
 from mims.errors import InvalidRequestError, shown
-from mims.told import of_names
+from mims.wording import of_names
 
 _KEYS = (
     "model_s3_uri",

@@ -6,7 +6,7 @@ from typing import List
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mims.told import bounded, count_left_out
+from mims.wording import bounded, count_left_out
 
 
 def test_a_few_short_warnings_stay_as_they_are() -> None:
