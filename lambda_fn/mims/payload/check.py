@@ -32,8 +32,8 @@ from mims.payload.tables import leaves_out, read_table
 from mims.payload.values import fits, restored, same
 from mims.recipes import recipe_of
 from mims.setting_table import CONTRACT, FLAT
-from mims.told import counted
 from mims.values import BOOLEANS, number
+from mims.wording import counted
 
 _NO_NUMBER = object()  # equal to nothing that a file of numbers can have
 

@@ -22,7 +22,7 @@ from mims.samples import Samples
 from mims.setting_layers import PAYLOAD_SETTINGS
 from mims.setting_table import FLAT
 from mims.settings import Settings
-from mims.told import counted
+from mims.wording import counted
 
 METADATA = "metadata.json"
 STEM = "sample_payload"
