@@ -48,7 +48,7 @@ _REMEDIES = {
         "payload of this model: its request has no such limit."
     ),
     "Environment.": (
-        "A variable is a text of at most 256 characters. Shorten it, or have the Lambda function "
+        "A variable is a string of at most 256 characters. Shorten it, or have the Lambda function "
         "make the payload of this model: its request has no such limit."
     ),
     "Environment key": (
@@ -75,7 +75,7 @@ class Fault(NamedTuple):
 def faults(service: str, operation: str, request: Any) -> List[Fault]:
     """Return what the service would refuse in the request of an operation; boto3's names.
 
-    A reference of a pipeline in the place of a text or number passes.
+    A reference of a pipeline in the place of a string or number passes.
 
     Raises
     ------

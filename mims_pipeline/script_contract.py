@@ -93,7 +93,7 @@ class ScriptContract:
             if variable in self.optional_env_vars:
                 _bad("optional_env_vars", variable, "either required or optional, not both")
         if not isinstance(self.description, str):
-            _bad("description", self.description, "a text")
+            _bad("description", self.description, "a string")
         _check_distinct(self.expected_input_paths, self.expected_output_paths)
 
     def validate_implementation(self, path: Union[str, os.PathLike[str]]) -> ValidationResult:
@@ -180,10 +180,10 @@ def _checked_mapping(
     name: str, value: Any, check: Callable[[str, Any, Any], None]
 ) -> Dict[str, str]:
     if not isinstance(value, Mapping):
-        _bad(name, value, "a mapping of names to texts")
+        _bad(name, value, "a mapping of names to strings")
     for key, text in value.items():
         if not isinstance(key, str) or not isinstance(text, str):
-            _bad(name, {key: text}, "a mapping of names to texts")
+            _bad(name, {key: text}, "a mapping of names to strings")
         check(name, key, text)
     return dict(value)
 

@@ -1,4 +1,4 @@
-"""A script's syntax tree → the texts it spells and the environment variables it reads.
+"""A script's syntax tree → the strings it spells and the environment variables it reads.
 
 What counts:
 

@@ -64,11 +64,14 @@ def test_a_request_that_cannot_be_meant_is_refused(
     [
         ({"bucket": None, "key": KEY}, "no bucket"),
         ({"bucket": BUCKET, "key": None}, "no key"),
-        ({"bucket": "", "key": KEY}, "bucket is ''; it must be a non-empty text"),
-        ({"bucket": BUCKET, "key": 5}, "key is '5'; it must be a non-empty text"),
+        ({"bucket": "", "key": KEY}, "bucket is ''; it must be a non-empty string"),
+        ({"bucket": BUCKET, "key": 5}, "key is '5'; it must be a non-empty string"),
         ({"bucket": None, "key": None}, "model_s3_uri is 'None'"),
         ({"model_s3_uri": URI, "bucket": BUCKET, "key": KEY}, "twice"),
-        ({"model_s3_uri": URI, "version_id": ""}, "version_id is ''; it must be a non-empty text"),
+        (
+            {"model_s3_uri": URI, "version_id": ""},
+            "version_id is ''; it must be a non-empty string",
+        ),
     ],
 )
 def test_a_refused_name_is_told(sent: Any, told: str, function: Function, calls: Calls) -> None:

@@ -134,15 +134,15 @@ MUTATIONS = (
     Mutation(
         "the key of EventBridge is decoded",
         f"{_AWS}/events/eventbridge_s3.py",
-        'text_at(event, "detail", "object", "key")',
-        'text_at(event, "detail", "object", "key").replace("+", " ")',
+        'string_at(event, "detail", "object", "key")',
+        'string_at(event, "detail", "object", "key").replace("+", " ")',
         (f"{_EVENTS}::test_a_key_of_eventbridge_is_not_decoded",),
     ),
     Mutation(
         "the key of a notification is not decoded",
         f"{_AWS}/events/s3_notification.py",
-        'unquote_plus(text_at(record, "s3", "object", "key"))',
-        'text_at(record, "s3", "object", "key")',
+        'unquote_plus(string_at(record, "s3", "object", "key"))',
+        'string_at(record, "s3", "object", "key")',
         (f"{_EVENTS}::test_an_event_of_records_is_answered_with_results",),
     ),
     Mutation(

@@ -22,7 +22,7 @@ from mims.inputs.member import (
     check_count,
 )
 from mims.inputs.tensors import DATATYPE_OF
-from mims.inputs.yaml_text import has_key, text_at
+from mims.inputs.yaml_text import has_key, string_at
 from mims.values import is_unicode
 
 SOURCE = "mlflow"
@@ -46,7 +46,7 @@ def read(member: MemberBytes) -> Optional[Told]:
 
 def _read_model(member: MemberBytes) -> Optional[Told]:
     yaml = read_whole_text(member)
-    signature = text_at(yaml, ("signature", "inputs"), member.step)
+    signature = string_at(yaml, ("signature", "inputs"), member.step)
     if signature is not None:
         return _read_signature(JsonText(signature, member))
     if not any(has_key(yaml, key, member.step) for key in _TOP_KEYS):

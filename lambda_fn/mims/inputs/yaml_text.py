@@ -34,7 +34,7 @@ class _Line(NamedTuple):
     end: int  # where the next line begins
 
 
-def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
+def string_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
     """Return the scalar under a path of keys; `None` if there is none, or it is null.
 
     `step` is called with the number of lines and marks that are looked at, and may raise.
@@ -61,7 +61,7 @@ def text_at(yaml: str, path: Tuple[str, ...], step: Step) -> Optional[str]:
 
 
 def has_key(yaml: str, key: str, step: Step) -> bool:
-    """Say whether a key is at the top level of a text; raises as `text_at`."""
+    """Say whether a key is at the top level of a text; raises as `string_at`."""
     return _find(yaml, 0, 0, key, step) is not None
 
 

@@ -9,7 +9,7 @@ import json
 from typing import Any, Dict, List
 from urllib.parse import unquote_plus
 
-from mims.aws.events.family import Dispatch, Family, results_of_each, text_at
+from mims.aws.events.family import Dispatch, Family, results_of_each, string_at
 from mims.aws.request import Request, bucket_of_arn, notified_request
 from mims.aws.results import SKIPPED, Result
 from mims.errors import (
@@ -91,11 +91,11 @@ def _answer_task(task: Any, dispatch: Dispatch) -> Dict[str, Any]:
 
 def _read(task: Any) -> Request:
     if isinstance(task, dict) and task.get("s3Bucket"):
-        bucket = text_at(task, "s3Bucket")
+        bucket = string_at(task, "s3Bucket")
     else:
-        bucket = bucket_of_arn(text_at(task, "s3BucketArn"), "s3BucketArn")
+        bucket = bucket_of_arn(string_at(task, "s3BucketArn"), "s3BucketArn")
     # A version in the task is ignored: the payload belongs to the newest.
-    return notified_request(bucket, unquote_plus(text_at(task, "s3Key")))
+    return notified_request(bucket, unquote_plus(string_at(task, "s3Key")))
 
 
 FAMILY = Family(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mims.aws.events.family import family_of_requests, text_at
+from mims.aws.events.family import family_of_requests, string_at
 from mims.aws.request import Request, nothing_to_do, notified_request
 from mims.errors import shown
 
@@ -24,8 +24,8 @@ def _read(event: Any) -> Request:
     if what not in _LOOKED_AT:
         return nothing_to_do(f"the event '{shown(what)}' of aws.s3 calls for no payload")
     # The key stands there as it is. (Powertools' event class decodes it all the same.)
-    key = text_at(event, "detail", "object", "key")
-    return notified_request(text_at(event, "detail", "bucket", "name"), key)
+    key = string_at(event, "detail", "object", "key")
+    return notified_request(string_at(event, "detail", "bucket", "name"), key)
 
 
 FAMILY = family_of_requests(

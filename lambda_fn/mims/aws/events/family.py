@@ -103,8 +103,8 @@ def results_of_each(parts: Iterable[Any], work: Callable[[Any], List[Result]]) -
     return results
 
 
-def text_at(event: Any, *path: str) -> str:
-    """Return the text at a path of an event's keys.
+def string_at(event: Any, *path: str) -> str:
+    """Return the string at a path of an event's keys.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def text_at(event: Any, *path: str) -> str:
         value = value.get(key) if isinstance(value, dict) else None
     if not isinstance(value, str) or not value:
         raise InvalidRequestError(
-            f"The event has no text at {'.'.join(path)}, where an event of its kind has one. "
+            f"The event has no string at {'.'.join(path)}, where an event of its kind has one. "
             "Send it as its service made it."
         )
     check_unicode(value, ".".join(path))
@@ -124,7 +124,7 @@ def text_at(event: Any, *path: str) -> str:
 
 
 def event_in(text: Any, name: str) -> Any:
-    """Return the event that stands as JSON in a text, which lies under `name` in another event."""
+    """Return the event that a string holds as JSON; `name` is its key in another event."""
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError):

@@ -29,7 +29,7 @@ def recognises(event: Any) -> bool:
 
 def _read(event: Any) -> Request:
     bucket, key = _model(event)
-    payload_s3_uri, version_id = _text(event, "payload_s3_uri"), _text(event, "version_id")
+    payload_s3_uri, version_id = _string(event, "payload_s3_uri"), _string(event, "version_id")
     if version_id and not payload_s3_uri:
         raise InvalidRequestError(
             "version_id needs a payload_s3_uri: the payload of an old version must not replace "
@@ -42,8 +42,8 @@ def _read(event: Any) -> Request:
         payload_s3_uri,
         version_id,
         event.get("settings"),
-        force=_truth(event, "force"),
-        replace_foreign=_truth(event, "replace_foreign"),
+        force=_boolean(event, "force"),
+        replace_foreign=_boolean(event, "replace_foreign"),
         warnings=tuple(of_names("Unknown keys of the request are ignored: {names}.", unknown)),
     )
 
@@ -57,7 +57,7 @@ def _model(event: Any) -> Tuple[str, str]:
         raise InvalidRequestError(
             "The request names its model twice. Give model_s3_uri, or bucket and key."
         )
-    bucket, key = _text(event, "bucket"), _text(event, "key")
+    bucket, key = _string(event, "bucket"), _string(event, "key")
     if bucket is None or key is None:
         raise InvalidRequestError(
             f"The request has no {'bucket' if bucket is None else 'key'}. Give bucket and key, or "
@@ -68,17 +68,17 @@ def _model(event: Any) -> Tuple[str, str]:
     return bucket, key
 
 
-def _text(event: Any, name: str) -> Optional[str]:
+def _string(event: Any, name: str) -> Optional[str]:
     value: Any = event.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or not value:
-        raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be a non-empty text.")
+        raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be a non-empty string.")
     check_unicode(value, name)
     return value
 
 
-def _truth(event: Any, name: str) -> bool:
+def _boolean(event: Any, name: str) -> bool:
     value = event.get(name)
     if value is not None and not isinstance(value, bool):
         raise InvalidRequestError(f"{name} is '{shown(value)}'; it must be true or false.")

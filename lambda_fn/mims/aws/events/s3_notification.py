@@ -14,7 +14,7 @@ from mims.aws.events.family import (
     is_record,
     records_from,
     results_of_each,
-    text_at,
+    string_at,
 )
 from mims.aws.request import Request, notified_request
 from mims.aws.results import Result, as_dicts
@@ -43,8 +43,8 @@ def _read(record: Any) -> Request:
     if not is_record(record, KEY, SOURCE):
         raise InvalidRequestError("A record beside those of S3 is not from S3. Send each alone.")
     # Only a notification's key is URL-encoded; of its version nothing is made: the newest is read.
-    key = unquote_plus(text_at(record, "s3", "object", "key"))
-    return notified_request(text_at(record, "s3", "bucket", "name"), key)
+    key = unquote_plus(string_at(record, "s3", "object", "key"))
+    return notified_request(string_at(record, "s3", "bucket", "name"), key)
 
 
 FAMILY = Family("an S3 notification", ("s3", "s3_removed"), recognises, results, answer)

@@ -14,7 +14,7 @@ from mims.aws.events.family import (
     event_in,
     records_from,
     results_of_each,
-    text_at,
+    string_at,
 )
 from mims.aws.results import Result, as_dicts
 
@@ -36,7 +36,7 @@ def answer(event: Any, dispatch: Dispatch) -> Dict[str, Any]:
 
 
 def _message(record: Any) -> Any:
-    return event_in(text_at(record, "Sns", "Message"), "Sns.Message")
+    return event_in(string_at(record, "Sns", "Message"), "Sns.Message")
 
 
 def _is_envelope(event: Any) -> bool:

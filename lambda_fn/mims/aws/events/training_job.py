@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mims.aws.events.family import family_of_requests, text_at
+from mims.aws.events.family import family_of_requests, string_at
 from mims.aws.request import MODEL_NAME, Request, nothing_to_do, notified_request, split_s3_uri
 from mims.errors import shown
 
@@ -27,7 +27,7 @@ def _read(event: Any) -> Request:
     what = event.get("detail-type", _STATE_CHANGE)
     if what != _STATE_CHANGE:
         return nothing_to_do(f"the event '{shown(what)}' of aws.sagemaker calls for no payload")
-    text_at(event, "detail", "TrainingJobStatus")
+    string_at(event, "detail", "TrainingJobStatus")
     return _of_job(event["detail"])
 
 
@@ -36,12 +36,12 @@ def _of_job(job: Any) -> Request:
     if status != "Completed":
         return nothing_to_do(f"the training job's status is {shown(status)}")
     if isinstance(job.get("ModelArtifacts"), dict):
-        uri = text_at(job, "ModelArtifacts", "S3ModelArtifacts")
+        uri = string_at(job, "ModelArtifacts", "S3ModelArtifacts")
     else:
-        folder = text_at(job, "OutputDataConfig", "S3OutputPath").rstrip("/")
+        folder = string_at(job, "OutputDataConfig", "S3OutputPath").rstrip("/")
         uncompressed = job["OutputDataConfig"].get("CompressionType") == "NONE"
         name = "model/" if uncompressed else MODEL_NAME
-        uri = f"{folder}/{text_at(job, 'TrainingJobName')}/output/{name}"
+        uri = f"{folder}/{string_at(job, 'TrainingJobName')}/output/{name}"
     bucket, key = split_s3_uri(uri, "S3ModelArtifacts")
     if key.endswith("/"):
         return Request(bucket, key, notified=True)
