@@ -213,20 +213,17 @@ class GivenSettings:
         What lies between two places, the model's `payload_settings` or its recipe, may settle what
         they say together.
         """
-        return not (_TOGETHER & {*self.request} and _TOGETHER & {*self.environment})
+        requested = {*self.request}
+        if self.request.get("recipe") == AUTO and "content_types" not in requested:
+            return False
+        return not (_COUNTED & requested and _COUNTED & ({*self.environment} - requested))
 
 
 # What is not an attribute of Settings, or is laid over each other otherwise.
 _NOT_SHAPING = ("fields", "recipe", "field_values")
 # What is judged together.
-_TOGETHER = {
-    "content_types",
-    "recipe",
-    "layout",
-    "sample_count",
-    CONTENT_TEMPLATE,
-    RECORD_TEMPLATE,
-}
+_COUNTED = {"content_types", "layout", "sample_count"}
+_TOGETHER = {*_COUNTED, "recipe", CONTENT_TEMPLATE, RECORD_TEMPLATE}
 
 
 def read_settings(
