@@ -215,20 +215,17 @@ class GivenSettings:
         What lies between two places, the model's `payload_settings` or its recipe, may settle what
         they say together.
         """
-        return not (_RELATED & {*self.request} and _RELATED & {*self.environment})
+        requested = {*self.request}
+        if self.request.get("recipe") == AUTO and "content_types" not in requested:
+            return False
+        return not (_COUNTED & requested and _COUNTED & ({*self.environment} - requested))
 
 
 # Keys of a layer that are not attributes of Settings, or are merged in another way.
 _MERGED_APART = ("fields", "recipe", "field_values")
-# Keys of settings that can contradict each other.
-_RELATED = {
-    "content_types",
-    "recipe",
-    "layout",
-    "sample_count",
-    CONTENT_TEMPLATE,
-    RECORD_TEMPLATE,
-}
+# Keys of settings that can contradict each other, and those of them whose numbers must fit.
+_COUNTED = {"content_types", "layout", "sample_count"}
+_RELATED = {*_COUNTED, "recipe", CONTENT_TEMPLATE, RECORD_TEMPLATE}
 
 
 def read_settings(

@@ -297,10 +297,25 @@ def test_payload_settings_may_settle_what_environment_and_request_say_together(
         made(environment, request_settings)
 
 
-def test_the_recipe_of_the_model_may_settle_it_too() -> None:
-    given = read_settings(
-        {"CONTENT_TYPES": "text/csv, application/json"}, {"layout": "flat", "recipe": "auto"}
-    )
+def test_what_one_place_says_is_judged_before_anything_is_read() -> None:
+    two = "text/csv, application/json"
+    with pytest.raises(InvalidSettingsError, match="takes one content type"):
+        read_settings({"PAYLOAD_LAYOUT": "flat", "CONTENT_TYPES": two})
+    with pytest.raises(InvalidSettingsError, match="takes one content type"):
+        read_settings(
+            {"RECIPE": "auto", "CONTENT_TYPES": "text/csv"},
+            {"layout": "flat", "content_types": two},
+        )
+
+
+@pytest.mark.parametrize("layout", ["request", "environment"])
+def test_the_recipe_of_the_model_may_settle_it_too(layout: str) -> None:
+    environment, request = {"CONTENT_TYPES": "text/csv, application/json"}, {"recipe": "auto"}
+    if layout == "request":
+        request["layout"] = "flat"
+    else:
+        environment["PAYLOAD_LAYOUT"] = "flat"
+    given = read_settings(environment, request)
     assert generate_from(inputs(Field("a", "numeric"), family="mlflow"), given).recipe == "mlflow"
     with pytest.raises(InvalidSettingsError, match="takes one content type"):
         generate_from(inputs(Field("a", "numeric"), family="onnx"), given)
