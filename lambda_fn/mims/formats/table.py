@@ -119,14 +119,23 @@ def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: b
     if flat:
         if value is None:
             return [carry(field, None, content_type)] * field.size
-        known: Dict[Any, Any] = {}  # most elements are alike: each is carried, and held, once
-        return [
-            known[element]
-            if element in known
-            else known.setdefault(element, carry(field, element, content_type))
-            for element in elements(value)
-        ]
+        return list(_carried_elements(field, value, carry, content_type))
     return _nested(field, value, carry, content_type)
+
+
+def _carried_elements(field: Field, value: Value, carry: Carry, content_type: str) -> Iterator[Any]:
+    """Yield what a body holds of each element; most are alike, and are carried and held once."""
+    known: Dict[Any, Any] = {}
+    last: Any = known  # no element
+    for element in elements(value):
+        if element is not last:
+            last = element
+            # 1, 1.0 and true are equal, and so are 0.0 and -0.0; and yet each is written otherwise.
+            key = (type(element), element, element or repr(element))
+            if key not in known:
+                known[key] = carry(field, element, content_type)
+            held = known[key]
+        yield held
 
 
 def _nested(field: Field, value: Value, carry: Carry, content_type: str) -> Any:
