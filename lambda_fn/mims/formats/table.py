@@ -108,33 +108,40 @@ def tabulate(
     table: List[Tuple[Any, ...]] = []
     for field, values in checked(zip(samples.fields, samples.values), check):
         each = checked(values, check) if len(values) > 1 else values
-        table.append(tuple(carried(field, value, carry, content_type, flat) for value in each))
+        table.append(
+            tuple(carried(field, value, carry, content_type, flat, check) for value in each)
+        )
     return Table(samples.fields, tuple(table), samples.count, flat)
 
 
-def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: bool) -> Any:
+def carried(
+    field: Field, value: Value, carry: Carry, content_type: str, flat: bool, check: Check = nothing
+) -> Any:
     """Return what a body holds of a field's value; of a flat one the list of its elements."""
     if not field.shape:
         return carry(field, value, content_type)
     if flat:
         if value is None:
             return [carry(field, None, content_type)] * field.size
-        return list(_carried_elements(field, value, carry, content_type))
+        return list(_carried_elements(field, value, carry, content_type, check))
     return _nested(field, value, carry, content_type)
 
 
-def _carried_elements(field: Field, value: Value, carry: Carry, content_type: str) -> Iterator[Any]:
+def _carried_elements(
+    field: Field, value: Value, carry: Carry, content_type: str, check: Check
+) -> Iterator[Any]:
     """Yield what a body holds of each element; most are alike, and are carried and held once."""
-    known: Dict[Any, Any] = {}
+    # 1, 1.0 and true are equal, and so are 0.0 and -0.0; and yet each is written otherwise.
+    known: Dict[type, Dict[Any, Any]] = {}
     last: Any = known  # no element
-    for element in elements(value):
+    for element in checked(elements(value), check):
         if element is not last:
             last = element
-            # 1, 1.0 and true are equal, and so are 0.0 and -0.0; and yet each is written otherwise.
-            key = (type(element), element, element or repr(element))
-            if key not in known:
-                known[key] = carry(field, element, content_type)
-            held = known[key]
+            of_type = known.setdefault(type(element), {})
+            key = element or (repr(element),)
+            if key not in of_type:
+                of_type[key] = carry(field, element, content_type)
+            held = of_type[key]
         yield held
 
 

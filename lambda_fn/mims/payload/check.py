@@ -229,7 +229,12 @@ def _check_same(
             try:
                 if not content_type.own_types:  # which datatypes these are, metadata.json has not
                     expected = carried(
-                        field, value, content_type.carry, str(content_type), content_type.flat
+                        field,
+                        value,
+                        content_type.carry,
+                        str(content_type),
+                        content_type.flat,
+                        check,
                     )
             except InvalidSettingsError:  # a text, where this file has a number
                 expected = TRUTHS.get(value, _NO_NUMBER) if isinstance(value, str) else _NO_NUMBER
