@@ -190,6 +190,16 @@ PARTS.update(
 )
 
 
+def one_vector(size: int, check: Check) -> Any:
+    request = {"content_types": "text/csv; header=absent", "field_values": {"name 0": [1] * size}}
+    settings = read_settings({}, request).resolve({})
+    made = make_samples(fields(1, shape=(size,)), Hyperparameters(), {}, settings, 0, no_deadline)
+    return encode(made, settings.content_types[0], check)
+
+
+PARTS["one record of text/csv with a shape"] = one_vector
+
+
 def first_record(size: int, check: Check) -> Any:
     (content_type,) = parse_content_types("application/json", "x")
     return first_sample(fields(size), [0.0] * size, content_type, check=check)

@@ -304,3 +304,19 @@ def test_a_wide_record_is_written_in_small_pieces_of_the_same_json(name: str) ->
     assert max(map(len, pieces)) < 64 * 1024
     text = body.decode()
     assert text == json.dumps(json.loads(text), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("text/csv; header=absent", b"1,true,1.0,0,-0.0,0.0,false,0"),
+        ("text/libsvm", b"0 1:1 2:1 3:1.0 4:0 5:-0.0 6:0.0 7:0 8:0"),
+        ("application/x-npy", struct.pack("<8f", 1, 1, 1, 0, -0.0, 0, 0, 0)),
+    ],
+)
+def test_elements_that_are_equal_and_not_the_same_are_each_written_as_they_are(
+    name: str, expected: bytes
+) -> None:
+    field = Field("codes", "categorical", (8,))
+    values = ([1, True, 1.0, 0, -0.0, 0.0, False, 0],)
+    assert encode(Samples((field,), (values,), ("default",), 1), of_type(name)).endswith(expected)

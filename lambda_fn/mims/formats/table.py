@@ -109,22 +109,43 @@ def tabulate(
     table: List[Tuple[Any, ...]] = []
     for field, values in checked(zip(samples.fields, samples.values), check):
         each = checked(values, check) if len(values) > 1 else values
-        table.append(tuple(carried(field, value, carry, content_type, flat) for value in each))
+        table.append(
+            tuple(carried(field, value, carry, content_type, flat, check) for value in each)
+        )
     return Table(samples.fields, tuple(table), samples.count, flat)
 
 
-def carried(field: Field, value: Value, carry: Carry, content_type: str, flat: bool) -> Any:
+def carried(
+    field: Field,
+    value: Value,
+    carry: Carry,
+    content_type: str,
+    flat: bool,
+    check: Check = no_deadline,
+) -> Any:
     """Return a field's value as a body holds it; in a flat one, as the list of its elements."""
     if not field.shape:
         return carry(field, value, content_type)
     if flat:
         if value is None:
             return [carry(field, None, content_type)] * field.size
-        known: Dict[Any, Any] = {}  # most elements are equal: each is converted, and held, once
-        return [
-            known[element]
-            if element in known
-            else known.setdefault(element, carry(field, element, content_type))
-            for element in elements(value)
-        ]
+        return list(_carried_elements(field, value, carry, content_type, check))
     return convert_elements(value, lambda element: carry(field, element, content_type))
+
+
+def _carried_elements(
+    field: Field, value: Value, carry: Carry, content_type: str, check: Check
+) -> Iterator[Any]:
+    """Yield each element as a body holds it; most are alike, and are converted and held once."""
+    # 1, 1.0 and true are equal, and so are 0.0 and -0.0; yet each is written in its own way.
+    known: Dict[type, Dict[Any, Any]] = {}
+    last: Any = known  # not an element
+    for element in checked(elements(value), check):
+        if element is not last:
+            last = element
+            of_type = known.setdefault(type(element), {})
+            key = element or (repr(element),)
+            if key not in of_type:
+                of_type[key] = carry(field, element, content_type)
+            held = of_type[key]
+        yield held

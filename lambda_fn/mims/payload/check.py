@@ -226,7 +226,12 @@ def _check_same(
             try:
                 if not content_type.own_types:  # metadata.json does not have their datatypes
                     expected = carried(
-                        field, value, content_type.carry, str(content_type), content_type.flat
+                        field,
+                        value,
+                        content_type.carry,
+                        str(content_type),
+                        content_type.flat,
+                        check,
                     )
             except InvalidSettingsError:  # a string, where this file has a number
                 expected = BOOLEANS.get(value, _NO_NUMBER) if isinstance(value, str) else _NO_NUMBER
