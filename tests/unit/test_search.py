@@ -427,6 +427,10 @@ def test_the_family_is_read_for_up_to_an_mlmodel_or_so_much_of_the_archive(
     chunks = Counted(chunked(archive, 10_000))
     assert find_inputs(chunks, read_settings(AUTO)).shown_family == "mlflow"
     assert chunks.asked < 40
+    behind = gz(member("MLmodel", told("mlflow", "a")) + files + member("z", noise(300_000)) + END)
+    passed = Counted(chunked(behind, 10_000))
+    assert find_inputs(passed, read_settings(AUTO)).shown_family == "mlflow"
+    assert passed.asked < 4
     monkeypatch.setattr(findings, "READ_ON_BYTES", 100_000)
     assert find_inputs(chunks, read_settings(AUTO)).shown_family == "xgboost"
     # What is damaged behind the fields changes nothing.

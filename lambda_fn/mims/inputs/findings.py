@@ -80,6 +80,7 @@ class Findings:
         self._read_on_from: Optional[int] = None
         self._has_code = False  # the model is served by a script of its own
         self._xgboost_model_at_root = False
+        self._has_mlmodel = False  # no other family goes before MLflow's
 
     def look_at(self, file: ModelFile) -> bool:
         """Look into a file; return whether nothing more needs to be read."""
@@ -96,7 +97,8 @@ class Findings:
         self._families.look_at(file.name)
         if self._wishes.fields is None or self._wishes.family:
             self._look_into(file)
-        return self.is_reading_on and name == "MLmodel"
+        self._has_mlmodel |= name == "MLmodel"
+        return self.is_reading_on and self._has_mlmodel
 
     @property
     def is_reading_on(self) -> bool:
@@ -148,7 +150,7 @@ class Findings:
         self._take(member)
         if self._wishes.fields is not None:
             return not self._wishes.family
-        return self._is_named_by_root and not self._wishes.family
+        return self._is_named_by_root and (self._has_mlmodel or not self._wishes.family)
 
     def _look_at_nested(self, file: ModelFile, folders: List[str]) -> None:
         order = (folders[0] == "code", len(folders), file.name.encode("utf-8", "surrogateescape"))

@@ -13,6 +13,7 @@ from mims.errors import (
 )
 from mims.inputs.hyperparameters import FILE_NAME, Member, beyond_memory
 from mims.limits import RAISED_BYTES, SHOWN_NAMES, Limits
+from mims.wording import counted
 
 _REMEDY = (
     "Name the fields in the settings (FIELDS), have the training job write field_info, or "
@@ -53,8 +54,8 @@ def no_hyperparameters(
     )
     return HyperparametersNotFoundError(
         f"Nothing in the model names its input fields: there is no {FILE_NAME} among its "
-        f"{count:,} members{f' ({listed}{more})' if listed else ''}, and no other file that is "
-        f"known to name them.{not_used}{_looked_into(reasons)} {_REMEDY}"
+        f"{counted(count, 'member')}{f' ({listed}{more})' if listed else ''}, and no other file "
+        f"that is known to name them.{not_used}{_looked_into(reasons)} {_REMEDY}"
     )
 
 
