@@ -310,6 +310,17 @@ def test_json_must_be_one_line(content_type: str, indent: Optional[int]) -> None
     assert f"'{path}' is not a body of {content_type}" in refused(with_content(archive, path, body))
 
 
+def test_an_empty_line_of_csv_is_no_row() -> None:
+    hyperparameters = b'{"cat_field_list": ["a"]}'
+    request = {"content_types": "text/csv", "field_values": {"a": ""}}
+    archive = payload_of(hyperparameters, read_settings({}, request)).archive
+    path = "text_csv/sample_payload.csv"
+    assert unpacked(archive)[path] == b'a\n""'
+    check_payload_archive(archive)
+    assert f"'{path}' is not a body" in refused(with_content(archive, path, b"a\n"))
+    assert "not a sample" in refused(written({"sample_payload_0001.csv": b""}))
+
+
 def npy(shape: Tuple[int, ...], numbers: bytes) -> bytes:
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}\n".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + numbers
