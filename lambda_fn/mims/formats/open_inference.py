@@ -5,8 +5,9 @@ https://github.com/kserve/open-inference-protocol (specification/protocol/infere
 
 from __future__ import annotations
 
+import struct
 from itertools import chain
-from typing import Any, Iterator, List, Optional, Sequence
+from typing import Any, Iterator, List, Optional, Sequence, Union
 
 from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
@@ -22,7 +23,8 @@ from mims.values import text
 
 _BYTES = "BYTES"
 _DATATYPE_OF = {NUMERIC: "FP64", INTEGER: "INT64", BOOLEAN: "BOOL"}
-_FLOATS = ("FP16", "FP32", "FP64", "BF16")
+# Each datatype of floats, and what packs its range (BF16 has that of FP32).
+_FLOATS = {"FP16": "<e", "FP32": "<f", "FP64": "<d", "BF16": "<f"}
 _BITS = (8, 16, 32, 64)
 # Each datatype of integers, and the values that it has.
 _INTEGERS = {
@@ -58,12 +60,20 @@ def _as_datatype(field: Field, value: Value, content_type: str) -> Value:
     whole = int(number)
     if number == whole and whole in _INTEGERS.get(datatype, ()):
         return whole
-    if datatype not in _FLOATS:
+    if not _fits_float(number, datatype):
         raise InvalidSettingsError(
             f"The content type {content_type} carries the field '{shown(field.name)}' as "
             f"{datatype}, which its value does not fit. Give it another value."
         )
     return float(number)
+
+
+def _fits_float(number: Union[int, float], datatype: str) -> bool:
+    try:
+        struct.pack(_FLOATS[datatype], number)
+    except (KeyError, OverflowError, struct.error):
+        return False
+    return True
 
 
 def _write(table: Table) -> Iterator[bytes]:
