@@ -310,6 +310,13 @@ def test_json_must_be_one_line(content_type: str, indent: Optional[int]) -> None
     assert f"'{path}' is not a body of {content_type}" in refused(with_content(archive, path, body))
 
 
+@pytest.mark.parametrize("layout", ["contract", "flat"])
+def test_an_integer_beyond_any_float_holds_in_libsvm(layout: str) -> None:
+    request = {"content_types": "text/libsvm", "layout": layout, "field_values": {"a": 10**400}}
+    hyperparameters = b'{"field_info": {"a": "int"}}'
+    check_payload_archive(payload_of(hyperparameters, read_settings({}, request)).archive)
+
+
 def test_an_empty_line_of_csv_is_no_row() -> None:
     hyperparameters = b'{"cat_field_list": ["a"]}'
     request = {"content_types": "text/csv", "field_values": {"a": ""}}

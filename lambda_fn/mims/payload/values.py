@@ -23,8 +23,8 @@ def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, ch
         return _has_shape(value, field.shape, element, content_type, numbers_alone, check)
     if content_type.typed:
         return _fits_typed(value, field.type, numbers_alone or content_type.own_types)
-    if content_type.numbers_alone:
-        return number(value) is not None
+    if content_type.numbers_alone:  # an integer of any size is one
+        return isinstance(value, int) or number(value) is not None
     return _fits_text(value, field.type)
 
 
