@@ -774,15 +774,27 @@ def test_samples_whose_values_are_all_missing_hold(content_type: str, layout: st
 
 
 @pytest.mark.parametrize(
+    "other",
+    ["application/json; format=lists", "text/csv", "text/csv; header=absent", "text/libsvm"],
+)
+@pytest.mark.parametrize(
     ("categories", "value"),
-    [([True, False], 0), ([1, 2], True), ([1, 2], 1.0), ([0.5], 1), ([True], "true")],
+    [
+        ([True, False], 0),
+        ([1, 2], True),
+        ([1, 2], 1.0),
+        ([1, 2], "01"),
+        ([0.5], 1),
+        ([True], "true"),
+        ([True], "1"),
+    ],
 )
 def test_a_category_that_a_datatype_writes_otherwise_is_the_same(
-    categories: List[Any], value: Any
+    categories: List[Any], value: Any, other: str
 ) -> None:
     fields = {"c": {"type": "enum", "categories": categories}}
     request = {
-        "content_types": "application/json; format=v2, application/json; format=lists",
+        "content_types": f"application/json; format=v2, {other}",
         "field_values": {"c": value},
     }
     content = json.dumps({"field_info": fields}).encode()
