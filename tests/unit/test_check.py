@@ -310,6 +310,24 @@ def test_json_must_be_one_line(content_type: str, indent: Optional[int]) -> None
     assert f"'{path}' is not a body of {content_type}" in refused(with_content(archive, path, body))
 
 
+@pytest.mark.parametrize("layout", ["contract", "flat"])
+def test_an_integer_beyond_any_float_holds_in_libsvm(layout: str) -> None:
+    request = {"content_types": "text/libsvm", "layout": layout, "field_values": {"a": 10**400}}
+    hyperparameters = b'{"field_info": {"a": "int"}}'
+    check_payload_archive(payload_of(hyperparameters, read_settings({}, request)).archive)
+
+
+def test_an_empty_line_of_csv_is_no_row() -> None:
+    hyperparameters = b'{"cat_field_list": ["a"]}'
+    request = {"content_types": "text/csv", "field_values": {"a": ""}}
+    archive = payload_of(hyperparameters, read_settings({}, request)).archive
+    path = "text_csv/sample_payload.csv"
+    assert unpacked(archive)[path] == b'a\n""'
+    check_payload_archive(archive)
+    assert f"'{path}' is not a body" in refused(with_content(archive, path, b"a\n"))
+    assert "not a sample" in refused(written({"sample_payload_0001.csv": b""}))
+
+
 def npy(shape: Tuple[int, ...], numbers: bytes) -> bytes:
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}\n".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + numbers
@@ -756,15 +774,27 @@ def test_samples_whose_values_are_all_missing_hold(content_type: str, layout: st
 
 
 @pytest.mark.parametrize(
+    "other",
+    ["application/json; format=lists", "text/csv", "text/csv; header=absent", "text/libsvm"],
+)
+@pytest.mark.parametrize(
     ("categories", "value"),
-    [([True, False], 0), ([1, 2], True), ([1, 2], 1.0), ([0.5], 1), ([True], "true")],
+    [
+        ([True, False], 0),
+        ([1, 2], True),
+        ([1, 2], 1.0),
+        ([1, 2], "01"),
+        ([0.5], 1),
+        ([True], "true"),
+        ([True], "1"),
+    ],
 )
 def test_a_category_that_a_datatype_writes_otherwise_is_the_same(
-    categories: List[Any], value: Any
+    categories: List[Any], value: Any, other: str
 ) -> None:
     fields = {"c": {"type": "enum", "categories": categories}}
     request = {
-        "content_types": "application/json; format=v2, application/json; format=lists",
+        "content_types": f"application/json; format=v2, {other}",
         "field_values": {"c": value},
     }
     content = json.dumps({"field_info": fields}).encode()

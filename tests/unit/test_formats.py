@@ -144,6 +144,24 @@ def test_an_integer_is_within_its_datatype(
             encode(Samples((field,), ((value,),), ("default",), 1), content_type)
 
 
+@pytest.mark.parametrize(
+    ("datatype", "carried", "refused"),
+    [
+        ("FP16", 65504.0, 70000.0),
+        ("BF16", 3e38, 1e39),
+        ("FP32", -3e38, -1e39),
+        ("FP64", 1e308, 10**400),
+    ],
+)
+def test_a_float_is_within_its_datatype(datatype: str, carried: float, refused: float) -> None:
+    content_type = of_type("application/json; format=v2")
+    field = Field("x", "categorical", datatype=datatype)
+    made = json.loads(encode(Samples((field,), ((carried,),), ("default",), 1), content_type))
+    assert made["inputs"][0]["data"] == [carried]
+    with pytest.raises(InvalidSettingsError, match=f"'x' as {datatype}, which its value does not"):
+        encode(Samples((field,), ((refused,),), ("default",), 1), content_type)
+
+
 @pytest.mark.parametrize("datatype", ["FP16", "BF16", "FP32", "FP64"])
 def test_each_datatype_of_floats_is_carried(datatype: str) -> None:
     (content_type,) = parse_content_types("application/json; format=v2", "x")

@@ -78,6 +78,8 @@ def _read(body: bytes, check: Check) -> List[List[Any]]:
         check()
         end = text.find("\n", at)
         line = text[at:] if end < 0 else text[at:end]
+        if not line:
+            raise ValueError("an empty line is no row")
         if _NEEDS_QUOTES.search(line):
             row, end = _read_quoted_row(text, at, check)
         else:

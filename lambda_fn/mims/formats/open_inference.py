@@ -6,12 +6,13 @@ https://github.com/kserve/open-inference-protocol (specification/protocol/infere
 from __future__ import annotations
 
 import math
+import struct
 from itertools import chain
-from typing import Any, Iterator, List, Optional, Sequence
+from typing import Any, Iterator, List, Optional, Sequence, Union
 
 from mims.deadline import Check
 from mims.errors import InvalidSettingsError, shown
-from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, TYPE_OF_DATATYPE, Field, list_count
+from mims.fields import BOOLEAN, CATEGORICAL, INTEGER, NUMERIC, Field, list_count
 from mims.formats.carrying import as_number, missing_value
 from mims.formats.format import Body, Format
 from mims.formats.json_rows import flat_pieces
@@ -24,7 +25,8 @@ from mims.values import text
 
 _BYTES = "BYTES"
 _DATATYPE_OF = {NUMERIC: "FP64", INTEGER: "INT64", BOOLEAN: "BOOL"}
-_FLOATS = [datatype for datatype, kind in TYPE_OF_DATATYPE.items() if kind == NUMERIC]
+# Each datatype of floats, and the code that packs its range (BF16 has that of FP32).
+_FLOATS = {"FP16": "<e", "FP32": "<f", "FP64": "<d", "BF16": "<f"}
 _BITS = (8, 16, 32, 64)
 # Each datatype of integers, and the range of its values.
 _INTEGERS = {
@@ -60,12 +62,20 @@ def _as_datatype(field: Field, value: Value, content_type: str) -> Value:
     whole = int(number)
     if number == whole and whole in _INTEGERS.get(datatype, ()):
         return whole
-    if datatype not in _FLOATS:
+    if not _fits_float(number, datatype):
         raise InvalidSettingsError(
             f"The content type {content_type} carries the field '{shown(field.name)}' as "
             f"{datatype}, which its value does not fit. Give it another value."
         )
     return float(number)
+
+
+def _fits_float(number: Union[int, float], datatype: str) -> bool:
+    try:
+        struct.pack(_FLOATS[datatype], number)
+    except (KeyError, OverflowError, struct.error):
+        return False
+    return True
 
 
 def _write(table: Table) -> Iterator[bytes]:

@@ -100,6 +100,7 @@ def _check_contract(
     _check_shapes(fields, description.sample_count, check)
     found: Dict[str, ReportedPayload] = {}
     reference: Optional[List[List[Any]]] = None
+    own_types = False  # of the file that the reference is read from
     # The file that keeps most of each value's type comes first: the others are compared with it.
     for file in sorted(description.files, key=lambda file: _fidelity(file.content_type)):
         for member in read_members(archive, check):
@@ -111,9 +112,9 @@ def _check_contract(
             if rows is not None:
                 values = restored(rows, fields, file.content_type, check)
                 if reference is None:
-                    reference = values
+                    reference, own_types = values, file.content_type.own_types
                 else:
-                    _check_same(rows, reference, fields, file, check)
+                    _check_same(rows, reference, fields, file, own_types, check)
                 check()
                 sample = first_sample(fields, values[0], file.content_type, check=check)
             else:
@@ -213,9 +214,11 @@ def _check_same(
     reference: List[List[Any]],
     fields: Sequence[Field],
     file: DescribedFile,
+    own_types: bool,
     check: Check,
 ) -> None:
     content_type = file.content_type
+    own_types = own_types or content_type.own_types
     for row, values in zip(rows, reference):
         at = 0
         for field, value in checked(zip(fields, values), check):
@@ -235,7 +238,7 @@ def _check_same(
                     )
             except InvalidSettingsError:  # a string, where this file has a number
                 expected = BOOLEANS.get(value, _NO_NUMBER) if isinstance(value, str) else _NO_NUMBER
-            if not same(found, expected, content_type, check):
+            if not same(found, expected, own_types, check):
                 fail(
                     f"'{file.path}' has a different value in '{shown(field.name)}' than the other "
                     "payload files"

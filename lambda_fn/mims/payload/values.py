@@ -29,8 +29,8 @@ def fits(value: Any, field: Field, content_type: Format, numbers_alone: bool, ch
         )
     if content_type.typed:
         return _fits_typed(value, field.type, numbers_alone or content_type.own_types)
-    if content_type.numbers_alone:
-        return number(value) is not None
+    if content_type.numbers_alone:  # an integer of any size is one
+        return isinstance(value, int) or number(value) is not None
     return _fits_text(value, field.type)
 
 
@@ -98,17 +98,23 @@ def _restored(item: Any, field: Field, content_type: Format) -> Value:
     return item
 
 
-def same(found: Any, expected: Any, content_type: Format, check: Check) -> bool:
-    """Say whether a value is as expected; a body with its own types may spell it otherwise."""
+def same(found: Any, expected: Any, own_types: bool, check: Check) -> bool:
+    """Say whether a value is as expected.
+
+    With `own_types`, one of the two bodies states itself which type a value has, and so the other
+    may spell it otherwise: 2.0 as 2, true as 1.
+    """
     if found == expected:
         return True
     if isinstance(found, list) and isinstance(expected, list):
         return len(found) == len(expected) and all(
-            same(one, other, content_type, check)
+            same(one, other, own_types, check)
             for one, other in checked(zip(found, expected), check)
         )
-    if not content_type.own_types:
+    if not own_types:
         return False
     return (
-        text(found) == text(expected) is not None or number(found) == number(expected) is not None
+        text(found) == text(expected) is not None
+        or number(found) == number(expected) is not None
+        or BOOLEANS.get(text(found) or "") == BOOLEANS.get(text(expected) or "") is not None
     )
