@@ -196,7 +196,7 @@ class GivenSettings:
         )
         by_model = {*payload_settings} - {*self.request}
         try:
-            return _with_templates(settings, by_model, is_known, is_known or self._is_of_one_place)
+            return _with_templates(settings, by_model, is_known, is_known or self._is_final)
         except InvalidSettingsError:
             concerned = sorted(_RELATED & {*payload_settings})
             if not concerned:
@@ -209,11 +209,12 @@ class GivenSettings:
             ) from None
 
     @property
-    def _is_of_one_place(self) -> bool:
-        """Whether one place alone gives what is judged together: it can contradict only itself.
+    def _is_final(self) -> bool:
+        """Whether settings that contradict each other now do so whatever the model says.
 
-        What lies between two places, the model's `payload_settings` or its recipe, may settle what
-        they say together.
+        They may not if both the request and the environment give some of them, since the model's
+        `payload_settings` rank between the two; nor if the request leaves the content type to the
+        model's family.
         """
         requested = {*self.request}
         if self.request.get("recipe") == AUTO and "content_types" not in requested:

@@ -21,6 +21,15 @@ def elements(value: Any) -> Iterator[Any]:
     yield from value
 
 
+def element_count(value: Any) -> int:
+    """Return how many elements a value has."""
+    count = 1
+    while isinstance(value, list) and value:
+        count *= len(value)
+        value = value[0]
+    return count
+
+
 def convert_elements(value: Any, convert: Callable[[Any], Any], check: Check = no_deadline) -> Any:
     """Return the value with each of its elements converted."""
     if isinstance(value, list):

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mims.errors import InvalidSettingsError, PayloadError, PayloadTooLargeError
-from mims.fields import Field
+from mims.fields import NUMERIC, TYPE_OF_DATATYPE, Field
 from mims.formats.format import Format
 from mims.formats.registry import FORMATS, parse_content_types, read_body
 from mims.formats.table import tabulate
@@ -162,7 +162,9 @@ def test_a_float_is_within_its_datatype(datatype: str, carried: float, refused: 
         encode(Samples((field,), ((refused,),), ("default",), 1), content_type)
 
 
-@pytest.mark.parametrize("datatype", ["FP16", "BF16", "FP32", "FP64"])
+@pytest.mark.parametrize(
+    "datatype", [name for name, kind in TYPE_OF_DATATYPE.items() if kind == NUMERIC]
+)
 def test_each_datatype_of_floats_is_carried(datatype: str) -> None:
     (content_type,) = parse_content_types("application/json; format=v2", "x")
     field = Field("x", "numeric", datatype=datatype)

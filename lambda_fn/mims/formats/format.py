@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    AnyStr,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from mims.deadline import Check
 from mims.fields import Field
@@ -34,10 +45,19 @@ Write = Callable[[Table], Iterator[bytes]]
 Read = Callable[[bytes, Optional[Sequence[Field]], Check], Body]
 
 
-def joined(head: bytes, pieces: Iterable[bytes], separator: bytes, tail: bytes) -> Iterator[bytes]:
-    """Yield the pieces with the separator between them, between head and tail."""
-    for piece in pieces:
-        yield head + piece
+def joined(head: bytes, rows: Iterable[bytes], separator: bytes, tail: bytes) -> Iterator[bytes]:
+    """Yield the rows with the separator between them, between head and tail."""
+    return joined_pieces(head, zip(rows), separator, tail)
+
+
+def joined_pieces(
+    head: AnyStr, rows: Iterable[Iterable[AnyStr]], separator: AnyStr, tail: AnyStr
+) -> Iterator[AnyStr]:
+    """Yield rows, each of which comes in one piece or more, as `joined` does."""
+    for pieces in rows:
+        for piece in pieces:
+            yield head + piece
+            head = head[:0]
         head = separator
     yield tail
 

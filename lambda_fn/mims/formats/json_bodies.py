@@ -7,11 +7,10 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 from mims.deadline import Check, checked
 from mims.errors import shown
 from mims.fields import Field
-from mims.formats.format import Body, Format
+from mims.formats.format import Body, Format, joined_pieces
 from mims.formats.json_rows import (
     column,
     flat_pieces,
-    joined_rows,
     lists,
     pieces,
     records,
@@ -74,7 +73,7 @@ def _only(parsed: Any, key: str) -> Any:
 
 
 def _under(key: str, rows: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
-    return joined_rows(b'{"%s": [' % key.encode(), rows, b", ", b"]}")
+    return joined_pieces(b'{"%s": [' % key.encode(), rows, b", ", b"]}")
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
@@ -89,7 +88,7 @@ def _read_features(parsed: Any, _fields: _Fields, check: Check) -> Body:
 def _write_split(table: Table) -> Iterator[bytes]:
     yield b'{"columns": '
     yield from pieces(table.names)
-    yield from joined_rows(b', "data": [', lists(table), b", ", b"]}")
+    yield from joined_pieces(b', "data": [', lists(table), b", ", b"]}")
 
 
 def _read_split(parsed: Any, _fields: _Fields, _check: Check) -> Body:
@@ -109,7 +108,7 @@ def _write_columns(table: Table) -> Iterator[bytes]:
     for index, name in enumerate(table.names):
         yield head + dumps(name) + b": "
         if table.fields[index].shape:
-            yield from joined_rows(b"[", column(table, index), b", ", b"]")
+            yield from joined_pieces(b"[", column(table, index), b", ", b"]")
         else:
             yield from flat_pieces(table.column(index))
         head = b", "
@@ -144,7 +143,7 @@ def _read_tensor(parsed: Any, _fields: _Fields, check: Check) -> Body:
 def _write_task(table: Table) -> Iterator[bytes]:
     samples = column(table, 0) if len(table.fields) == 1 else records(table)
     if table.count == 1:
-        return joined_rows(b'{"inputs": ', samples, b"", b"}")
+        return joined_pieces(b'{"inputs": ', samples, b"", b"}")
     return _under("inputs", samples)
 
 
@@ -194,14 +193,16 @@ _SHAPES: Dict[str, _Shape] = {
     ),
     "split": _Shape(_write_split, _read_split),
     "records": _Shape(
-        lambda table: joined_rows(b"[", records(table), b", ", b"]"),
+        lambda table: joined_pieces(b"[", records(table), b", ", b"]"),
         lambda parsed, _, check: read_records(parsed, check),
     ),
     "lists": _Shape(
-        lambda table: joined_rows(b"[", _lists(table), b", ", b"]"), _read_lists, holds_names=False
+        lambda table: joined_pieces(b"[", _lists(table), b", ", b"]"),
+        _read_lists,
+        holds_names=False,
     ),
     "record": _Shape(
-        lambda table: joined_rows(b"", records(table), b"", b""),
+        lambda table: joined_pieces(b"", records(table), b"", b""),
         lambda parsed, _, check: read_records([parsed], check),
         one_sample=True,
     ),

@@ -9,9 +9,9 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from mims.deadline import Check
 from mims.fields import Field
-from mims.formats.format import Body, Format
+from mims.formats.format import Body, Format, joined_pieces
 from mims.formats.json_bodies import read_records
-from mims.formats.json_rows import joined_rows, records, vectors
+from mims.formats.json_rows import records, vectors
 from mims.formats.json_text import loads
 from mims.formats.table import Table
 from mims.formats.template import RECORD_TEMPLATE, read_lines_of_a_template, write_lines
@@ -20,7 +20,7 @@ from mims.limits import SAMPLES
 
 
 def _write(table: Table) -> Iterator[bytes]:
-    return joined_rows(b"", records(table), b"\n", b"")
+    return joined_pieces(b"", records(table), b"\n", b"")
 
 
 def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:
@@ -28,7 +28,7 @@ def _read(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body
 
 
 def _write_features(table: Table) -> Iterator[bytes]:
-    return joined_rows(b"", vectors(table), b"\n", b"")
+    return joined_pieces(b"", vectors(table), b"\n", b"")
 
 
 def _read_features(body: bytes, _fields: Optional[Sequence[Field]], check: Check) -> Body:

@@ -11,20 +11,9 @@ from typing import Any, Iterable, Iterator, Sequence, Tuple
 from mims.fields import Field
 from mims.formats.json_text import dumps
 from mims.formats.table import Table
+from mims.shapes import element_count
 
 VALUES_A_PIECE = 1024
-
-
-def joined_rows(
-    head: bytes, rows: Iterable[Iterable[bytes]], separator: bytes, tail: bytes
-) -> Iterator[bytes]:
-    """Yield each row's pieces, with the separator between rows, between head and tail."""
-    for pieces in rows:
-        for piece in pieces:
-            yield head + piece
-            head = b""
-        head = separator
-    yield tail
 
 
 def records(table: Table) -> Iterator[Iterable[bytes]]:
@@ -32,7 +21,7 @@ def records(table: Table) -> Iterator[Iterable[bytes]]:
     names = table.names
     if row_size(table.fields) > VALUES_A_PIECE:
         return (object_pieces(names, row) for row in table.rows())
-    return ((dumps(dict(zip(names, row))),) for row in table.rows())
+    return zip(dumps(dict(zip(names, row))) for row in table.rows())
 
 
 def vectors(table: Table) -> Iterator[Iterable[bytes]]:
@@ -58,20 +47,20 @@ def row_size(fields: Sequence[Field]) -> int:
 def _each_in_pieces(values: Iterable[Any], size: int) -> Iterator[Iterable[bytes]]:
     if size > VALUES_A_PIECE:
         return map(pieces, values)
-    return ((dumps(value),) for value in values)
+    return zip(map(dumps, values))
 
 
 def pieces(value: Any) -> Iterator[bytes]:
     """Yield what `dumps` returns in pieces of about a thousand values.
 
-    A list in it is of lists that are all of one shape, or of texts, numbers and truths.
+    A list in it is of lists that are all of one shape, or of strings, numbers and booleans.
     """
     if not isinstance(value, list):
         yield dumps(value)
         return
     head = b"["
     for start, end in _parts(value):
-        if _size(value[start]) > VALUES_A_PIECE:
+        if element_count(value[start]) > VALUES_A_PIECE:
             yield head
             yield from pieces(value[start])
         else:
@@ -81,7 +70,7 @@ def pieces(value: Any) -> Iterator[bytes]:
 
 
 def flat_pieces(values: Iterable[Any]) -> Iterator[bytes]:
-    """Yield a list of texts, numbers and truths, which come one by one, as `pieces` does."""
+    """Yield a list of strings, numbers and booleans, which come one by one, as `pieces` does."""
     each = iter(values)
     head = b"["
     while True:
@@ -97,7 +86,7 @@ def object_pieces(names: Sequence[str], values: Sequence[Any]) -> Iterator[bytes
     """Yield the object of these names and values as `pieces` yields a list."""
     head = b"{"
     for start, end in _parts(values):
-        if _size(values[start]) > VALUES_A_PIECE:
+        if element_count(values[start]) > VALUES_A_PIECE:
             yield head + dumps(names[start]) + b": "
             yield from pieces(values[start])
         else:
@@ -111,16 +100,7 @@ def _parts(values: Sequence[Any]) -> Iterator[Tuple[int, int]]:
     for start in range(0, len(values), VALUES_A_PIECE):
         end = min(start + VALUES_A_PIECE, len(values))
         part = values[start:end]
-        largest = max(map(_size, part)) if list in set(map(type, part)) else 1
+        largest = max(map(element_count, part)) if list in set(map(type, part)) else 1
         step = max(1, VALUES_A_PIECE // largest)
         for at in range(start, end, step):
             yield at, min(at + step, end)
-
-
-def _size(value: Any) -> int:
-    """Return how many values there are in nested lists of one shape; of another value, 1."""
-    size = 1
-    while isinstance(value, list) and value:
-        size *= len(value)
-        value = value[0]
-    return size

@@ -11,11 +11,16 @@ import re
 from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mims.deadline import Check, checked
-from mims.errors import InvalidHyperparametersError, InvalidSettingsError, shown
+from mims.errors import (
+    InvalidHyperparametersError,
+    InvalidSettingsError,
+    PayloadError,
+    shown,
+)
 from mims.fields import Field
-from mims.formats.format import Body, Format
+from mims.formats.format import Body, Format, joined_pieces
 from mims.formats.json_rows import VALUES_A_PIECE, object_pieces, pieces, row_size
-from mims.formats.json_text import as_json, loads
+from mims.formats.json_text import as_json, dumps, loads
 from mims.formats.table import Table
 
 CONTENT_TEMPLATE, RECORD_TEMPLATE = "content_template", "record_template"
@@ -133,9 +138,9 @@ def write_document(templates: Templates, table: Table) -> Iterator[bytes]:
             continue
         records = (render(row) for row in table.rows())
         if piece.text == _RECORDS:
-            written = _joined("[", records, ", ", "]")
+            written = joined_pieces("[", records, ", ", "]")
         else:
-            written = _joined("", records, "", "")
+            written = joined_pieces("", records, "", "")
         for part in written:
             yield (_escaped(part) if piece.quoted else part).encode("utf-8")
 
@@ -144,17 +149,7 @@ def write_lines(templates: Templates, table: Table) -> Iterator[bytes]:
     """Yield the record of each sample, one on each line."""
     render = _renderer(templates.record, table.fields)
     records = (render(row) for row in table.rows())
-    return (part.encode("utf-8") for part in _joined("", records, "\n", ""))
-
-
-def _joined(
-    head: str, records: Iterable[Iterator[str]], separator: str, tail: str
-) -> Iterator[str]:
-    for record in records:
-        yield head
-        yield from record
-        head = separator
-    yield tail
+    return (part.encode("utf-8") for part in joined_pieces("", records, "\n", ""))
 
 
 def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any]], Iterator[str]]:
@@ -183,31 +178,31 @@ def _renderer(template: Template, fields: Sequence[Field]) -> Callable[[List[Any
             if not piece.placeholder:
                 yield piece.text
                 continue
-            is_field = piece.text in index_of and piece.braced
+            is_field = piece.braced and piece.text in index_of
             given = row[index_of[piece.text]] if is_field else row
+            if is_field and piece.quoted and given is None:
+                raise _missing_within_quotes(template, piece.text)
             if is_field and piece.quoted and isinstance(given, str):
                 yield _escaped(given)
-            elif is_field and piece.quoted and given is None:
-                refused = (
-                    InvalidHyperparametersError
-                    if template.is_hyperparameter
-                    else InvalidSettingsError
-                )
-                raise refused(
-                    f"{template.setting} has the field '{shown(piece.text)}' within quotes, where "
-                    "its missing value (null) cannot stand. Write its placeholder without quotes, "
-                    "or give the field a value."
-                )
+                continue
+            is_object = not is_field and piece.text == _FEATURES_KVP
+            written: Iterable[bytes]
+            if is_wide:
+                written = object_pieces(names, row) if is_object else pieces(given)
             else:
-                is_object = not is_field and piece.text == _FEATURES_KVP
-                if is_wide:
-                    written = object_pieces(names, row) if is_object else pieces(given)
-                    parts = map(bytes.decode, written)
-                else:
-                    parts = map(as_json, (dict(zip(names, row)) if is_object else given,))
-                yield from map(_escaped, parts) if piece.quoted else parts
+                written = (dumps(dict(zip(names, row)) if is_object else given),)
+            parts = map(bytes.decode, written)
+            yield from map(_escaped, parts) if piece.quoted else parts
 
     return render
+
+
+def _missing_within_quotes(template: Template, name: str) -> PayloadError:
+    kind = InvalidHyperparametersError if template.is_hyperparameter else InvalidSettingsError
+    return kind(
+        f"{template.setting} has the field '{shown(name)}' within quotes, where its missing value "
+        "(null) cannot stand. Write its placeholder without quotes, or give the field a value."
+    )
 
 
 def _escaped(text: str) -> str:
