@@ -8,12 +8,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import re
 import socket
 import struct
 import sys
+import termios
 import threading
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
@@ -258,9 +261,20 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def reset(self) -> None:
-        """End the connection with a reset."""
+        """End the connection with a reset, after all that was sent has reached the client."""
+        self._wait_until_taken()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
+
+    def _wait_until_taken(self) -> None:
+        """Wait until the client's side has every byte: a reset discards what is still on its way.
+
+        How many bytes are on their way only Linux says so; elsewhere a reset may discard some.
+        """
+        end = time.monotonic() + IDLE_WITHIN
+        with contextlib.suppress(OSError):
+            while _bytes_on_their_way(self.connection) and time.monotonic() < end:
+                time.sleep(0.001)
 
     def wait_for_client_to_leave(self) -> None:
         self.close_connection = True
@@ -269,3 +283,9 @@ class Exchange(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+def _bytes_on_their_way(connection: socket.socket) -> int:
+    """Return how many of the bytes that were written to a socket its peer has not acknowledged."""
+    answer = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(struct.calcsize("i")))
+    return int(struct.unpack("i", answer)[0])

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterator, List, Tuple, cast
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Type, cast
 
 import boto3
 import pytest
@@ -40,6 +40,7 @@ from tests.functional.memory_s3 import client_error
 
 SOURCE = ModelObject("models", "churn/model.tar.gz")
 ETAG, OTHER_ETAG = '"one"', '"two"'
+KIB = 1024
 CONTENT = random.Random(7).randbytes(FIRST_PART + 5 * CHUNK + 12_345)
 _MODIFIED = datetime(2026, 1, 15, 8, 30, tzinfo=timezone.utc)
 _WITHIN = 60  # seconds, for what takes microseconds
@@ -60,6 +61,19 @@ class Body(io.BytesIO):
         piece = super().read(size)
         self.read_bytes += len(piece)
         if not piece and self._error:
+            raise self._error
+        return piece
+
+
+class ResetBody(Body):
+    """A body whose last bytes are lost with its connection, as the SDK loses them.
+
+    `read` raises where fewer bytes than it is asked for come before the reset.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        if len(piece) != size and self._error:
             raise self._error
         return piece
 
@@ -89,6 +103,7 @@ def _sent(
     until: int | None = None,
     error: Exception | None = None,
     etag: str = ETAG,
+    body_type: Type[Body] = Body,
     **changed: Any,
 ) -> Answer:
     """An answer to a ranged GET; its body breaks off with `error` after `until` bytes."""
@@ -103,7 +118,7 @@ def _sent(
             "LastModified": _MODIFIED,
             "VersionId": "v1",
             "ResponseMetadata": {"HTTPStatusCode": 206, "RetryAttempts": 0},
-            "Body": Body(body[:until], error),
+            "Body": body_type(body[:until], error),
             **changed,
         }
 
@@ -307,6 +322,21 @@ def test_breaks_with_bytes_in_between_are_not_counted_together() -> None:
     session = _session(ScriptedS3(_sent(), *[broken] * 20, _sent()))
     assert b"".join(Model(session, SOURCE)) == CONTENT
     assert session.resumes == 20
+
+
+def test_resets_that_each_lose_less_than_a_chunk_let_the_reading_advance() -> None:
+    broken = _sent(until=100_000, error=ConnectionResetError(), body_type=ResetBody)
+    s3 = ScriptedS3(_sent(), *[broken] * 20, _sent())
+    session = _session(s3)
+    assert b"".join(Model(session, SOURCE)) == CONTENT
+    assert session.resumes == 20
+    assert s3.ranges[1:4] == [f"bytes={FIRST_PART + taken * KIB}-" for taken in (0, 0, 48)]
+
+
+def test_chunks_are_as_large_as_ever_again_after_a_break() -> None:
+    broken = _sent(until=0, error=ConnectionResetError())
+    sizes = list(map(len, Model(_session(ScriptedS3(_sent(), broken, _sent())), SOURCE)))
+    assert sizes[1:8] == [KIB << power for power in range(4, 10)] + [CHUNK]
 
 
 def test_the_back_off_is_jittered_and_capped(pauses: List[Tuple[float, float]]) -> None:

@@ -2,7 +2,8 @@
 
 The first 256 KiB are one ranged GET; the rest, where anybody asks for it, one open-ended one. A
 connection that breaks is taken up at the offset reached, on the condition that the object is still
-the same.
+the same. What had come of a chunk that a reset breaks off is lost with it, so a connection that is
+taken up starts with small ones.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mims.limits import FIRST_PART
 
 # Each chunk that one thread hands to the other costs both a wait: larger ones cost less.
 CHUNK = 512 * 1024
+_CHUNK_AFTER_A_BREAK = 16 * 1024  # and twice as much each time, up to CHUNK
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
 # In a row, without a byte in between; the SDK's own attempts at each request are not counted here.
@@ -139,17 +141,17 @@ class Model:
 
     def _read(self, start: int, stop: Optional[int]) -> Generator[bytes, None, None]:
         """Yield the bytes from `start` to `stop`, or the end, in as many requests as it takes."""
-        offset, failures = start, 0
+        offset, failures, size = start, 0, CHUNK
         while True:
             try:
                 with closing(self._open(offset, stop)) as body:
                     end = min(stop or self.size, self.size)
                     while offset < end:
-                        chunk = body.read(min(CHUNK, end - offset))
+                        chunk = body.read(min(size, end - offset))
                         if not chunk:
                             raise BadResponseError("a body shorter than its length")
                         offset += len(chunk)
-                        failures = 0
+                        failures, size = 0, min(2 * size, CHUNK)
                         self._session.bytes_read += len(chunk)
                         yield chunk
                 return
@@ -163,6 +165,7 @@ class Model:
                         f"at offset {offset:,} ({type(error).__name__}). Try again later."
                     ) from error
                 self._session.resumes += 1
+                size = _CHUNK_AFTER_A_BREAK
                 self._left.wait(self._session.backoff(failures))
 
     def _open(self, offset: int, stop: Optional[int]) -> Any:
