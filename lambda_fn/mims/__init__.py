@@ -17,7 +17,7 @@ from mims.inputs.hyperparameters import Hyperparameters
 from mims.inputs.model_files import ModelFile
 from mims.inputs.model_inputs import Consult, ModelInputs, Wishes
 from mims.inputs.search import search_archive, search_files
-from mims.limits import CHECKED_FIELDS, METADATA_BYTES, SERVERLESS_BYTES
+from mims.limits import CHECKED_FIELDS, SERVERLESS_BYTES
 from mims.payload.archive import create_payload_archive
 from mims.payload.description import FieldsFrom, describe
 from mims.payload.files import PayloadFile, generate_sample_payload
@@ -105,11 +105,7 @@ def _consultation(given: GivenSettings, check: Check) -> Consult:
 
 def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = no_deadline) -> Payload:
     """Return the payload for a model whose inputs are known; raises as `generate`."""
-    if len(inputs.fields) > CHECKED_FIELDS:
-        raise PayloadTooLargeError(
-            f"The model has {len(inputs.fields):,} input fields; a payload has at most "
-            f"{CHECKED_FIELDS:,}. Check that what names them names the model's inputs."
-        )
+    _refuse_too_many_fields(len(inputs.fields))
     payload_settings = read_payload_settings(inputs.hyperparameters.value(PAYLOAD_SETTINGS), check)
     is_auto = given.recipe_name(payload_settings) == AUTO
     family = inputs.shown_family if is_auto else inputs.family
@@ -129,34 +125,26 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = no_d
         *_recipe_warnings(settings, inputs.shown_family),
         *samples.warnings,
     ]
+    fields_from = FieldsFrom(inputs.source, inputs.member)
+    recipe = settings.recipe.name if settings.recipe is not None else None
     sizes: Dict[Format, int] = {}
     files: Iterable[PayloadFile] = _measured(
         generate_sample_payload(samples, settings, check), sizes
     )
-    fields_from = FieldsFrom(inputs.source, inputs.member)
-    recipe = settings.recipe.name if settings.recipe is not None else None
     metadata = b""
     if settings.layout == CONTRACT:
         files = list(files)
-        noted = bounded(warnings + _size_warnings(sizes))
-        metadata = write_metadata(
-            describe(
-                files,
-                samples,
-                inputs.hyperparameters,
-                fields_from,
-                family,
-                recipe,
-                noted,
-                check,
-            ),
+        description = describe(
+            files,
+            samples,
+            inputs.hyperparameters,
+            fields_from,
+            family,
+            recipe,
+            bounded(warnings + _size_warnings(sizes)),
             check,
         )
-        if len(metadata) > METADATA_BYTES:
-            raise PayloadTooLargeError(
-                f"metadata.json for {len(samples.fields):,} fields has {len(metadata):,} bytes, "
-                f"over the limit of {METADATA_BYTES:,}. Name fewer fields, or use the layout flat."
-            )
+        metadata = write_metadata(description, check)
     archive = create_payload_archive(files, metadata, check)
     return Payload(
         archive,
@@ -169,6 +157,14 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = no_d
         tuple(bounded(warnings + _size_warnings(sizes))),
         given.warnings,
     )
+
+
+def _refuse_too_many_fields(count: int) -> None:
+    if count > CHECKED_FIELDS:
+        raise PayloadTooLargeError(
+            f"The model has {count:,} input fields; a payload has at most {CHECKED_FIELDS:,}. "
+            "Check that what names them names the model's inputs."
+        )
 
 
 def _recipe_warnings(settings: Settings, family: Optional[str]) -> List[str]:

@@ -6,12 +6,12 @@ from sys import intern
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 from mims.deadline import Check, checked, no_deadline
-from mims.errors import ArchiveLimitError, InvalidSettingsError, shown
+from mims.errors import ArchiveLimitError, InvalidSettingsError, PayloadTooLargeError, shown
 from mims.fields import CATEGORICAL, TYPES
 from mims.formats.json_text import dumps
 from mims.formats.registry import media_types, parse_content_types
 from mims.json_parsing import JsonCursor, TooManyValuesError
-from mims.limits import CHECKED_FIELDS, DIMENSIONS, SAMPLES
+from mims.limits import CHECKED_FIELDS, DIMENSIONS, METADATA_BYTES, SAMPLES
 from mims.payload.description import (
     NAMING,
     VARIABLES,
@@ -33,7 +33,13 @@ _KEYS = 100  # more than it ever has
 
 
 def write_metadata(description: Description, check: Check = no_deadline) -> bytes:
-    """Return `metadata.json`. (It is put together from pieces: objects would take more memory.)"""
+    """Return `metadata.json`. (It is put together from pieces: objects would take more memory.)
+
+    Raises
+    ------
+    PayloadTooLargeError
+        It is larger than what is read back.
+    """
     name, _, version = description.generator.rpartition(" ")
     parts: Dict[str, bytes] = {
         "schema_version": dumps(SCHEMA_VERSION),
@@ -51,7 +57,14 @@ def write_metadata(description: Description, check: Check = no_deadline) -> byte
         "warnings": dumps(list(description.warnings)),
     }
     parts.update((key, dumps(value)) for key, value in description.naming.items())
-    return b"{" + b", ".join(b"%s: %s" % (dumps(key), part) for key, part in parts.items()) + b"}"
+    entries = b", ".join(b"%s: %s" % (dumps(key), part) for key, part in parts.items())
+    metadata = b"{" + entries + b"}"
+    if len(metadata) > METADATA_BYTES:
+        raise PayloadTooLargeError(
+            f"{METADATA} for {len(description.fields):,} fields has {len(metadata):,} bytes, over "
+            f"the limit of {METADATA_BYTES:,}. Name fewer fields, or use the layout flat."
+        )
+    return metadata
 
 
 def _list(entries: Iterable[Any], check: Check) -> bytes:
