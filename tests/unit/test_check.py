@@ -506,9 +506,11 @@ def test_a_payload_file_over_the_limit_of_a_request_is_refused_before_it_is_read
 
 
 def test_more_files_than_samples_can_be_are_refused() -> None:
-    files = {f"sample_payload_{index:05}.csv": b"1.0" for index in range(1, 10_003)}
-    with pytest.raises(ArchiveLimitError, match="10,001 files"):
+    files = {f"sample_payload_{index:05}.csv": b"1.0" for index in range(1, 10_002)}
+    with pytest.raises(ArchiveLimitError, match="10,000 files"):
         check_payload_archive(written(files))
+    files.pop("sample_payload_10001.csv")
+    assert check_payload_archive(written(files)).sample_count == 10_000
 
 
 def test_more_bytes_than_any_payload_has_are_refused_unread() -> None:

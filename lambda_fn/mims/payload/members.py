@@ -19,7 +19,7 @@ from mims.limits import (
 )
 from mims.payload.files import METADATA
 
-_LIMITS = Limits(archive_bytes=PAYLOAD_TAR_BYTES, members=SAMPLES + 1)
+_LIMITS = Limits(archive_bytes=PAYLOAD_TAR_BYTES, members=SAMPLES)
 
 # Headers as the generator writes them: ustar; mode 0644; uid, gid and time 0; no owners' names.
 _USTAR = b"ustar\x0000"
