@@ -24,28 +24,28 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
 from mims_pipeline import backfill
-from mims_pipeline.backfill import BackfillError, Place, job_request, key_filter, read_stack
+from mims_pipeline.backfill import BackfillError, Deployment, job_request, key_filter, read_stack
 from mims_pipeline.backfill_cost import estimate
 from mims_pipeline.backfill_report import summarize
 from mims_pipeline.platform_limits import faults
 from tests.archives import packed, unpacked
 
-PLACE = Place(
+DEPLOYMENT = Deployment(
     function_arn="arn:aws:lambda:eu-west-1:123456789012:function:payloads:live",
     role_arn="arn:aws:iam::123456789012:role/mims-payload-BackfillRole-1",
     report_bucket="models",
     report_prefix="mims-payload-backfill",
 )
 NAMED = [
-    f"--function-arn={PLACE.function_arn}",
-    f"--role-arn={PLACE.role_arn}",
-    f"--report={PLACE.report_bucket}/{PLACE.report_prefix}",
+    f"--function-arn={DEPLOYMENT.function_arn}",
+    f"--role-arn={DEPLOYMENT.role_arn}",
+    f"--report={DEPLOYMENT.report_bucket}/{DEPLOYMENT.report_prefix}",
 ]
 OUTPUTS = {
-    "FunctionAliasArn": PLACE.function_arn,
-    "BackfillRoleArn": PLACE.role_arn,
-    "BackfillReportBucketName": PLACE.report_bucket,
-    "BackfillReportPrefix": PLACE.report_prefix,
+    "FunctionAliasArn": DEPLOYMENT.function_arn,
+    "BackfillRoleArn": DEPLOYMENT.role_arn,
+    "BackfillReportBucketName": DEPLOYMENT.report_bucket,
+    "BackfillReportPrefix": DEPLOYMENT.report_prefix,
     "ModelBucketName": "models",
     "ModelPrefix": "training/",
 }
@@ -56,18 +56,18 @@ OUTPUTS = {
 
 @pytest.mark.parametrize("prefix", ["", "training/", "t", "ünïcode ü/", "p" * 1024])
 def test_the_job_is_one_that_the_service_takes(prefix: str) -> None:
-    request = job_request("models", prefix, PLACE, "token-1")
+    request = job_request("models", prefix, DEPLOYMENT, "token-1")
     assert faults("s3control", "CreateJob", request) == []
 
 
 def test_the_job_calls_the_function_and_reports_every_object() -> None:
-    request = job_request("models", "training/", PLACE, "token-1")
+    request = job_request("models", "training/", DEPLOYMENT, "token-1")
     assert request["AccountId"] == "123456789012"
-    assert request["RoleArn"] == PLACE.role_arn
+    assert request["RoleArn"] == DEPLOYMENT.role_arn
     assert request["ClientRequestToken"] == "token-1"
     assert request["ConfirmationRequired"] is False
     assert request["Operation"]["LambdaInvoke"] == {
-        "FunctionArn": PLACE.function_arn,
+        "FunctionArn": DEPLOYMENT.function_arn,
         "InvocationSchemaVersion": "2.0",
     }
     generator = request["ManifestGenerator"]["S3JobManifestGenerator"]
@@ -78,36 +78,36 @@ def test_the_job_calls_the_function_and_reports_every_object() -> None:
     }
     report = request["Report"]
     assert report["ReportScope"] == "AllTasks"
-    assert (report["Bucket"], report["Prefix"]) == ("arn:aws:s3:::models", PLACE.report_prefix)
+    assert (report["Bucket"], report["Prefix"]) == ("arn:aws:s3:::models", DEPLOYMENT.report_prefix)
 
 
 def test_another_partitions_buckets_have_its_arns() -> None:
-    place = Place(
-        PLACE.function_arn.replace("arn:aws:", "arn:aws-cn:"),
-        PLACE.role_arn.replace("arn:aws:", "arn:aws-cn:"),
+    deployment = Deployment(
+        DEPLOYMENT.function_arn.replace("arn:aws:", "arn:aws-cn:"),
+        DEPLOYMENT.role_arn.replace("arn:aws:", "arn:aws-cn:"),
         "models",
         "reports",
     )
-    request = job_request("models", "", place, "t")
+    request = job_request("models", "", deployment, "t")
     source = request["ManifestGenerator"]["S3JobManifestGenerator"]["SourceBucket"]
     assert (source, request["Report"]["Bucket"]) == ("arn:aws-cn:s3:::models",) * 2
     assert faults("s3control", "CreateJob", request) == []
 
 
 @pytest.mark.parametrize(
-    ("bucket", "prefix", "place"),
+    ("bucket", "prefix", "deployment"),
     [
-        ("s3://models", "", PLACE),
-        ("Models", "", PLACE),
-        ("models", "/training", PLACE),
-        ("models", "p" * 1025, PLACE),
-        ("models", "", Place("payloads", PLACE.role_arn, "models", "r")),
-        ("models", "", Place(PLACE.function_arn, "role/r", "models", "r")),
+        ("s3://models", "", DEPLOYMENT),
+        ("Models", "", DEPLOYMENT),
+        ("models", "/training", DEPLOYMENT),
+        ("models", "p" * 1025, DEPLOYMENT),
+        ("models", "", Deployment("payloads", DEPLOYMENT.role_arn, "models", "r")),
+        ("models", "", Deployment(DEPLOYMENT.function_arn, "role/r", "models", "r")),
     ],
 )
-def test_what_cannot_be_a_job_is_refused(bucket: str, prefix: str, place: Place) -> None:
+def test_what_cannot_be_a_job_is_refused(bucket: str, prefix: str, deployment: Deployment) -> None:
     with pytest.raises(BackfillError):
-        job_request(bucket, prefix, place, "t")
+        job_request(bucket, prefix, deployment, "t")
 
 
 def kept(key: str, constraint: Dict[str, List[str]]) -> bool:
@@ -168,14 +168,14 @@ def stack(**changes: Any) -> Dict[str, Any]:
     }
 
 
-def from_stack(answer: Dict[str, Any], bucket: str, prefix: str) -> Place:
+def from_stack(answer: Dict[str, Any], bucket: str, prefix: str) -> Deployment:
     client, stubber = stubbed("cloudformation")
     stubber.add_response("describe_stacks", answer, {"StackName": "mims-payload"})
     return read_stack(client, "mims-payload", bucket, prefix)
 
 
 def test_a_stack_gives_the_function_the_role_and_the_report() -> None:
-    assert from_stack(stack(), "models", "training/2026/") == PLACE
+    assert from_stack(stack(), "models", "training/2026/") == DEPLOYMENT
     assert from_stack(stack(reserved="50"), "models", "training/").concurrency == 50
     assert from_stack(stack(memory="1024"), "models", "training/").memory_mb == 1024
 
@@ -242,7 +242,7 @@ def test_with_yes_the_job_is_created_and_named(
 ) -> None:
     clients["s3control"], stubber = stubbed("s3control")
     job = "8d9a18fe-c303-4d39-8ccc-860d372da386"
-    expected = job_request("models", "training/", PLACE, "")
+    expected = job_request("models", "training/", DEPLOYMENT, "")
     stubber.add_response("create_job", {"JobId": job}, {**expected, "ClientRequestToken": ANY})
     assert backfill.main(["models", "training/", *NAMED, "--yes"]) == 0
     stubber.assert_no_pending_responses()
@@ -514,7 +514,7 @@ def test_many_models_are_done_once_and_found_up_to_date_the_next_time(s3: Any) -
     others = ["old-model.tar.gz", "team 1/my-model.tar.gz"]  # kept by the filter of a whole bucket
     for key in [*others, "team 1/notes.txt", "model.tar.gz.bak"]:
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
-    keys = manifest(s3, job_request(BUCKET, "", PLACE, "t"))
+    keys = manifest(s3, job_request(BUCKET, "", DEPLOYMENT, "t"))
     random.Random(7).shuffle(keys)
     assert sorted(keys) == sorted([*models, *others])
 
@@ -531,7 +531,7 @@ def test_many_models_are_done_once_and_found_up_to_date_the_next_time(s3: Any) -
     assert all(first[key][1].startswith("skipped: ") for key in others)
 
     # What the first run made is no model, so the second job has the same objects.
-    again = manifest(s3, job_request(BUCKET, "", PLACE, "t"))
+    again = manifest(s3, job_request(BUCKET, "", DEPLOYMENT, "t"))
     assert sorted(again) == sorted(keys)
     etags = {key: s3.head_object(Bucket=BUCKET, Key=key)["LastModified"] for key in payloads(s3)}
     second = run(again, tasks_per_event=50)

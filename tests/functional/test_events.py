@@ -433,7 +433,7 @@ def test_the_refusal_says_which_shapes_are_known(function: Function) -> None:
     told = str(caught.value)
     assert "hello" in told
     for family in FAMILIES:
-        assert family.what in told
+        assert family.description in told
 
 
 @pytest.mark.parametrize(

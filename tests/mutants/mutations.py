@@ -92,15 +92,15 @@ MUTATIONS = (
     Mutation(
         "a run's own payload, after a lost answer, is taken for another's",
         f"{_AWS}/reconcile.py",
-        "        # got lost.\n        return _carries(session, location, stamp)",
-        "        # got lost.\n        return False",
+        "        # was lost.\n        return _carries(session, location, stamp)",
+        "        # was lost.\n        return False",
         (f"{_RECONCILE}::test_a_run_s_own_payload_after_a_lost_answer_counts_as_written",),
     ),
     Mutation(
         "another's payload, after a lost answer, is taken for a run's own",
         f"{_AWS}/reconcile.py",
-        "        # got lost.\n        return _carries(session, location, stamp)",
-        "        # got lost.\n        return True",
+        "        # was lost.\n        return _carries(session, location, stamp)",
+        "        # was lost.\n        return True",
         (f"{_RECONCILE}::test_another_s_payload_after_a_lost_answer_does_not",),
     ),
     Mutation(
