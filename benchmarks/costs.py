@@ -1,8 +1,8 @@
-"""What a thousand models cost in Lambda, by archive size and the member's place: an estimate.
+"""An estimate of what a thousand models cost in Lambda, by archive size and the member's position.
 
-From CPU seconds measured here, over TLS as S3 is read, and from published prices. The function has
-that part of a processor which its memory buys, and one connection to S3 gives it 75 MB/s: the
-slower of both is how long it takes.
+It is made from CPU seconds measured here, over TLS as S3 is read, and published prices. The
+function has the share of a processor that comes with its memory, and one connection to S3 gives it
+75 MB/s: the slower of the two determines how long it takes.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MEMORY_MB = 512
 MB_OF_ONE_PROCESSOR = 1769
 _MODELS = 1000
 _WORDS = {FLOAT: "float weights", JSON: "XGBoost JSON"}
-_TIMES = (0.1, 1, 10)  # of the archives measured
+_TIMES = (0.1, 1, 10)  # the size of the archives measured
 _READ = {FIRST: 0.0, MIDDLE: 0.5, LAST: 1.0}  # which part of an archive is read
 
 
 def measure_costs(over_tls: Bench) -> dict[tuple[str, str], Taken]:
-    """Measure what the estimate rests on: kind and place → what a run takes."""
+    """Measure what the estimate is based on: kind and position → what a run takes."""
     return {
         (kind, place): over_tls.take(["ours"], archive_name(kind, place))["ours"]
         for kind in (FLOAT, JSON)

@@ -1,4 +1,4 @@
-"""The rows of the table: what is measured, how good it is to be, and how good it was."""
+"""The rows of the table: what is measured, the goal, and the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WORDS = {
 }
 # Kind → times as fast as `tarfile`'s stream, and as download and unpack, with isal; without.
 _FASTER = {FLOAT: (1.8, 2.0, 1.15), JSON: (2.8, 3.5, 1.15), FILES: (2.3, 8.0, 1.5)}
-# What each way to read an archive to its end is called in the table of seconds.
+# The names of the ways to read an archive to its end, in the table of seconds.
 _WAYS = {
     "isal": "inflate alone",
     "ours": "the function",
@@ -54,7 +54,7 @@ _WAYS = {
 
 
 class Row(NamedTuple):
-    """A line of the table; `reached` is `None` where nothing is to be reached."""
+    """A line of the table; `reached` is `None` if there is no goal."""
 
     what: str
     reach: str
@@ -77,7 +77,7 @@ def measure_rows(bench: Bench) -> Iterator[Row]:
 
 
 def seconds_table(bench: Bench) -> str:
-    """Return, as Markdown, what each way took to read an archive to its end."""
+    """Return a Markdown table of how long each way took to read an archive to its end."""
     head = " | ".join(("member last, wall seconds", *(_WORDS[kind] for kind in _FASTER)))
     lines = [f"| {head} |", "|---" * (1 + len(_FASTER)) + "|"]
     for way, words in _WAYS.items():
@@ -170,7 +170,7 @@ def _zeros(bench: Bench) -> Row:
 
 
 def _memory(bench: Bench) -> Row:
-    once = replace(bench, repeats=1)  # the most of five archives, which chance hardly moves
+    once = replace(bench, repeats=1)  # the maximum of five archives hardly varies by chance
     most = {
         kind: once.take(["ours"], archive_name(kind, LAST, "1mib"))["ours"].memory for kind in KINDS
     }
@@ -184,8 +184,8 @@ def _memory(bench: Bench) -> Row:
 
 
 def _cold_start(bench: Bench) -> Row:
-    commands = [["benchmarks.cold_start", what] for what in ("app", "boto3")]
-    # Half a second that reads a thousand files: more turns than elsewhere tell it from chance.
+    commands = [["benchmarks.cold_start", imported] for imported in ("app", "boto3")]
+    # Half a second in which a thousand files are read varies: it needs more turns than the others.
     app, boto3 = replace(bench, repeats=3 * bench.repeats).take_modules(commands)
     ratio = median(ours / bare for ours, bare in zip(app, boto3))
     return Row(
