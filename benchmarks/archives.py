@@ -27,7 +27,7 @@ from benchmarks import model_files
 MIB = 1024 * 1024
 BLOCK = 64 * MIB
 LEVEL = 6
-FIRST, MIDDLE, LAST = PLACES = ("first", "middle", "last")
+FIRST, MIDDLE, LAST = POSITIONS = ("first", "middle", "last")
 NONE = "none"
 FLOAT, JSON, FILES, JSON_FILES, ZEROS = KINDS = ("float", "json", "files", "json-files", "zeros")
 # To be changed with the archives' bytes: it is part of the cache folder's name.
@@ -55,9 +55,9 @@ class Part(NamedTuple):
     deflated: bytes
 
 
-def archive_name(kind: str, place: str, member: str = "small") -> str:
+def archive_name(kind: str, position: str, member: str = "small") -> str:
     """Return an archive's file name; `member` says how large hyperparameters.json is."""
-    return f"{kind}-{place}-{member}.tar.gz"
+    return f"{kind}-{position}-{member}.tar.gz"
 
 
 def make_archives(cache: Path, size: Size) -> Path:
@@ -79,14 +79,14 @@ def make_archives(cache: Path, size: Size) -> Path:
 def _make_kind(kind: str, size: Size, folder: Path) -> None:
     halves = _HALVES[kind](size)
     members = {"small": hyperparameters(12), "1mib": large_hyperparameters()}
-    for place in PLACES:
+    for position in POSITIONS:
         for member, content in members.items():
-            if member == "small" or place == LAST:
+            if member == "small" or position == LAST:
                 header = _header("hyperparameters.json", len(content))
                 file = [compress(header + _padded(content))]
                 parts = list(halves)
-                parts.insert(PLACES.index(place), file)
-                _write_archive(folder / archive_name(kind, place, member), parts)
+                parts.insert(POSITIONS.index(position), file)
+                _write_archive(folder / archive_name(kind, position, member), parts)
     if kind == FILES:
         listed = json.dumps([f"feature_{number:02}" for number in range(12)]).encode()
         feature_list = compress(_header("feature_names.json", len(listed)) + _padded(listed))

@@ -32,7 +32,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
-from benchmarks.archives import MIB, PLACES, hyperparameters
+from benchmarks.archives import MIB, POSITIONS, hyperparameters
 from local.lambda_function import TASK_ROOT
 from local.s3_server import S3Server, running_s3_server
 from mims_pipeline.backfill_cost import (
@@ -48,7 +48,7 @@ MAX_MODELS = 5_000
 BUCKET = "models"
 # Assumed shares in percent: most models are small, and most archives have the wanted file early.
 NESTED = "nested"
-PLACE_SHARES = dict(zip((*PLACES, NESTED), (45, 15, 30, 10)))
+POSITION_SHARES = dict(zip((*POSITIONS, NESTED), (45, 15, 30, 10)))
 SIZE_SHARES = {MIB // 16: 30, MIB // 4: 20, MIB: 20, 4 * MIB: 15, 16 * MIB: 10, 32 * MIB: 5}
 
 MEMORY_MB = 512  # as in template.yaml
@@ -64,7 +64,7 @@ MILLION = 1_000_000
 class Archive:
     """Where hyperparameters.json is in an archive, and the size of its weights in bytes."""
 
-    place: str
+    position: str
     weights: int
 
 
@@ -86,11 +86,11 @@ class Measured:
 def draw(models: int, seed: int) -> dict[str, Archive]:
     """Return the models of a backfill: key → archive."""
     chance = random.Random(seed)
-    places = chance.choices([*PLACE_SHARES], [*PLACE_SHARES.values()], k=models)
+    positions = chance.choices([*POSITION_SHARES], [*POSITION_SHARES.values()], k=models)
     sizes = chance.choices([*SIZE_SHARES], [*SIZE_SHARES.values()], k=models)
     return {
-        f"team-{number % 7}/job+{number}/output/model.tar.gz": Archive(place, size)
-        for number, (place, size) in enumerate(zip(places, sizes))
+        f"team-{number % 7}/job+{number}/output/model.tar.gz": Archive(position, size)
+        for number, (position, size) in enumerate(zip(positions, sizes))
     }
 
 
@@ -101,10 +101,12 @@ def pack(archive: Archive) -> bytes:
     block = array("f", (chance.gauss(0, 0.02) for _ in range(MIB // 64))).tobytes()
     half = (block * (archive.weights // len(block) + 1))[: archive.weights // 2]
     members = [("model-1.safetensors", half), ("model-2.safetensors", half)]
-    if archive.place == NESTED:  # known to be the right one only at the archive's end
+    if archive.position == NESTED:  # known to be the right one only at the archive's end
         members.insert(0, ("output/hyperparameters.json", hyperparameters(40)))
     else:
-        members.insert(PLACES.index(archive.place), ("hyperparameters.json", hyperparameters(40)))
+        members.insert(
+            POSITIONS.index(archive.position), ("hyperparameters.json", hyperparameters(40))
+        )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=6) as tar:
         for name, content in members:
@@ -249,11 +251,13 @@ def table(models: dict[str, Archive], measured: Sequence[Measured]) -> Iterator[
     """Yield a Markdown table of one pass, by the member's position and the size of the weights."""
     yield "\n| member | weights, MiB | models | MB read | requests | processor | in AWS |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    for archive in (Archive(place, size) for place in PLACE_SHARES for size in SIZE_SHARES):
+    for archive in (
+        Archive(position, size) for position in POSITION_SHARES for size in SIZE_SHARES
+    ):
         these = [each for each in measured if models[each.key] == archive]
         if these:
             yield (
-                f"| {archive.place} | {archive.weights / MIB:g} | {len(these)} "
+                f"| {archive.position} | {archive.weights / MIB:g} | {len(these)} "
                 f"| {mean(each.bytes_read for each in these) / 1e6:.2f} "
                 f"| {mean(each.reads + each.writes for each in these):.1f} "
                 f"| {1e3 * mean(each.processor for each in these):.0f} ms "

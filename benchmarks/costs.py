@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.archives import FIRST, FLOAT, JSON, LAST, MIDDLE, PLACES, archive_name
+from benchmarks.archives import FIRST, FLOAT, JSON, LAST, MIDDLE, POSITIONS, archive_name
 from benchmarks.measure import Bench, Taken
 from benchmarks.server import PACE
 from mims_pipeline.backfill_cost import (
@@ -34,9 +34,9 @@ _READ = {FIRST: 0.0, MIDDLE: 0.5, LAST: 1.0}  # which part of an archive is read
 def measure_costs(over_tls: Bench) -> dict[tuple[str, str], Taken]:
     """Measure what the estimate is based on: kind and position → what a run takes."""
     return {
-        (kind, place): over_tls.take(["ours"], archive_name(kind, place))["ours"]
+        (kind, position): over_tls.take(["ours"], archive_name(kind, position))["ours"]
         for kind in (FLOAT, JSON)
-        for place in PLACES
+        for position in POSITIONS
     }
 
 
@@ -57,14 +57,14 @@ def cost_table(measured: Mapping[tuple[str, str], Taken], folder: Path) -> str:
         size = (folder / archive_name(kind, LAST)).stat().st_size
         least = measured[kind, FIRST].cpu
         for times in _TIMES:
-            for place in PLACES:
-                cpu = least + times * (measured[kind, place].cpu - least)
-                network = times * size * _READ[place] / PACE
+            for position in POSITIONS:
+                cpu = least + times * (measured[kind, position].cpu - least)
+                network = times * size * _READ[position] / PACE
                 seconds = max(cpu * MB_OF_ONE_PROCESSOR / MEMORY_MB, network)
                 spent = _MODELS * seconds * MEMORY_MB / 1024
                 dollars = requests + spent * LAMBDA_GB_SECOND
                 lines.append(
-                    f"| {times * size / 1e9:.2g} GB, {words} | {place} | {cpu:.2f} | {network:.1f} "
-                    f"| {seconds:.2f} | {spent:,.0f} | {dollars:.3f} |"
+                    f"| {times * size / 1e9:.2g} GB, {words} | {position} | {cpu:.2f} "
+                    f"| {network:.1f} | {seconds:.2f} | {spent:,.0f} | {dollars:.3f} |"
                 )
     return "\n".join(lines)
