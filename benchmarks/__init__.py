@@ -1,5 +1,5 @@
-"""How fast the reading of model archives is, beside its limits and beside other ways to do it.
+"""How fast model archives are read, compared with the limits and with other ways to read them.
 
-`scripts/bench` runs it. Each measurement is taken in a fresh process (`trial.py`), against a static
+`scripts/bench` runs it. Each measurement is taken in a new process (`trial.py`), against a static
 file server on loopback (`server.py`), on archives made from a seed (`archives.py`).
 """

@@ -1,12 +1,12 @@
-"""Model archives to measure on: made once, from a seed, and kept in a cache folder.
+"""Model archives to measure with: made once, from a seed, and kept in a cache folder.
 
-`hyperparameters.json` lies first, in the middle or last in them; or they have none (`NONE`), and
-the model's own file tells the fields, or a list behind many small files.
+`hyperparameters.json` is first, in the middle or last in them; or there is none (`NONE`), and the
+model's own file names the fields, or a list after many small files.
 
-An archive is one gzip member, as `tar` and Python's `tarfile` make it with zlib at level 6, put
-together from parts that end on a full flush. So the same compressed weights serve the archives with
-`hyperparameters.json` first, in the middle and last, and large weights are blocks of 64 MiB said
-again: deflate looks back 32 KiB at most, so it can't tell, and neither can who inflates it.
+An archive is one gzip member, as `tar` and Python's `tarfile` make it with zlib at level 6, joined
+from parts that end on a full flush. So the same compressed weights are used in the archives with
+`hyperparameters.json` first, in the middle and last, and large weights are repeated blocks of 64
+MiB: deflate looks back at most 32 KiB, so the repetition makes no difference to it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from benchmarks import model_files
 MIB = 1024 * 1024
 BLOCK = 64 * MIB
 LEVEL = 6
-FIRST, MIDDLE, LAST = PLACES = ("first", "middle", "last")
+FIRST, MIDDLE, LAST = POSITIONS = ("first", "middle", "last")
 NONE = "none"
 FLOAT, JSON, FILES, JSON_FILES, ZEROS = KINDS = ("float", "json", "files", "json-files", "zeros")
-# What changes an archive's bytes changes this, and with it the cache folder's name.
+# To be changed with the archives' bytes: it is part of the cache folder's name.
 _EDITION = 2
 _FILES_IN_FOLDER = 500
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
@@ -49,29 +49,29 @@ QUICK = Size(128, 6_000)
 
 
 class Part(NamedTuple):
-    """Bytes of a tar stream, and the deflate blocks, up to a full flush, that hold them."""
+    """Bytes of a tar stream, and the same as deflate blocks, up to a full flush."""
 
     content: bytes
     deflated: bytes
 
 
-def archive_name(kind: str, place: str, member: str = "small") -> str:
-    """Return the file's name of an archive; `member` says how large hyperparameters.json is."""
-    return f"{kind}-{place}-{member}.tar.gz"
+def archive_name(kind: str, position: str, member: str = "small") -> str:
+    """Return an archive's file name; `member` says how large hyperparameters.json is."""
+    return f"{kind}-{position}-{member}.tar.gz"
 
 
 def make_archives(cache: Path, size: Size) -> Path:
-    """Return the folder with all archives of that size, made where it is not there yet."""
+    """Return the folder with all archives of that size; make it if it is not there yet."""
     folder = cache / f"archives-{_EDITION}-{size.weights_mib}-{size.small_files}"
     if folder.is_dir():
         return folder
     making = folder.with_name(f"{folder.name}.{os.getpid()}")
     making.mkdir(parents=True)
     with ProcessPoolExecutor(2) as pool:
-        made = [pool.submit(_make_kind, kind, size, making) for kind in KINDS]
-        made += [pool.submit(_make_without, kind, size, making) for kind in model_files.KINDS]
-        for one in made:
-            one.result()
+        futures = [pool.submit(_make_kind, kind, size, making) for kind in KINDS]
+        futures += [pool.submit(_make_without, kind, size, making) for kind in model_files.KINDS]
+        for future in futures:
+            future.result()
     making.rename(folder)
     return folder
 
@@ -79,22 +79,22 @@ def make_archives(cache: Path, size: Size) -> Path:
 def _make_kind(kind: str, size: Size, folder: Path) -> None:
     halves = _HALVES[kind](size)
     members = {"small": hyperparameters(12), "1mib": large_hyperparameters()}
-    for place in PLACES:
+    for position in POSITIONS:
         for member, content in members.items():
-            if member == "small" or place == LAST:
+            if member == "small" or position == LAST:
                 header = _header("hyperparameters.json", len(content))
-                wanted = [compress(header + _padded(content))]
+                file = [compress(header + _padded(content))]
                 parts = list(halves)
-                parts.insert(PLACES.index(place), wanted)
-                _write_archive(folder / archive_name(kind, place, member), parts)
+                parts.insert(POSITIONS.index(position), file)
+                _write_archive(folder / archive_name(kind, position, member), parts)
     if kind == FILES:
         listed = json.dumps([f"feature_{number:02}" for number in range(12)]).encode()
-        file = compress(_header("feature_names.json", len(listed)) + _padded(listed))
-        _write_archive(folder / archive_name(kind, NONE), [*halves, [file]])
+        feature_list = compress(_header("feature_names.json", len(listed)) + _padded(listed))
+        _write_archive(folder / archive_name(kind, NONE), [*halves, [feature_list]])
 
 
 def _make_without(kind: str, size: Size, folder: Path) -> None:
-    """The archive of a model file alone, which tells the fields."""
+    """Make the archive with only a model file, which names the fields."""
     bulk_size = size.weights_mib * MIB
     file = model_files.model_file(kind, bulk_size)
     bulk = compress(_whole_trees() if file.is_of_trees else _normal_floats())
@@ -118,7 +118,7 @@ def _write_archive(path: Path, parts: Iterable[Iterable[Part]]) -> None:
 
 
 def compress(content: bytes) -> Part:
-    """Return the part of an archive that holds `content`."""
+    """Return the part of an archive with this content."""
     deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     deflated = deflater.compress(content) + deflater.flush(zlib.Z_FULL_FLUSH)
     return Part(content, deflated)
@@ -136,7 +136,7 @@ def _padded(content: bytes) -> bytes:
 
 
 def _weights(size: Size, name: str, block: Callable[[], bytes]) -> tuple[list[Part], list[Part]]:
-    """Two files of weights, each half of the archive."""
+    """Return two files of weights, each of which is half of the archive."""
     half = size.weights_mib * MIB // 2
     compressed = compress(block())
     count = half // BLOCK
@@ -167,7 +167,7 @@ def _small_json_files(size: Size) -> tuple[list[Part], list[Part]]:
 
 
 def _small_files(size: Size, name: str, content: bytes) -> tuple[list[Part], list[Part]]:
-    """Files of 1 to 4 KB, a model for each of many shops say: slices of `content`."""
+    """Return files of 1 to 4 KB, such as a model for each of many shops: slices of `content`."""
     chance = random.Random(5)
     halves = []
     for half in "ab":
@@ -185,16 +185,16 @@ def _small_files(size: Size, name: str, content: bytes) -> tuple[list[Part], lis
 
 
 def _normal_floats() -> bytes:
-    """A block of 32-bit floats as a freshly trained layer has them: normal, deviation 0.02."""
+    """Return a block of 32-bit floats as in a newly trained layer: normal, deviation 0.02."""
     chance = random.Random(3)
     floats = array("f", (chance.gauss(0, 0.02) for _ in range(4 * MIB)))
     block = floats.tobytes()
-    # 16 MiB of them, four times over: drawing more takes longer than all else here.
+    # 16 MiB of them, four times: drawing more would take longer than everything else here.
     return block * (BLOCK // len(block))
 
 
 def _trees() -> bytes:
-    """A block of JSON as XGBoost's `save_model` writes trees, without a space between tokens."""
+    """Return a block of JSON as XGBoost's `save_model` writes trees, without spaces."""
     chance = random.Random(4)
     text = bytearray()
     number = 0
@@ -206,14 +206,14 @@ def _trees() -> bytes:
 
 
 def _whole_trees() -> bytes:
-    """The same, with blanks in the place of the tree that would be cut at the block's end."""
+    """Return the same, with spaces instead of the tree that would be cut at the block's end."""
     trees = _trees()
     end = trees.rindex(b"}},") + len(b"}},")
     return trees[:end] + b" " * (len(trees) - end)
 
 
 def _tree(chance: random.Random, number: int) -> dict[str, object]:
-    """One complete tree of depth 6, with the keys and the digits that XGBoost 2 writes."""
+    """Return one complete tree of depth 6, with the keys and digits that XGBoost 2 writes."""
     splits, leaves = 63, 64
     nodes = splits + leaves
 
@@ -246,7 +246,7 @@ def _tree(chance: random.Random, number: int) -> dict[str, object]:
 
 
 def hyperparameters(fields: int, **more: object) -> bytes:
-    """The hyperparameters.json of a model with so many fields, one in four categorical."""
+    """Return hyperparameters.json of a model with so many fields, one in four categorical."""
     names = [f"feature_{number:05}" for number in range(fields)]
     content = {
         "tab_field_list": [name for index, name in enumerate(names) if index % 4],
@@ -260,7 +260,7 @@ def hyperparameters(fields: int, **more: object) -> bytes:
 
 
 def large_hyperparameters() -> bytes:
-    """1 MiB of hyperparameters.json: most of it what training recorded of categories."""
+    """Return 1 MiB of hyperparameters.json, most of which training recorded about categories."""
     chance = random.Random(6)
     fields, categories = 200, 500
     tables = {

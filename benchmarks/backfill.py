@@ -1,11 +1,11 @@
-"""A backfill on this machine: what it takes to make the payloads of models that are there already.
+"""A backfill on this machine: what it takes to make payloads for existing models.
 
     python -m benchmarks.backfill [--models N] [--seed N]
 
-A seeded mix of model archives lies on a real S3 server on loopback. Two processes, each the real
-handler as a sandbox of Lambda holds it, get the events of an S3 Batch Operations job, one task
-each. A second pass over the same finds all up to date. What comes to be paid in AWS is an estimate:
-figures measured here, by published prices.
+A seeded mix of model archives is on a real S3 server on loopback. Two processes, each with the real
+handler as in a sandbox of Lambda, get the events of an S3 Batch Operations job, with one task each.
+A second pass over the same models finds all payloads up to date. The cost in AWS is an estimate
+from the figures measured here and published prices.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
-from benchmarks.archives import MIB, PLACES, hyperparameters
+from benchmarks.archives import MIB, POSITIONS, hyperparameters
 from local.lambda_function import TASK_ROOT
 from local.s3_server import S3Server, running_s3_server
 from mims_pipeline.backfill_cost import (
@@ -46,9 +46,9 @@ from mims_pipeline.backfill_cost import (
 WORKERS = 2
 MAX_MODELS = 5_000
 BUCKET = "models"
-# Shares in percent, assumed: most models are small, and most archives hold the wanted file early.
+# Assumed shares in percent: most models are small, and most archives have the wanted file early.
 NESTED = "nested"
-PLACE_SHARES = dict(zip((*PLACES, NESTED), (45, 15, 30, 10)))
+POSITION_SHARES = dict(zip((*POSITIONS, NESTED), (45, 15, 30, 10)))
 SIZE_SHARES = {MIB // 16: 30, MIB // 4: 20, MIB: 20, 4 * MIB: 15, 16 * MIB: 10, 32 * MIB: 5}
 
 MEMORY_MB = 512  # as in template.yaml
@@ -62,15 +62,15 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class Archive:
-    """Where hyperparameters.json stands in it, and the bytes of weights."""
+    """Where hyperparameters.json is in an archive, and the size of its weights in bytes."""
 
-    place: str
+    position: str
     weights: int
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one invocation took; `seconds` by the clock, `processor` by all of its threads."""
+    """What one invocation took: `seconds` of wall time, `processor` seconds of all threads."""
 
     key: str
     status: str
@@ -86,25 +86,27 @@ class Measured:
 def draw(models: int, seed: int) -> dict[str, Archive]:
     """Return the models of a backfill: key → archive."""
     chance = random.Random(seed)
-    places = chance.choices([*PLACE_SHARES], [*PLACE_SHARES.values()], k=models)
+    positions = chance.choices([*POSITION_SHARES], [*POSITION_SHARES.values()], k=models)
     sizes = chance.choices([*SIZE_SHARES], [*SIZE_SHARES.values()], k=models)
     return {
-        f"team-{number % 7}/job+{number}/output/model.tar.gz": Archive(place, size)
-        for number, (place, size) in enumerate(zip(places, sizes))
+        f"team-{number % 7}/job+{number}/output/model.tar.gz": Archive(position, size)
+        for number, (position, size) in enumerate(zip(positions, sizes))
     }
 
 
 def pack(archive: Archive) -> bytes:
-    """Return the archive: weights in two files, and hyperparameters.json where it belongs."""
+    """Return the archive's bytes: weights in two files, and hyperparameters.json in its place."""
     chance = random.Random(archive.weights)
-    # 64 KiB over and over: deflate looks back 32, so it cannot tell.
+    # The same 64 KiB repeated: deflate looks back only 32, so it makes no difference.
     block = array("f", (chance.gauss(0, 0.02) for _ in range(MIB // 64))).tobytes()
     half = (block * (archive.weights // len(block) + 1))[: archive.weights // 2]
     members = [("model-1.safetensors", half), ("model-2.safetensors", half)]
-    if archive.place == NESTED:  # known to be the right one only at the archive's end
+    if archive.position == NESTED:  # known to be the right one only at the archive's end
         members.insert(0, ("output/hyperparameters.json", hyperparameters(40)))
     else:
-        members.insert(PLACES.index(archive.place), ("hyperparameters.json", hyperparameters(40)))
+        members.insert(
+            POSITIONS.index(archive.position), ("hyperparameters.json", hyperparameters(40))
+        )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=6) as tar:
         for name, content in members:
@@ -115,7 +117,7 @@ def pack(archive: Archive) -> bytes:
 
 
 def upload(server: S3Server, models: dict[str, Archive]) -> int:
-    """Store every model; return the bytes."""
+    """Store every model; return how many bytes that were."""
     client = server.client()
     client.create_bucket(Bucket=BUCKET)
     packed = {archive: pack(archive) for archive in set(models.values())}
@@ -125,7 +127,7 @@ def upload(server: S3Server, models: dict[str, Archive]) -> int:
 
 
 def batch_event(key: str) -> dict[str, Any]:
-    """S3 Batch Operations' event for one object.
+    """Return S3 Batch Operations' event for one object.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
     """
@@ -145,18 +147,18 @@ def batch_event(key: str) -> dict[str, Any]:
 
 
 def start_sandbox(environment: dict[str, str]) -> None:
-    """Make this process one sandbox of the function; what it logs goes to a file, as to a pipe."""
+    """Make this process one sandbox of the function, with its log in a temporary file."""
     os.environ.update(environment)
     log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
     os.dup2(log.fileno(), sys.stdout.fileno())
-    import app  # noqa: F401 - Lambda imports it once, before the first event
+    import app  # noqa: F401 - as in Lambda, imported once, before the first event
     from mims.aws import s3
 
     s3.client().meta.events.register("before-send.s3", _count)
 
 
 def invoke(key: str) -> Measured:
-    """Call the handler for one model, and return what that took."""
+    """Call the handler for one model, and return what it took."""
     import app
 
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000, aws_request_id="b")
@@ -168,7 +170,7 @@ def invoke(key: str) -> Measured:
     sys.stdout.flush()
     log = os.pread(1, os.lseek(1, 0, os.SEEK_END) - log_start, log_start)
     lines = [json.loads(line) for line in log.splitlines()]
-    (told,) = (line for line in lines if line.get("model_s3_uri"))
+    (logged,) = (line for line in lines if line.get("model_s3_uri"))
     (result,) = answer["results"]
     if result["resultCode"] != "Succeeded":
         raise RuntimeError(f"{key}: {result['resultString']}")
@@ -179,7 +181,7 @@ def invoke(key: str) -> Measured:
         processor=processor,
         reads=_sent["GET"] + _sent["HEAD"],
         writes=_sent["PUT"],
-        bytes_read=told["bytes_read"],
+        bytes_read=logged["bytes_read"],
         log_bytes=len(log),
         peak_mib=_peak_mib(),
     )
@@ -193,7 +195,7 @@ def _count(request: Any, **_: Any) -> None:
 
 
 def _peak_mib() -> float:
-    # Not getrusage's: that one a process inherits from whoever started it.
+    # Not by getrusage, whose peak is inherited from the parent process.
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
@@ -201,8 +203,9 @@ def _peak_mib() -> float:
 def in_aws(measured: Sequence[Measured]) -> tuple[float, Estimate]:
     """Return the seconds that Lambda would bill for one of these, and the cost of a million.
 
-    Each takes its processor time, by the share of a processor that the memory buys, and waits for
-    S3 at each request. Reading and inflating overlap; at that share inflating is the slower.
+    Each takes its processor time, divided by the share of a processor that comes with the memory,
+    and waits for S3 at each request. Reading and inflating overlap; with that share, inflating is
+    slower.
     """
     processor = mean(each.processor for each in measured) * MB_OF_ONE_PROCESSOR / MEMORY_MB
     requests = mean(each.reads + each.writes for each in measured)
@@ -210,7 +213,7 @@ def in_aws(measured: Sequence[Measured]) -> tuple[float, Estimate]:
     million = estimate(
         models=MILLION, objects=MILLION, seconds=seconds, memory_mb=MEMORY_MB, concurrency=1_000
     )
-    # What was measured, in the place of what the estimate assumes of every model.
+    # Use what was measured instead of what the estimate assumes for every model.
     million.costs["S3, reads"] *= mean(each.reads for each in measured) / GETS_PER_MODEL
     million.costs["S3, writes"] *= mean(each.writes for each in measured) / PUTS_PER_MODEL
     log_bytes = mean(each.log_bytes for each in measured)
@@ -219,13 +222,13 @@ def in_aws(measured: Sequence[Measured]) -> tuple[float, Estimate]:
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """Return the least value that so many percent of all do not exceed."""
+    """Return the smallest value that so many percent of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def report(name: str, measured: Sequence[Measured], elapsed: float) -> Iterator[str]:
-    """Yield the lines that tell of one pass."""
+    """Yield the lines of the report on one pass."""
     count = len(measured)
     times = [1e3 * each.seconds for each in measured]
     seconds, million = in_aws(measured)
@@ -241,18 +244,20 @@ def report(name: str, measured: Sequence[Measured], elapsed: float) -> Iterator[
     yield f"  1,000 models  {mean(times) * MEMORY_MB / 1024:.1f} GB-seconds by the clock here"
     yield f"                {1e3 * seconds * MEMORY_MB / 1024:.1f} in AWS, {seconds:.3f} s a model"
     yield f"                {million.total / 1e3:.5f} $ in AWS, as part of a million:"
-    yield from (f"                {cost / 1e3:.5f} {what}" for what, cost in million.costs.items())
+    yield from (f"                {cost / 1e3:.5f} {name}" for name, cost in million.costs.items())
 
 
 def table(models: dict[str, Archive], measured: Sequence[Measured]) -> Iterator[str]:
-    """Yield a Markdown table of one pass, by the member's place and the size of the weights."""
+    """Yield a Markdown table of one pass, by the member's position and the size of the weights."""
     yield "\n| member | weights, MiB | models | MB read | requests | processor | in AWS |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    for archive in (Archive(place, size) for place in PLACE_SHARES for size in SIZE_SHARES):
+    for archive in (
+        Archive(position, size) for position in POSITION_SHARES for size in SIZE_SHARES
+    ):
         these = [each for each in measured if models[each.key] == archive]
         if these:
             yield (
-                f"| {archive.place} | {archive.weights / MIB:g} | {len(these)} "
+                f"| {archive.position} | {archive.weights / MIB:g} | {len(these)} "
                 f"| {mean(each.bytes_read for each in these) / 1e6:.2f} "
                 f"| {mean(each.reads + each.writes for each in these):.1f} "
                 f"| {1e3 * mean(each.processor for each in these):.0f} ms "
@@ -269,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not 1 <= options.models <= MAX_MODELS:
         parser.error(f"--models must be 1 to {MAX_MODELS}")
     models = draw(options.models, options.seed)
-    sys.path.insert(0, str(TASK_ROOT))  # the processes take it over
+    sys.path.insert(0, str(TASK_ROOT))  # the processes inherit it
     spawn = multiprocessing.get_context("spawn")
     with running_s3_server() as server:
         stored = upload(server, models)

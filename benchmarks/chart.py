@@ -1,4 +1,4 @@
-"""The trials of a run → a chart of the seconds that each way takes, beside the limit, as SVG."""
+"""The trials of a run → a chart of the seconds that each way takes, with the limit, as SVG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FONT = "font-family='-apple-system, Segoe UI, Helvetica, Arial, sans-serif' fon
 
 
 class Panel(NamedTuple):
-    """The bars of one archive: a way's words and its seconds; the limit is a line through all."""
+    """The bars for one archive: a way's name and its seconds; the limit is a line across all."""
 
     title: str
     bars: Sequence[tuple[str, float]]
@@ -30,7 +30,7 @@ def panel(
     Raises
     ------
     ValueError
-        One of the ways was not measured on it.
+        One of the ways was not measured on this archive.
     """
     seconds = {way: _median(way, key, trials) for way in ways}
     limit, ours, *_ = ways
@@ -39,7 +39,7 @@ def panel(
 
 
 def draw(panels: Sequence[Panel], limit_words: str) -> str:
-    """Return the chart, each panel on a scale of its own."""
+    """Return the chart, in which each panel has its own scale."""
     heights = [_HEAD + len(each.bars) * (_BAR + _GAP) + _MARGIN for each in panels]
     lines = [
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{sum(heights)}' "

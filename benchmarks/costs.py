@@ -1,8 +1,8 @@
-"""What a thousand models cost in Lambda, by archive size and the member's place: an estimate.
+"""An estimate of what a thousand models cost in Lambda, by archive size and the member's position.
 
-From CPU seconds measured here, over TLS as S3 is read, and from published prices. The function has
-that part of a processor which its memory buys, and one connection to S3 gives it 75 MB/s: the
-slower of both is how long it takes.
+It is made from CPU seconds measured here, over TLS as S3 is read, and published prices. The
+function has the share of a processor that comes with its memory, and one connection to S3 gives it
+75 MB/s: the slower of the two determines how long it takes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.archives import FIRST, FLOAT, JSON, LAST, MIDDLE, PLACES, archive_name
+from benchmarks.archives import FIRST, FLOAT, JSON, LAST, MIDDLE, POSITIONS, archive_name
 from benchmarks.measure import Bench, Taken
 from benchmarks.server import PACE
 from mims_pipeline.backfill_cost import (
@@ -27,16 +27,16 @@ MEMORY_MB = 512
 MB_OF_ONE_PROCESSOR = 1769
 _MODELS = 1000
 _WORDS = {FLOAT: "float weights", JSON: "XGBoost JSON"}
-_TIMES = (0.1, 1, 10)  # of the archives measured
+_TIMES = (0.1, 1, 10)  # the size of the archives measured
 _READ = {FIRST: 0.0, MIDDLE: 0.5, LAST: 1.0}  # which part of an archive is read
 
 
 def measure_costs(over_tls: Bench) -> dict[tuple[str, str], Taken]:
-    """Measure what the estimate rests on: kind and place → what a run takes."""
+    """Measure what the estimate is based on: kind and position → what a run takes."""
     return {
-        (kind, place): over_tls.take(["ours"], archive_name(kind, place))["ours"]
+        (kind, position): over_tls.take(["ours"], archive_name(kind, position))["ours"]
         for kind in (FLOAT, JSON)
-        for place in PLACES
+        for position in POSITIONS
     }
 
 
@@ -57,14 +57,14 @@ def cost_table(measured: Mapping[tuple[str, str], Taken], folder: Path) -> str:
         size = (folder / archive_name(kind, LAST)).stat().st_size
         least = measured[kind, FIRST].cpu
         for times in _TIMES:
-            for place in PLACES:
-                cpu = least + times * (measured[kind, place].cpu - least)
-                network = times * size * _READ[place] / PACE
+            for position in POSITIONS:
+                cpu = least + times * (measured[kind, position].cpu - least)
+                network = times * size * _READ[position] / PACE
                 seconds = max(cpu * MB_OF_ONE_PROCESSOR / MEMORY_MB, network)
                 spent = _MODELS * seconds * MEMORY_MB / 1024
                 dollars = requests + spent * LAMBDA_GB_SECOND
                 lines.append(
-                    f"| {times * size / 1e9:.2g} GB, {words} | {place} | {cpu:.2f} | {network:.1f} "
-                    f"| {seconds:.2f} | {spent:,.0f} | {dollars:.3f} |"
+                    f"| {times * size / 1e9:.2g} GB, {words} | {position} | {cpu:.2f} "
+                    f"| {network:.1f} | {seconds:.2f} | {spent:,.0f} | {dollars:.3f} |"
                 )
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""What the making of a large payload takes: 10,000 fields, 10 samples, JSON and CSV.
+"""What it takes to make a large payload: 10,000 fields, 10 samples, JSON and CSV.
 
 Prints, as JSON, the seconds of the yardstick (one `json.dumps` and one `csv.writer` over the same
-samples), of encoding and parsing back, and of the whole payload from its hyperparameters on.
+samples), of encoding and parsing back, and of the whole payload, starting with hyperparameters.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIELDS, _SAMPLES, _REPEATS = 10_000, 10, 5
 
 
 def main() -> None:
-    """Measure the three in turns, after one round to warm up."""
+    """Measure all three in turn, after one round to warm up."""
     content = hyperparameters(_FIELDS)
     given = read_settings(
         {"CONTENT_TYPES": "application/json,text/csv", "SAMPLE_COUNT": str(_SAMPLES)}

@@ -1,4 +1,4 @@
-"""Measurements in fresh processes, in turns; seconds and ratios are medians of their trials."""
+"""Measurements in new processes, in turn; seconds and ratios are medians of the trials."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 from benchmarks.trial import Measured
 
 ROOT = Path(__file__).resolve().parent.parent
-# Ours with zlib, as where isal is not installed.
+# Ours with zlib, as if isal were not installed.
 WITHOUT_ISAL = "ours_without_isal"
 
 
 class Taken(NamedTuple):
-    """The medians of a way's trials: seconds, processor seconds, MiB, and a run's own figures."""
+    """The medians of a way's trials: wall and processor seconds, MiB, and a run's own figures."""
 
     wall: float
     cpu: float
@@ -31,7 +31,7 @@ class Taken(NamedTuple):
 
 @dataclass
 class Bench:
-    """Runs trials on the archives of `folder`, served at `url`, and keeps what each measured."""
+    """Runs trials on the archives of `folder`, served at `url`, and keeps their results."""
 
     folder: Path
     cache: Path
@@ -41,7 +41,7 @@ class Bench:
     trials: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, ways: Sequence[str], key: str) -> dict[str, Taken]:
-        """Measure these ways to read one archive, in turns."""
+        """Measure these ways to read one archive, in turn."""
         print(f"  {key}: {', '.join(ways)}", file=sys.stderr)
         for _ in range(self.repeats):
             for way in ways:
@@ -50,27 +50,27 @@ class Bench:
         return {way: self.taken(way, key) for way in ways}
 
     def taken(self, way: str, key: str) -> Taken:
-        """Return what this way to read that archive took, which has been measured."""
+        """Return what this way to read that archive took, when it was measured."""
         return Taken(*map(median, zip(*self._trials_of(way, key))))
 
     def ratio(self, way: str, other: str, key: str) -> float:
-        """Return how many times the wall seconds of another way this one took on that archive.
+        """Return the ratio of this way's wall seconds to those of another way on that archive.
 
-        That is the median of the turns' ratios: a processor that others slow down for a while slows
-        down both ways of a turn.
+        It is the median of the ratios of all turns: if other processes slow the processor down for
+        a while, that affects both ways of a turn.
         """
         turns = zip(self._trials_of(way, key), self._trials_of(other, key))
         return median(ours.wall / others.wall for ours, others in turns)
 
     def take_modules(self, commands: Sequence[Sequence[str]]) -> list[Any]:
-        """Run these modules of the benchmarks in turns, and return what each printed, in lists."""
+        """Run these modules of the benchmarks in turn, and return a list of what each printed."""
         names = [" ".join(command) for command in commands]
         print(f"  {', '.join(names)}", file=sys.stderr)
         printed: list[list[Any]] = [[] for _ in commands]
         for trial in range(1 + self.repeats):
             for name, command, results in zip(names, commands, printed):
                 result = self._run(command)
-                if trial:  # the first one writes what Python keeps of its compiling
+                if trial:  # the first one writes Python's bytecode cache
                     results.append(result)
                     self.trials.append({"way": name, "printed": result})
         return printed
@@ -92,7 +92,7 @@ class Bench:
     def _run(self, command: Sequence[str]) -> Any:
         environment = {
             "PATH": os.environ["PATH"],
-            "HOME": str(self.cache),  # no configuration of whoever runs this
+            "HOME": str(self.cache),  # the user's own configuration is not read
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'lambda_fn'}",
             "PYTHONPYCACHEPREFIX": str(self.cache / "pycache"),
             "TMPDIR": str(self.cache),

@@ -1,7 +1,7 @@
-"""Model files of a gigabyte that tell their inputs: what comes before the bulk, and what behind it.
+"""Model files of a gigabyte that name their inputs: the parts before the bulk, and after it.
 
-Each is written as its library writes it, as far as a reader looks, around a bulk that is put
-together elsewhere: the archive's deflate blocks are made once and said again.
+As far as a reader looks, each is as its library writes it. The bulk in between is made elsewhere,
+by repeating deflate blocks that are compressed once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIELDS = tuple(f"feature_{number:02}" for number in range(12))
 
 
 class ModelFile(NamedTuple):
-    """A file of `size` bytes: `before`, a bulk of trees or else of floats, `behind`."""
+    """A file: the part `before` the bulk, a bulk of trees or of floats, the part `behind` it."""
 
     name: str
     before: bytes
@@ -30,24 +30,24 @@ class ModelFile(NamedTuple):
 
 
 def model_file(kind: str, bulk_size: int) -> ModelFile:
-    """Return the file of that kind whose bulk has so many bytes."""
+    """Return the file of that kind for a bulk of so many bytes."""
     return _FILES[kind](bulk_size)
 
 
 def _xgboost(names: Sequence[str]) -> ModelFile:
-    """Keys in XGBoost's order: names before the trees, the number of features behind them."""
+    """Return keys in XGBoost's order: names before the trees, the number of features after them."""
     named = {"feature_names": names, "feature_types": ["float"] * len(names)}
     before = json.dumps({"learner": {"attributes": {}, **named}}, separators=(",", ":"))[:-2]
     before += ',"gradient_booster":{"model":{"gbtree_model_param":{"num_trees":"1"},"trees":['
     param = {"base_score": "5E-1", "num_class": "0", "num_feature": str(len(_FIELDS))}
     behind = json.dumps({"learner_model_param": param, "objective": {"name": "reg:squarederror"}})
-    # The bulk ends in a comma or within a tree: a string takes up what is left of it.
+    # The bulk ends with a comma or spaces, so an empty string completes the list.
     text = f'""]}},"name":"gbtree"}},{behind[1:]},"version":[2,1,4]}}'
     return ModelFile("xgboost-model", before.encode(), text.encode(), is_of_trees=True)
 
 
 def _joblib(bulk_size: int) -> ModelFile:
-    """A k-nearest-neighbours classifier: the names it was fitted with, then its training data."""
+    """Return a k-nearest-neighbours classifier: its features' names, then its training data."""
     state = {
         "n_neighbors": _small(5),
         "feature_names_in_": _wrapper((len(_FIELDS),), "O8") + _object_array(_FIELDS),
@@ -65,7 +65,7 @@ def _joblib(bulk_size: int) -> ModelFile:
 
 
 def _wrapper(shape: tuple[int, ...], dtype: str) -> bytes:
-    """What joblib pickles in the place of an array, whose bytes follow it."""
+    """Return what joblib pickles instead of an array, whose bytes follow."""
     state = {
         "subclass": b"cnumpy\nndarray\n",
         "shape": _tuple(b"J" + length.to_bytes(4, "little") for length in shape),
@@ -79,7 +79,7 @@ def _wrapper(shape: tuple[int, ...], dtype: str) -> bytes:
 
 
 def _object_array(names: Iterable[str]) -> bytes:
-    """A pickle of its own, as numpy pickles an array of objects."""
+    """Return a separate pickle of an array of objects, as numpy makes it."""
     shape = _tuple([_small(len(_FIELDS))])
     made = b"cnumpy.core.multiarray\n_reconstruct\n"
     made += _tuple([b"cnumpy\nndarray\n", _tuple([_small(0)]), b"C\x01b"]) + b"R"
@@ -112,8 +112,8 @@ def _tuple(parts: Iterable[bytes]) -> bytes:
 
 
 def _saved_model(bulk_size: int) -> ModelFile:
-    """A graph with its weights frozen into it; the signature stands behind the graph."""
-    # A node, whose attribute `value` is a tensor; of each message the length of all that follows.
+    """Return a graph with its weights frozen into it; the signature comes after the graph."""
+    # A node whose attribute `value` is a tensor; each message's length includes all that follows.
     node = _field(1, b"weights") + _field(2, b"Const")
     graph_before = _around((5, 2, 8, 4), bulk_size, [node, _field(1, b"value"), b"", b"\x08\x01"])
     graph_before = _head(1, bulk_size + len(graph_before)) + graph_before
@@ -135,7 +135,7 @@ def _tensor_info(name: str) -> bytes:
 
 
 def _onnx(bulk_size: int) -> ModelFile:
-    """A graph whose weights are one initializer; its inputs stand behind them."""
+    """Return a graph whose weights are one initializer; its inputs come after it."""
     tensor = b"\x10\x01" + _field(8, b"weights")
     raw = _head(9, bulk_size)
     initializer = _head(5, len(tensor) + len(raw) + bulk_size) + tensor + raw
@@ -147,7 +147,7 @@ def _onnx(bulk_size: int) -> ModelFile:
 
 
 def _around(numbers: Sequence[int], bulk_size: int, before: Sequence[bytes]) -> bytes:
-    """Nested protobuf messages around a bulk: the innermost field is the last of the numbers."""
+    """Return nested protobuf messages around a bulk; the innermost field has the last number."""
     inner = b""
     for number, head in zip(reversed(numbers), reversed(before)):
         inner = head + _head(number, len(inner) + bulk_size) + inner
@@ -159,7 +159,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _head(number: int, length: int) -> bytes:
-    """The tag of a field that has a length, and that length."""
+    """Return the tag of a field that has a length, and that length."""
     return _varint(number << 3 | 2) + _varint(length)
 
 

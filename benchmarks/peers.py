@@ -1,7 +1,7 @@
-"""Ways to get `hyperparameters.json` out of a model archive in S3, and the limits they have.
+"""Other ways to get `hyperparameters.json` out of a model archive in S3, and lower bounds.
 
-Each gets the client and the object's key, and returns the member. They do it as their documentation
-shows: a pipe through `tarfile` stops at the member, what cannot stop does not.
+Each gets the client and the object's key, and returns the member. They work as their documentation
+shows: a pipe through `tarfile` stops at the member; what cannot stop reads to the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Source(NamedTuple):
 
 
 def download_and_unpack(source: Source) -> bytes:
-    """All of it to disk, and all of it unpacked there."""
+    """Download the whole archive, and unpack all of it on disk."""
     with tempfile.TemporaryDirectory() as folder:
         archive = f"{folder}/model.tar.gz"
         source.client.download_file(BUCKET, source.key, archive)
@@ -39,14 +39,14 @@ def download_and_unpack(source: Source) -> bytes:
 
 
 def tarfile_stream(source: Source) -> bytes:
-    """boto3's body through `tarfile` as a stream, left at the member."""
+    """Read boto3's body through `tarfile` as a stream, up to the member."""
     body = source.client.get_object(Bucket=BUCKET, Key=source.key)["Body"]
     with body, tarfile.open(fileobj=body, mode="r|gz") as tar:
         return _member(tar)
 
 
 def powertools(source: Source) -> bytes:
-    """Powertools' `S3Object`, which inflates, through `tarfile` as a stream."""
+    """Read Powertools' `S3Object`, which inflates, through `tarfile` as a stream."""
     from aws_lambda_powertools.utilities.streaming.s3_object import S3Object
 
     with S3Object(BUCKET, source.key, boto3_client=source.client, is_gzip=True) as stream:
@@ -54,7 +54,7 @@ def powertools(source: Source) -> bytes:
 
 
 def smart_open(source: Source) -> bytes:
-    """smart_open, which inflates by the key's ending, through `tarfile` as a stream."""
+    """Read smart_open, which inflates by the key's ending, through `tarfile` as a stream."""
     import smart_open
 
     parameters = {"client": source.client}
@@ -64,7 +64,7 @@ def smart_open(source: Source) -> bytes:
 
 
 def curl_tar(source: Source) -> bytes:
-    """curl and GNU tar, which runs gzip, in a pipe; tar stops at the member."""
+    """Pipe curl into GNU tar, which runs gzip and stops at the member."""
     url = source.client.generate_presigned_url(
         "get_object", Params={"Bucket": BUCKET, "Key": source.key}
     )
@@ -75,14 +75,14 @@ def curl_tar(source: Source) -> bytes:
 
 
 def download(source: Source) -> None:
-    """The bare download: boto3's body, read and thrown away."""
+    """Only download: read boto3's body, and discard it."""
     body = source.client.get_object(Bucket=BUCKET, Key=source.key)["Body"]
     while body.read(_PIECE):
         pass
 
 
 def inflate_with_isal(pieces: Iterable[bytes]) -> None:
-    """What inflate alone takes: isal over the whole archive in memory."""
+    """Only inflate, with isal, the whole archive in memory."""
     from isal import igzip_lib
 
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
@@ -91,23 +91,23 @@ def inflate_with_isal(pieces: Iterable[bytes]) -> None:
         while not inflater.needs_input and not inflater.eof:
             inflater.decompress(b"", _PIECE)
     if not inflater.eof:
-        raise ValueError("the archive is not whole")
+        raise ValueError("the archive is incomplete")
 
 
 def inflate_with_isal_at_pace(pieces: Iterable[bytes]) -> None:
-    """The same where each piece comes when the paced server would have sent it."""
+    """Do the same, but wait for each piece until the paced server would have sent it."""
     inflate_with_isal(_at_pace(pieces))
 
 
 def inflate_with_zlib(pieces: Iterable[bytes]) -> None:
-    """The same by zlib."""
+    """Only inflate, with zlib."""
     inflater = zlib.decompressobj(31)
     for piece in pieces:
         while piece:
             inflater.decompress(piece, _PIECE)
             piece = inflater.unconsumed_tail
     if not inflater.eof:
-        raise ValueError("the archive is not whole")
+        raise ValueError("the archive is incomplete")
 
 
 def _at_pace(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The rows of the table: what is measured, how good it is to be, and how good it was."""
+"""The rows of the table: what is measured, the goal, and the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WORDS = {
 }
 # Kind → times as fast as `tarfile`'s stream, and as download and unpack, with isal; without.
 _FASTER = {FLOAT: (1.8, 2.0, 1.15), JSON: (2.8, 3.5, 1.15), FILES: (2.3, 8.0, 1.5)}
-# What each way to read an archive to its end is called in the table of seconds.
+# The names of the ways to read an archive to its end, in the table of seconds.
 _WAYS = {
     "isal": "inflate alone",
     "ours": "the function",
@@ -54,7 +54,7 @@ _WAYS = {
 
 
 class Row(NamedTuple):
-    """A line of the table; `reached` is `None` where nothing is to be reached."""
+    """A line of the table; `reached` is `None` if there is no goal."""
 
     what: str
     reach: str
@@ -77,7 +77,7 @@ def measure_rows(bench: Bench) -> Iterator[Row]:
 
 
 def seconds_table(bench: Bench) -> str:
-    """Return, as Markdown, what each way took to read an archive to its end."""
+    """Return a Markdown table of how long each way took to read an archive to its end."""
     head = " | ".join(("member last, wall seconds", *(_WORDS[kind] for kind in _FASTER)))
     lines = [f"| {head} |", "|---" * (1 + len(_FASTER)) + "|"]
     for way, words in _WAYS.items():
@@ -111,21 +111,21 @@ def _member_first(bench: Bench) -> Iterator[Row]:
 
 
 def _member_last(bench: Bench, kind: str) -> Iterator[Row]:
-    what, key = f"member last, {_WORDS[kind]}", archive_name(kind, LAST)
+    label, key = f"member last, {_WORDS[kind]}", archive_name(kind, LAST)
     bench.take(tuple(_WAYS), key)
     stream, unpack, without = _FASTER[kind]
-    yield _to_limit(bench, f"{what}: wall", key, 1.2 if kind == FILES else 1.15)
-    yield _faster(bench, f"{what}: than `tarfile` as a stream", key, "tarfile", stream)
-    yield _faster(bench, f"{what}: than download and unpack", key, "download_unpack", unpack)
-    what += ": without isal, than `tarfile` as a stream"
-    yield _faster(bench, what, key, "tarfile", without, WITHOUT_ISAL)
+    yield _to_limit(bench, f"{label}: wall", key, 1.2 if kind == FILES else 1.15)
+    yield _faster(bench, f"{label}: than `tarfile` as a stream", key, "tarfile", stream)
+    yield _faster(bench, f"{label}: than download and unpack", key, "download_unpack", unpack)
+    label += ": without isal, than `tarfile` as a stream"
+    yield _faster(bench, label, key, "tarfile", without, WITHOUT_ISAL)
 
 
 def _many_json_files(bench: Bench) -> Iterator[Row]:
-    what, key = f"member last, {_WORDS[JSON_FILES]}", archive_name(JSON_FILES, LAST)
+    label, key = f"member last, {_WORDS[JSON_FILES]}", archive_name(JSON_FILES, LAST)
     bench.take(("isal", "ours", "tarfile"), key)
-    yield _to_limit(bench, f"{what}: wall", key, None)
-    yield _faster(bench, f"{what}: than `tarfile` as a stream", key, "tarfile", None)
+    yield _to_limit(bench, f"{label}: wall", key, None)
+    yield _faster(bench, f"{label}: than `tarfile` as a stream", key, "tarfile", None)
 
 
 def _without_hyperparameters(bench: Bench) -> Iterator[Row]:
@@ -146,15 +146,15 @@ def _paced(bench: Bench) -> Iterator[Row]:
         key = f"{PACED}/{archive_name(kind, LAST)}"
         taken = bench.take(("download", "ours", "isal", "isal_at_pace"), key)
         ours, ratio = taken["ours"], bench.ratio("ours", "download", key)
-        what = f"member last at 75 MB/s, {_WORDS[kind]}"
+        label = f"member last at 75 MB/s, {_WORDS[kind]}"
         yield Row(
-            f"{what}: wall over the bare download's",
+            f"{label}: wall over the bare download's",
             "3 %",
             f"{100 * (ratio - 1):.1f} % ({ours.wall:.2f} s)",
             ratio <= 1.03,
         )
         yield Row(
-            f"{what}: CPU seconds a wall second",
+            f"{label}: CPU seconds a wall second",
             "0.27" if kind == FLOAT else "",
             f"{ours.cpu / ours.wall:.3f} (the bare download {taken['download'].cpu / ours.wall:.3f}"
             f"; inflate alone {taken['isal'].cpu / ours.wall:.3f}, and "
@@ -170,7 +170,7 @@ def _zeros(bench: Bench) -> Row:
 
 
 def _memory(bench: Bench) -> Row:
-    once = replace(bench, repeats=1)  # the most of five archives, which chance hardly moves
+    once = replace(bench, repeats=1)  # the maximum of five archives hardly varies by chance
     most = {
         kind: once.take(["ours"], archive_name(kind, LAST, "1mib"))["ours"].memory for kind in KINDS
     }
@@ -184,8 +184,8 @@ def _memory(bench: Bench) -> Row:
 
 
 def _cold_start(bench: Bench) -> Row:
-    commands = [["benchmarks.cold_start", what] for what in ("app", "boto3")]
-    # Half a second that reads a thousand files: more turns than elsewhere tell it from chance.
+    commands = [["benchmarks.cold_start", imported] for imported in ("app", "boto3")]
+    # Half a second in which a thousand files are read varies: it needs more turns than the others.
     app, boto3 = replace(bench, repeats=3 * bench.repeats).take_modules(commands)
     ratio = median(ours / bare for ours, bare in zip(app, boto3))
     return Row(
@@ -199,24 +199,24 @@ def _cold_start(bench: Bench) -> Row:
 def _encoding(bench: Bench) -> Iterator[Row]:
     (printed,) = bench.take_modules([["benchmarks.encoding"]])
     taken = {name: median(trial[name] for trial in printed) for name in printed[0]}
-    what = "10,000 fields × 10 samples, JSON and CSV"
+    label = "10,000 fields × 10 samples, JSON and CSV"
     for part, words, reach in (
         ("encoding", "encoding and parsing back", 3.0),
         ("payload", "the whole payload", 4.5),
     ):
         ratio = taken[part] / taken["yardstick"]
         yield Row(
-            f"{what}: {words}, to `json.dumps` and `csv.writer`",
+            f"{label}: {words}, to `json.dumps` and `csv.writer`",
             f"{reach:g} ×",
             f"{ratio:.2f} × ({taken[part] * 1000:.0f} ms)",
             ratio <= reach,
         )
 
 
-def _to_limit(bench: Bench, what: str, key: str, reach: float | None) -> Row:
+def _to_limit(bench: Bench, label: str, key: str, reach: float | None) -> Row:
     ratio = bench.ratio("ours", "isal", key)
     return Row(
-        f"{what}, to inflate alone",
+        f"{label}, to inflate alone",
         f"{reach:g} ×" if reach else "",
         f"{ratio:.2f} × ({bench.taken('ours', key).wall:.2f} s)",
         ratio <= reach if reach else None,
@@ -224,12 +224,12 @@ def _to_limit(bench: Bench, what: str, key: str, reach: float | None) -> Row:
 
 
 def _faster(
-    bench: Bench, what: str, key: str, other: str, reach: float | None, ours: str = "ours"
+    bench: Bench, label: str, key: str, other: str, reach: float | None, ours: str = "ours"
 ) -> Row:
     ratio = bench.ratio(other, ours, key)
     seconds = (bench.taken(way, key).wall for way in (other, ours))
     return Row(
-        f"{what}: faster by",
+        f"{label}: faster by",
         f"{reach:g} ×" if reach else "",
         f"{ratio:.2f} × ({' s to '.join(f'{wall:.2f}' for wall in seconds)} s)",
         ratio >= reach if reach else None,

@@ -1,4 +1,4 @@
-"""Every measurement of speed, and the table of them: `scripts/bench`."""
+"""`scripts/bench`: all measurements of speed, and a table of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGES = ("boto3", "isal", "aws-lambda-powertools", "smart_open", "urllib3")
 
 
 def main() -> None:
-    """Make the archives, measure everything in turns; print a Markdown table, draw a chart."""
+    """Make the archives, measure everything in turn; print a Markdown table, draw a chart."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="128 MiB and 6,000 files, not 1 GiB and 100,000"
@@ -37,7 +37,7 @@ def main() -> None:
         "--chart", type=Path, default=ROOT / "out" / "speed.svg", help="where the chart goes"
     )
     parser.add_argument(
-        "--draw", action="store_true", help="only draw the chart of the trials that --out holds"
+        "--draw", action="store_true", help="only draw the chart of the trials stored in --out"
     )
     options = parser.parse_args()
     if options.draw:
@@ -53,7 +53,7 @@ def main() -> None:
             bench,
             url=secure_url,
             certificate=certificate,
-            repeats=(1 + bench.repeats) // 2,  # of an estimate
+            repeats=(1 + bench.repeats) // 2,  # enough for an estimate
             trials=[],
         )
         rows = list(measure_rows(bench))
@@ -89,7 +89,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def describe_machine() -> dict[str, str]:
-    """Return what the figures depend on."""
+    """Return the properties of this machine that the figures depend on."""
     models = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

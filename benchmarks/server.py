@@ -1,9 +1,9 @@
-"""A static file server that answers as S3 does, in a process of its own, and no bottleneck.
+"""A static file server that answers like S3, in its own process, and is not a bottleneck.
 
-It knows what the readers under measurement ask for: HEAD and GET with `Range`, `If-Match` and
+It supports what the measured readers ask for: HEAD and GET with `Range`, `If-Match` and
 `If-None-Match`, from files by `sendfile`; and PUT, whose objects it keeps in memory. Keys whose
-first folder is `paced` are sent at 75 MB/s, what one connection to S3 gives a function, by a token
-bucket: so many bytes by such a time, never a burst.
+first folder is `paced` are sent at 75 MB/s, which is what one connection to S3 gives a function, by
+a token bucket: at any time only so many bytes have been sent, without bursts.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from urllib.parse import unquote, urlsplit
 
 BUCKET = "benchmarks"
 PACED = "paced"
-PACE = 75_000_000  # bytes a second
-# What the bucket holds at most: 3 ms' worth of the pace.
+PACE = 75_000_000  # bytes per second
+# The capacity of the token bucket: 3 ms at that pace.
 _BURST = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
 
@@ -49,8 +49,9 @@ def make_certificate(folder: Path) -> Path:
 
 @contextmanager
 def serving(folder: Path, certificate: Path | None = None) -> Iterator[str]:
-    """Serve the files of `folder` as objects of the bucket, over TLS where there is a certificate;
-    gives the server's URL.
+    """Serve the files of `folder` as objects of the bucket, over TLS if there is a certificate.
+
+    Yields the server's URL.
     """
     command = [sys.executable, "-m", "benchmarks.server", str(folder)]
     if certificate:
@@ -130,12 +131,12 @@ class _Handler(BaseHTTPRequestHandler):
             while offset < stop:
                 try:
                     sent = self._send_piece(file, offset, min(piece, stop - offset))
-                except OSError:  # the reader has what it wants
+                except OSError:  # the client has read as much as it wants
                     self.close_connection = True
                     return
                 offset += sent
                 if pace:
-                    # A bucket that was full for a while is no fuller than full.
+                    # A bucket that has been full for a while has no more than its capacity.
                     due = max(due, time.monotonic() - _BURST / pace) + sent / pace
                     time.sleep(max(0.0, due - time.monotonic()))
 
@@ -147,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
         return len(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -165,7 +166,7 @@ class _Server(ThreadingHTTPServer):
             self.url = self.url.replace("http", "https")
 
     def server_bind(self) -> None:
-        # As much as S3 lets fly on a connection within a region; inherited by each connection.
+        # As much as S3 keeps in flight on a connection within a region; connections inherit it.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
         super().server_bind()
 

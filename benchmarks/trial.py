@@ -1,7 +1,7 @@
-"""One measurement, in the process that it has for itself: `python -m benchmarks.trial METHOD KEY`.
+"""One measurement in its own process: `python -m benchmarks.trial METHOD KEY`.
 
-Everything is imported and the client is made before the clock starts; the last line printed is what
-was measured, as JSON.
+Everything is imported and the client is made before the clock starts; the last line printed is the
+result, as JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.peers import (
 from benchmarks.search import search, walk
 from benchmarks.server import BUCKET
 
-# What reads an archive that lies in memory.
+# Methods that read an archive in memory.
 _LIMITS = {
     "isal": inflate_with_isal,
     "isal_at_pace": inflate_with_isal_at_pace,
@@ -36,12 +36,12 @@ _LIMITS = {
     "search": search,
 }
 _PIECE = 256 * 1024
-# zlib copies the rest of its input after each call: this is the best that it does.
+# zlib copies the rest of its input after each call: it is fastest with pieces of this size.
 _PIECE_TO_ZLIB = 64 * 1024
 
 
 class Measured(NamedTuple):
-    """Wall and processor seconds, MiB of memory above the start, and what a run of ours says."""
+    """Wall and processor seconds, MiB of memory above the start, and a run's own figures."""
 
     wall: float
     cpu: float
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _measure_ours(key: str) -> Measured:
-    """The whole run of the function: payload looked up, model read, payload written, looked at."""
+    """Measure a whole run of the function: find the payload, read the model, write the payload."""
     import app
     from mims.aws import s3
 
@@ -105,10 +105,10 @@ def _measure_limit(method: str, file: Path) -> Measured:
 
 
 class _Clock:
-    """Runs from its making to `stop`."""
+    """Runs from when it is made until `stop`."""
 
     def __init__(self) -> None:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak of memory
         self._memory = _memory("VmRSS")
         self._cpu = _cpu()
         self._wall = time.perf_counter()
@@ -119,7 +119,7 @@ class _Clock:
 
 
 def _cpu() -> float:
-    """Processor seconds, user's and system's, of this process and its children that ended."""
+    """Return the user and system seconds of this process and its children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 

@@ -19,7 +19,7 @@ from mims.aws.telemetry import flush_metrics, log_failure, log_result, logger, m
 from mims.errors import PayloadError, internal_error
 from mims.settings import read_settings
 
-# What is left of the function's time for its last words, once the deadline is reached.
+# How much of the function's time is left for the answer and the log once the deadline is reached.
 _MARGIN_SECONDS = 10.0
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
@@ -34,7 +34,7 @@ def lambda_handler(event: Any, context: Any) -> Any:
     event
         The event as Lambda's runtime parsed it.
     context
-        Lambda's context; of a call by hand it may be `None`, or have a part of it.
+        Lambda's context; when the function is called by hand, it may be incomplete or `None`.
 
     Returns
     -------
@@ -48,21 +48,21 @@ def lambda_handler(event: Any, context: Any) -> Any:
     """
     try:
         with warnings.catch_warnings():
-            # An event that asks for nothing has no figures, which is no fault.
+            # An event that asks for nothing has no metrics, which is not an error.
             warnings.filterwarnings("ignore", "No application metrics to publish")
             return _answer(event, invocation_of(context))
     except PayloadError:
         raise  # it was logged where it was understood
-    except Exception as error:  # noqa: BLE001 - a defect beside the requests; its message stays here
+    except Exception as error:  # noqa: BLE001 - a defect outside the requests; its message stays here
         defect = internal_error(error)
-    with suppress(Exception):  # what is broken may be just this
+    with suppress(Exception):  # logging itself may be what is broken
         log_failure(defect)
         flush_metrics()
     raise defect
 
 
 @metrics.log_metrics(capture_cold_start_metric=True)
-@logger.inject_lambda_context(log_event=False)  # whatever the environment says: it has values
+@logger.inject_lambda_context(log_event=False)  # not even if the environment asks: it has values
 def _answer(event: Any, invocation: Invocation) -> Any:
     deadline = time.monotonic() + invocation.seconds_left - _MARGIN_SECONDS
     dispatch = EventDispatch(lambda request: _perform(request, deadline), log_failure)
@@ -70,7 +70,7 @@ def _answer(event: Any, invocation: Invocation) -> Any:
 
 
 def _perform(request: Request, deadline: float) -> Result:
-    """Bring one request's payload up to date, and log what came of it."""
+    """Bring one request's payload up to date, and log the result or the failure."""
     started = time.monotonic()
     session = s3.S3Session(s3.client(), deadline)
 

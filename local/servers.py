@@ -1,4 +1,4 @@
-"""What the HTTP servers of this package have in common."""
+"""The common base of this package's HTTP servers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class Server(ThreadingHTTPServer):
-    """An HTTP server, a thread a connection; closing it waits for them."""
+    """An HTTP server with a thread for each connection; closing it waits for the threads."""
 
     daemon_threads = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of what is wrong here, not of clients that go away or are killed."""
+        """Report errors of the server, but not clients that leave or are killed."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)

@@ -1,4 +1,4 @@
-"""A sign of life while something takes long."""
+"""A sign of life on standard error while something takes long."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import threading
 import time
 from typing import Iterator
 
-_FIRST_SECONDS = 1.0  # what ends sooner is not told of
-_MOVE_SECONDS = 0.5
+_FIRST_SECONDS = 1.0  # nothing is shown for a shorter wait
+_UPDATE_SECONDS = 0.5
 _LINE_SECONDS = 20.0
 _CLEARED = "\r\x1b[K"
 
 
 @contextlib.contextmanager
-def waiting_for(what: str) -> Iterator[None]:
-    """Tell on standard error what is waited for: a line that moves, or, in a file, one at times."""
+def waiting_for(activity: str) -> Iterator[None]:
+    """Show the activity while it lasts: in one line on a terminal, else in a line now and then."""
     ended = threading.Event()
-    tell = _move if sys.stderr.isatty() else _repeat
-    thread = threading.Thread(target=tell, args=(what, ended), daemon=True)
+    show = _update if sys.stderr.isatty() else _repeat
+    thread = threading.Thread(target=show, args=(activity, ended), daemon=True)
     thread.start()
     try:
         yield
@@ -28,20 +28,20 @@ def waiting_for(what: str) -> Iterator[None]:
         thread.join()
 
 
-def _move(what: str, ended: threading.Event) -> None:
+def _update(activity: str, ended: threading.Event) -> None:
     started = time.monotonic()
     if ended.wait(_FIRST_SECONDS):
         return
     while not ended.is_set():
-        _write(f"{_CLEARED}{what} ... {time.monotonic() - started:.0f} s")
-        ended.wait(_MOVE_SECONDS)
+        _write(f"{_CLEARED}{activity} ... {time.monotonic() - started:.0f} s")
+        ended.wait(_UPDATE_SECONDS)
     _write(_CLEARED)
 
 
-def _repeat(what: str, ended: threading.Event) -> None:
+def _repeat(activity: str, ended: threading.Event) -> None:
     started = time.monotonic()
     while not ended.wait(_LINE_SECONDS):
-        _write(f"{what} ... {time.monotonic() - started:.0f} s\n")
+        _write(f"{activity} ... {time.monotonic() - started:.0f} s\n")
 
 
 def _write(text: str) -> None:

@@ -1,7 +1,7 @@
-"""Whether a real archive is what one step of a pipeline promises the next.
+"""Checks that an archive is what one step of a pipeline promises the next.
 
-The rules are the generator's own, in `mims`: a model archive is valid where a payload can be made
-from it, a payload archive where `--check` accepts it. Nothing is extracted, and no archive, however
+The rules are the generator's own, in `mims`: a model archive is valid if a payload can be made from
+it, and a payload archive if `--check` accepts it. Nothing is extracted, and no archive, however
 broken, makes a check raise.
 """
 
@@ -30,27 +30,27 @@ AnyPath = Union[str, "os.PathLike[str]"]
 def validate_model_archive(path: AnyPath) -> ValidationResult:
     """Check that the payload step can make a payload from the `model.tar.gz` at `path`.
 
-    The model is read as that step reads it: no further than its input
-    fields are known. So damage behind them is not looked for.
+    The model is read as that step reads it: only until its input fields are known. So damage
+    further on is not found.
 
     Returns
     -------
     ValidationResult
-        The error that the payload step would end with, and its warnings about the model.
+        The error that the payload step would end with, or its warnings about the model.
     """
     try:
         with _file(path).open("rb") as archive:
             inputs = find_inputs(iter(lambda: archive.read(MIB), b""), GivenSettings())
     except (PayloadError, OSError) as error:
-        return ValidationResult(errors=[_said(error)])
+        return ValidationResult(errors=[_described(error)])
     return ValidationResult(warnings=list(inputs.warnings))
 
 
 def validate_payload_archive(path: AnyPath, layout: str = CONTRACT) -> ValidationResult:
-    """Check that the `payload.tar.gz` at `path` is one that the payload step makes.
+    """Check that the `payload.tar.gz` at `path` is as the payload step makes it.
 
-    Layout `contract`: with `metadata.json`, which describes each payload file. Layout `flat`: the
-    payload files of one content type alone, as a load test needs them.
+    Layout `contract`: with `metadata.json`, which describes each payload file. Layout `flat`: only
+    the payload files, of one content type, as a load test needs them.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def validate_payload_archive(path: AnyPath, layout: str = CONTRACT) -> Validatio
     try:
         report = check_payload_archive(_archive(path))
     except (PayloadError, OSError) as error:
-        return ValidationResult(errors=[_said(error)])
+        return ValidationResult(errors=[_described(error)])
     errors = []
     if report.layout != layout:
         errors.append(
@@ -87,7 +87,7 @@ def read_metadata(path: AnyPath) -> Dict[str, Any]:
                 content: Dict[str, Any] = json.loads(member.content)
                 return content
     except (PayloadError, OSError) as error:
-        raise ValueError(_said(error)) from error
+        raise ValueError(_described(error)) from error
     raise ValueError(
         f"{os.fspath(path)} has no {METADATA}: the layout flat has none. Make the payload with "
         "PAYLOAD_LAYOUT=contract (layout in a request's settings)."
@@ -98,18 +98,18 @@ def _archive(path: AnyPath) -> bytes:
     file = _file(path)
     if file.stat().st_size > PAYLOAD_ARCHIVE_BYTES:
         raise ArchiveLimitError(
-            f"{file} has over {PAYLOAD_ARCHIVE_BYTES:,} bytes, more than any payload archive. Name "
-            "a payload.tar.gz."
+            f"{file} is larger than {PAYLOAD_ARCHIVE_BYTES:,} bytes, so it is not a payload "
+            "archive. Name a payload.tar.gz."
         )
     return file.read_bytes()
 
 
 def _file(path: AnyPath) -> Path:
     file = Path(path)
-    if not file.is_file():  # a device or a pipe would never end
+    if not file.is_file():  # reading a device or a pipe might never end
         raise FileNotFoundError(f"There is no file at {file}.")
     return file
 
 
-def _said(error: Exception) -> str:
+def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if isinstance(error, PayloadError) else str(error)

@@ -1,10 +1,10 @@
-"""Payloads for the models that are there already: one job of S3 Batch Operations.
+"""Payloads for existing models, by one job of S3 Batch Operations.
 
 S3 lists the bucket, keeps the keys that can be models, and calls the payload function for each; the
-job's report has a line with the result, or the reason, for every object. A model whose payload is
-up to date is read no further than its first answer, so running it again does no harm.
+job's report has a line with the result, or the reason, for every object. If a model's payload is up
+to date, the model is not read, so running the job again does no harm.
 
-    scripts/backfill BUCKET [PREFIX]         shows what would be done, and what it costs
+    scripts/backfill BUCKET [PREFIX]         shows what would be done, and its cost
     scripts/backfill BUCKET [PREFIX] --yes   creates the job
     scripts/backfill --summary REPORT        counts the results and reasons in a job's report
 """
@@ -34,8 +34,8 @@ class BackfillError(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a deployed stack gives a backfill: places, the runs that it reserves, and its memory."""
+class Deployment:
+    """What a backfill uses: function, role, the report's location, reserved runs, and memory."""
 
     function_arn: str
     role_arn: str
@@ -48,9 +48,9 @@ class Place:
 def key_filter(prefix: str) -> Dict[str, List[str]]:
     """Return the `KeyNameConstraint` that keeps every model under `prefix`.
 
-    Each list may hold one string only, so one suffix must do. It begins with the slash, which keeps
-    `old-model.tar.gz` out, unless a model could lie at the bucket's root: then the function is
-    asked about a few objects more, and skips those that are not models.
+    Each list may have only one string, so one suffix must do. It begins with a slash, which
+    excludes `old-model.tar.gz`, unless a model could be at the bucket's root: then the function is
+    called for a few more objects, and skips those that are not models.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_KeyNameConstraint.html
     """
     at_root = MODEL_NAME.startswith(prefix)
@@ -60,7 +60,7 @@ def key_filter(prefix: str) -> Dict[str, List[str]]:
     return constraint
 
 
-def job_request(bucket: str, prefix: str, place: Place, token: str) -> Dict[str, Any]:
+def job_request(bucket: str, prefix: str, deployment: Deployment, token: str) -> Dict[str, Any]:
     """Return the arguments of boto3's `s3control.create_job`.
 
     Raises
@@ -68,25 +68,25 @@ def job_request(bucket: str, prefix: str, place: Place, token: str) -> Dict[str,
     BackfillError
         The bucket's name, the prefix or an ARN has the wrong form.
     """
-    role = _ROLE.match(place.role_arn)
+    role = _ROLE.match(deployment.role_arn)
     if not _BUCKET.match(bucket):
         raise BackfillError(f"{bucket!r} is not the name of a bucket. Give it without s3://.")
     if len(prefix) > 1024 or prefix.startswith("/"):
         raise BackfillError(
-            f"The prefix {prefix[:100]!r} begins with a slash, or has over 1,024 characters; keys "
-            "begin without a slash."
+            f"The prefix {prefix[:100]!r} begins with a slash, or has more than 1,024 characters; "
+            "keys do not begin with a slash."
         )
     if role is None:
-        raise BackfillError(f"{place.role_arn!r} is not the ARN of a role.")
-    if not _FUNCTION.match(place.function_arn):
-        raise BackfillError(f"{place.function_arn!r} is not the ARN of a function.")
+        raise BackfillError(f"{deployment.role_arn!r} is not the ARN of a role.")
+    if not _FUNCTION.match(deployment.function_arn):
+        raise BackfillError(f"{deployment.function_arn!r} is not the ARN of a function.")
     partition = role["partition"]
     return {
         "AccountId": role["account"],
         "ConfirmationRequired": False,
         "Operation": {
             "LambdaInvoke": {
-                "FunctionArn": place.function_arn,
+                "FunctionArn": deployment.function_arn,
                 "InvocationSchemaVersion": "2.0",
             }
         },
@@ -94,25 +94,25 @@ def job_request(bucket: str, prefix: str, place: Place, token: str) -> Dict[str,
             "S3JobManifestGenerator": {
                 "SourceBucket": f"arn:{partition}:s3:::{bucket}",
                 "Filter": {"KeyNameConstraint": key_filter(prefix)},
-                "EnableManifestOutput": False,  # the report names every object as it is
+                "EnableManifestOutput": False,  # the report names every object anyway
             }
         },
         "Report": {
             "Enabled": True,
-            "Bucket": f"arn:{partition}:s3:::{place.report_bucket}",
-            "Prefix": place.report_prefix,
+            "Bucket": f"arn:{partition}:s3:::{deployment.report_bucket}",
+            "Prefix": deployment.report_prefix,
             "Format": "Report_CSV_20180820",
             "ReportScope": "AllTasks",
         },
-        "RoleArn": place.role_arn,
+        "RoleArn": deployment.role_arn,
         "Priority": 10,
         "Description": f"Sample payloads of the models in s3://{bucket}/{prefix}"[:256],
         "ClientRequestToken": token,
     }
 
 
-def read_stack(cloudformation: Any, name: str, bucket: str, prefix: str) -> Place:
-    """Return what the deployed stack `name` gives a backfill of that bucket and prefix.
+def read_stack(cloudformation: Any, name: str, bucket: str, prefix: str) -> Deployment:
+    """Return the deployment in the stack `name`, for a backfill of that bucket and prefix.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def read_stack(cloudformation: Any, name: str, bucket: str, prefix: str) -> Plac
         for parameter in stack.get("Parameters", ())
     }
     try:
-        place = Place(
+        deployment = Deployment(
             function_arn=outputs["FunctionAliasArn"],
             role_arn=outputs["BackfillRoleArn"],
             report_bucket=outputs["BackfillReportBucketName"],
@@ -145,15 +145,15 @@ def read_stack(cloudformation: Any, name: str, bucket: str, prefix: str) -> Plac
         models, under = outputs["ModelBucketName"], outputs.get("ModelPrefix", "")
     except KeyError as error:
         raise BackfillError(
-            f"The stack {name!r} has no output {error}: it is none of this project, or an old one. "
-            "Deploy it again, or name another by --stack."
+            f"The stack {name!r} has no output {error}: it is not one of this project, or it is an "
+            "old one. Deploy it again, or name another by --stack."
         ) from error
     if bucket != models or not prefix.startswith(under):
         raise BackfillError(
             f"The stack {name!r} reads the models under s3://{models}/{under}, not those under "
             f"s3://{bucket}/{prefix}. Name another by --stack, or deploy one for that bucket."
         )
-    return place
+    return deployment
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -163,12 +163,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if options.summary:
             print("\n".join(_summary(options).lines()))
             return 0
-        place = _place(options)
-        request = job_request(options.bucket, options.prefix, place, str(uuid.uuid4()))
-        models = _count(options, place) if options.count else options.models
-        _show(options, place, request, models)
+        deployment = _deployment(options)
+        request = job_request(options.bucket, options.prefix, deployment, str(uuid.uuid4()))
+        models = _count(options, deployment) if options.count else options.models
+        _show(options, deployment, request, models)
         if options.yes:
-            _create(place, request)
+            _create(deployment, request)
         else:
             print("\nNothing was created. Add --yes to create the job.")
     except (BackfillError, ReportError) as error:
@@ -180,11 +180,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
 def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/backfill",
-        description="Makes the payloads of the models that are in a bucket already, by a job of "
-        "S3 Batch Operations. Without --yes it only shows the job, its cost and its time.",
+        description="Makes payloads for the models that are already in a bucket, by a job of S3 "
+        "Batch Operations. Without --yes, only shows the job, its cost and its time.",
     )
     parser.add_argument("bucket", nargs="?", help="bucket of the models, without s3://")
-    parser.add_argument("prefix", nargs="?", default="", help="only models under it")
+    parser.add_argument("prefix", nargs="?", default="", help="only the models under this prefix")
     parser.add_argument("--yes", action="store_true", help="create the job")
     parser.add_argument(
         "--summary",
@@ -192,9 +192,9 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
         help="count the results in a job's report: s3://BUCKET/PREFIX/job-ID, a folder or a file",
     )
     parser.add_argument("--stack", default="mims-payload", help="deployed stack (%(default)s)")
-    parser.add_argument("--region", help="region of the stack, if not the usual one's")
+    parser.add_argument("--region", help="region of the stack, if not the default one")
     named = parser.add_argument_group("instead of a stack, all three")
-    named.add_argument("--function-arn", help="function, best with its alias")
+    named.add_argument("--function-arn", help="function, preferably with its alias")
     named.add_argument("--role-arn", help="role of the job")
     named.add_argument("--report", metavar="BUCKET/PREFIX", help="where the report goes")
     sized = parser.add_argument_group("for the estimate")
@@ -202,20 +202,20 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     models.add_argument("--models", type=_positive(int), help="number of models")
     models.add_argument("--count", action="store_true", help="list the bucket and count them")
     sized.add_argument(
-        "--objects", type=_positive(int), help="objects in the whole bucket (the models' number)"
+        "--objects", type=_positive(int), help="objects in the whole bucket (as many as models)"
     )
     sized.add_argument(
         "--seconds",
         type=_positive(float),
         default=0.5,
-        help="what the function needs for a model, on the average: its Duration metric tells "
+        help="what the function needs for a model, on average: see its Duration metric "
         "(%(default)s, assumed)",
     )
     sized.add_argument("--memory", type=_positive(int), help="MB (the stack's MemorySize)")
     sized.add_argument(
         "--concurrency",
         type=_positive(int),
-        help="models at once (the stack's ReservedConcurrency, else 1000, an account's quota)",
+        help="models at a time (the stack's ReservedConcurrency, else 1000, an account's quota)",
     )
     options = parser.parse_args(arguments)
     given = [options.function_arn, options.role_arn, options.report]
@@ -243,12 +243,12 @@ def _positive(kind: Any) -> Any:
     return convert
 
 
-def _place(options: argparse.Namespace) -> Place:
+def _deployment(options: argparse.Namespace) -> Deployment:
     if options.function_arn:
         bucket, _, prefix = options.report.partition("/")
         if not _BUCKET.match(bucket) or not prefix.strip("/"):
             raise BackfillError(f"--report is {options.report!r}; it must be BUCKET/PREFIX.")
-        return Place(options.function_arn, options.role_arn, bucket, prefix.rstrip("/"))
+        return Deployment(options.function_arn, options.role_arn, bucket, prefix.rstrip("/"))
     client = _client("cloudformation", options.region)
     return read_stack(client, options.stack, options.bucket, options.prefix)
 
@@ -263,16 +263,16 @@ def _client(service: str, region: Optional[str]) -> Any:
         raise BackfillError(f"{error} Name a region by --region, or in AWS_REGION.") from error
 
 
-def _region(place: Place) -> str:
-    # The job, its bucket and its function are of one region.
-    match = _FUNCTION.match(place.function_arn)
+def _region(deployment: Deployment) -> str:
+    # The job, its bucket and its function are in one region.
+    match = _FUNCTION.match(deployment.function_arn)
     return match["region"] if match else ""
 
 
-def _count(options: argparse.Namespace, place: Place) -> int:
+def _count(options: argparse.Namespace, deployment: Deployment) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    paginator = _client("s3", _region(place)).get_paginator("list_objects_v2")
+    paginator = _client("s3", _region(deployment)).get_paginator("list_objects_v2")
     count = 0
     try:
         for page in paginator.paginate(Bucket=options.bucket, Prefix=options.prefix):
@@ -292,17 +292,20 @@ def _count(options: argparse.Namespace, place: Place) -> int:
 
 
 def _show(
-    options: argparse.Namespace, place: Place, request: Dict[str, Any], models: Optional[int]
+    options: argparse.Namespace,
+    deployment: Deployment,
+    request: Dict[str, Any],
+    models: Optional[int],
 ) -> None:
-    constraint = key_filter(options.prefix)
-    print(f"Models     s3://{options.bucket}/{options.prefix}*{constraint['MatchAnySuffix'][0]}")
-    print(f"Function   {place.function_arn}")
-    print(f"Role       {place.role_arn}")
-    print(f"Report     s3://{place.report_bucket}/{place.report_prefix}/job-<id>/")
+    (suffix,) = key_filter(options.prefix)["MatchAnySuffix"]
+    print(f"Models     s3://{options.bucket}/{options.prefix}*{suffix}")
+    print(f"Function   {deployment.function_arn}")
+    print(f"Role       {deployment.role_arn}")
+    print(f"Report     s3://{deployment.report_bucket}/{deployment.report_prefix}/job-<id>/")
     print("\nRequest (s3control.create_job)")
     print(json.dumps(request, indent=2))
-    concurrency = options.concurrency or place.concurrency or 1000
-    memory = options.memory or place.memory_mb
+    concurrency = options.concurrency or deployment.concurrency or 1000
+    memory = options.memory or deployment.memory_mb
     per = models if models is not None else 1000
     made = estimate(
         models=per,
@@ -312,34 +315,34 @@ def _show(
         concurrency=concurrency,
     )
     if models is None:
-        print("\nEstimate for each 1,000 models (--models N or --count for the whole)")
+        print("\nEstimate for each 1,000 models (--models N or --count for all)")
     else:
         print(f"\nEstimate for {models:,} models")
     print("\n".join(made.lines()))
     print(
-        f"  with {options.seconds:g} s and {memory} MB a model, {concurrency:,} at once;\n"
+        f"  with {options.seconds:g} s and {memory} MB a model, {concurrency:,} at a time;\n"
         "  the time without S3's listing, retries and models that change; without tax, discounts,\n"
         "  KMS and free tiers."
     )
 
 
-def _create(place: Place, request: Dict[str, Any]) -> None:
+def _create(deployment: Deployment, request: Dict[str, Any]) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    region = _region(place)
+    region = _region(deployment)
     try:
         job = _client("s3control", region).create_job(**request)["JobId"]
     except (BotoCoreError, ClientError) as error:
         raise BackfillError(
-            f"The job was not created: {error}. It takes s3:CreateJob, and iam:PassRole on "
-            f"{place.role_arn}."
+            f"The job was not created: {error}. It needs s3:CreateJob, and iam:PassRole on "
+            f"{deployment.role_arn}."
         ) from error
-    print(f"\nCreated the job {job}. How it gets on:")
+    print(f"\nCreated the job {job}. Its progress:")
     print(
         f"  aws s3control describe-job --region {region} --account-id {request['AccountId']} "
         f"--job-id {job} --query 'Job.[Status,ProgressSummary]'"
     )
-    print(f"Its report: s3://{place.report_bucket}/{place.report_prefix}/job-{job}/")
+    print(f"Its report: s3://{deployment.report_bucket}/{deployment.report_prefix}/job-{job}/")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a backfill costs and how long it takes, from its size and AWS's published prices.
 
 Prices are those of US East (N. Virginia) in US dollars, as published in October 2026, without free
-tiers and discounts. Other regions differ, and prices change: see the pages named beside them.
+tiers and discounts. Other regions differ, and prices change: see the pages named with them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LAMBDA_GB_SECOND = 0.0000133334
 # https://aws.amazon.com/cloudwatch/pricing/ (Logs, ingestion)
 LOGS_PER_GB = 0.50
 
-# What one run asks of S3: HEAD the payload, GET the model's beginning and, where that is not
+# The requests of one run to S3: HEAD the payload, GET the model's beginning and, if that is not
 # enough, its rest, PUT the payload, HEAD the model.
 GETS_PER_MODEL = 4
 PUTS_PER_MODEL = 1
-# About 1,300 measured for the function's own lines, beside Lambda's START, END and REPORT.
+# About 1,300 measured for the function's own lines, besides Lambda's START, END and REPORT.
 LOG_BYTES_PER_MODEL = 2_000
 
 
@@ -44,7 +44,7 @@ class Estimate:
         return math.fsum(self.costs.values())
 
     def lines(self) -> List[str]:
-        """Return the estimate as text, a cost a line, and the time."""
+        """Return the lines of the estimate: one for each cost, their sum, and the time."""
         width = max(len(name) for name in self.costs)
         lines = [f"  {name:<{width}}  ${cost:>12,.4f}" for name, cost in self.costs.items()]
         lines.append(f"  {'in all':<{width}}  ${self.total:>12,.4f}")
@@ -56,16 +56,16 @@ class Estimate:
 def estimate(
     *, models: int, objects: int, seconds: float, memory_mb: int, concurrency: int
 ) -> Estimate:
-    """Return what it takes to make the payloads of `models` models, none of which has one yet.
+    """Return what it takes to make payloads for `models` models, none of which has one yet.
 
     Parameters
     ----------
     models, objects
-        Models, and objects of the whole bucket, which S3 lists.
+        The number of models, and of the objects in the whole bucket, which S3 lists.
     seconds, memory_mb
-        What the function needs for one model, on the average, and its memory.
+        The time that the function needs for one model, on average, and its memory.
     concurrency
-        Models at once.
+        The number of models at a time.
     """
     gb_seconds = models * seconds * memory_mb / 1024
     return Estimate(

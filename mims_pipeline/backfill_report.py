@@ -1,4 +1,4 @@
-"""The completion report of a backfill's job, counted: what was made, and why the rest was not.
+"""Counts the results in the completion report of a backfill's job, and the reasons for failures.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List
 
 MANIFEST = "manifest.json"
-# Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage; AWS's page shows the
-# two before the last in either order.
+# Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage; AWS's page shows
+# ErrorCode and HTTPStatusCode in either order.
 _COLUMNS = 7
 _QUOTED = re.compile(r"'[^']*'")
 _CLASS = re.compile(r"[A-Za-z_.]+\Z")
@@ -28,13 +28,13 @@ class ReportError(Exception):
 
 @dataclass
 class Summary:
-    """Objects of a report by what came of them, result → number, with one key as an example."""
+    """The results in a report: result → number of objects, with the key of one as an example."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: Dict[str, str] = field(default_factory=dict)
 
     def lines(self) -> List[str]:
-        """Return the summary as text, the most frequent result first."""
+        """Return the lines of the summary, the most frequent result first."""
         if not self.counts:
             return ["The report names no object."]
         total = sum(self.counts.values())
@@ -47,12 +47,12 @@ class Summary:
 
 
 def summarize(files: Iterable[str]) -> Summary:
-    """Count the objects in a report's CSV files, each given as its text.
+    """Count the objects in a report's CSV files, given by their contents.
 
     Raises
     ------
     ReportError
-        A line is none of a completion report.
+        A line is not one of a completion report.
     """
     summary = Summary()
     for text in files:
@@ -65,12 +65,12 @@ def summarize(files: Iterable[str]) -> Summary:
 
 
 def read_local(path: Path) -> Iterator[str]:
-    """Yield the text of each CSV file of a downloaded report: one file, or all in a folder.
+    """Yield the content of each CSV file of a downloaded report: one file, or all in a folder.
 
     Raises
     ------
     ReportError
-        There is none.
+        There is no such file, or it cannot be read.
     """
     files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
     if not files:
@@ -85,7 +85,7 @@ def read_local(path: Path) -> Iterator[str]:
 
 
 def read_s3(client: Any, uri: str) -> Iterator[str]:
-    """Yield the text of each CSV file that the manifest of a report in S3 names.
+    """Yield the content of each CSV file that the manifest of a report in S3 names.
 
     Parameters
     ----------
@@ -118,17 +118,17 @@ def _object(client: Any, bucket: str, key: str) -> str:
         body: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (BotoCoreError, ClientError) as error:
         raise ReportError(
-            f"s3://{bucket}/{key} cannot be read: {error}. A job writes its report when it has "
-            "ended; its folder is called job-<id>."
+            f"s3://{bucket}/{key} cannot be read: {error}. A job writes its report when it ends; "
+            "the report's folder is called job-<id>."
         ) from error
     return body.decode("utf-8")
 
 
 def _result(row: List[str]) -> str:
-    """Return what came of one object, without what is the object's alone."""
+    """Return the result for one object, without what is specific to the object."""
     if len(row) < _COLUMNS:
         raise ReportError(
-            f"A line of the report has {len(row)} columns, not {_COLUMNS}: it is not one of a "
+            f"A line of the report has {len(row)} columns, not {_COLUMNS}: it is not from a "
             "completion report of S3 Batch Operations."
         )
     status, message = row[3].strip(), row[-1].strip()
@@ -141,11 +141,11 @@ def _result(row: List[str]) -> str:
 
 def _succeeded(message: str) -> str:
     try:
-        told = json.loads(message)
+        result = json.loads(message)
     except ValueError:
-        told = None
-    if isinstance(told, dict) and isinstance(told.get("status"), str):
-        return str(told["status"])
+        result = None
+    if isinstance(result, dict) and isinstance(result.get("status"), str):
+        return str(result["status"])
     if message.startswith("no payload: "):
         return f"no payload: {_class(message[len('no payload: ') :])}"
     if message.startswith("skipped: "):

@@ -1,9 +1,10 @@
 """What the scripts of a model pipeline promise each other, as data.
 
-A `ScriptContract` names a script's folders in its container by logical name, and the environment
-variables that it needs and knows; `validate_implementation` compares a real script with it, without
-running it. The other steps' contracts are those of the cursus pipelines, as far as this step meets
-them (https://github.com/TianpeiLuke/cursus): names, paths, and variables without which they fail.
+A `ScriptContract` names the folders of a script in its container, and the environment variables
+that it requires and knows; `validate_implementation` compares a real script with it, without
+running the script. The contracts of the other steps are those of the cursus pipelines
+(https://github.com/TianpeiLuke/cursus), as far as this step depends on them: names, paths, and
+required variables.
 
 >>> from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT
 >>> MIMS_PAYLOAD_CONTRACT.expected_input_paths["model_input"]
@@ -46,9 +47,9 @@ Output `payload_sample`: payload.tar.gz, with one folder for each content type
 (application_json/sample_payload.json) and metadata.json; with PAYLOAD_LAYOUT=flat the payload
 files alone, as a load test needs them.
 Environment: besides the variables listed, SPECIAL_FIELD_<name> gives the value of the field <name>;
-write '_' for each character of the field's name that a variable's name cannot hold. An empty
-variable counts as unset; DEFAULT_CATEGORICAL_VALUE, unset, is the value of DEFAULT_TEXT_VALUE.
-Needs the standard library alone.
+write '_' for each character of the field's name that a variable's name cannot have. An empty
+variable counts as unset; DEFAULT_CATEGORICAL_VALUE defaults to the value of DEFAULT_TEXT_VALUE.
+Needs only the standard library.
 """,
 )
 

@@ -1,8 +1,8 @@
-"""What AWS takes in a request, judged before anything is sent.
+"""Checks a request against AWS's limits before it is sent.
 
-Names, types, sizes, patterns and enumerations are those of the service's own model in botocore,
-which holds a request to the first two and to minima alone; the service refuses the rest as well.
-Only what the model does not say stands here: what to do about a fault.
+Names, types, sizes, patterns and enumerations are those of the service's own model in botocore.
+botocore itself checks only names, types and minima; the service refuses the rest as well. Only what
+the model does not say is here: what to do about a fault.
 
 >>> [fault] = faults("sagemaker", "StopProcessingJob", {"ProcessingJobName": "a_b"})
 >>> str(fault)
@@ -31,8 +31,8 @@ _KINDS: Mapping[str, Any] = {
     "float": (int, float),
     "double": (int, float),
 }
-# Java's classes of characters in Python's terms. Python's \w is all letters, all numbers and '_',
-# which stands in each pattern that has one of the first two.
+# Java's character classes in Python's terms. Python's \w is all letters, all numbers and '_', which
+# each pattern with one of the first two allows as well.
 _CHARACTER_CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\w",
@@ -41,7 +41,7 @@ _CHARACTER_CLASSES = {
     r"\p{ASCII}": r"[\0-\x7f]",
 }
 
-# The beginning of a fault's path → what to do. The first that fits is told.
+# The beginning of a fault's path → what to do. The first that fits is used.
 _REMEDIES = {
     "Environment.FIELD_DEFAULTS": (
         "Give its fields one by one as SPECIAL_FIELD_<name>, or have the Lambda function make the "
@@ -52,7 +52,7 @@ _REMEDIES = {
         "make the payload of this model: its request has no such limit."
     ),
     "Environment key": (
-        "Write '_' for each character of a field's name that a variable's name cannot hold: "
+        "Write '_' for each character of a field's name that a variable's name cannot have: "
         "SPECIAL_FIELD_<name> finds its field; or put the field into FIELD_DEFAULTS, which takes "
         "any name."
     ),
@@ -63,19 +63,19 @@ _REMEDIES = {
 
 
 class Fault(NamedTuple):
-    """What a service would refuse: where in the request (`Tags[team].Value`), and why."""
+    """A part of a request that a service would refuse: its path (`Tags[team].Value`), and why."""
 
     path: str
-    what: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"{self.path} {self.what}"
+        return f"{self.path} {self.reason}"
 
 
 def faults(service: str, operation: str, request: Any) -> List[Fault]:
-    """Return what the service would refuse in the request of an operation; boto3's names.
+    """Return what the service would refuse in a request for an operation, with boto3's names.
 
-    A reference of a pipeline in the place of a string or number passes.
+    A pipeline's reference is accepted instead of a string or a number.
 
     Raises
     ------
@@ -87,29 +87,29 @@ def faults(service: str, operation: str, request: Any) -> List[Fault]:
 
 
 def remedy(fault: Fault) -> str:
-    """Return what to do about a fault in a Processing job's request; empty where that is plain."""
+    """Return what to do about a fault in a Processing job's request; empty if that is obvious."""
     return next((text for path, text in _REMEDIES.items() if fault.path.startswith(path)), "")
 
 
 def folder_faults(kind: str, paths: Mapping[str, str]) -> Iterator[str]:
-    """Yield the contract paths that a Processing job cannot mount, files among them."""
+    """Yield a message for each contract path that a Processing job cannot mount, such as a file."""
     for name, path in paths.items():
         if not path.startswith("/opt/ml/processing/"):
             yield (
-                f"The {kind} {name} is {path}; a Processing job mounts folders below "
-                "/opt/ml/processing/ only."
+                f"The {kind} {name} is {path}; a Processing job mounts only folders below "
+                "/opt/ml/processing/."
             )
         elif re.search(r"\.[A-Za-z0-9]+/*\Z", path):
             yield (
-                f"The {kind} {name} is {path}, a file. SageMaker makes a folder of whatever is "
-                f"named: name the folder {path.rstrip('/').rpartition('/')[0]} instead."
+                f"The {kind} {name} is {path}, a file. SageMaker makes a folder at any path: name "
+                f"the folder {path.rstrip('/').rpartition('/')[0]} instead."
             )
 
 
 def is_reference(value: Any) -> bool:
-    """Whether `value` is one that only a running pipeline knows.
+    """Say whether `value` is a reference, whose value only a running pipeline knows.
 
-    Either data, `{"Get": "Parameters.ModelUri"}`, or an object of the SageMaker SDK.
+    It is either data, `{"Get": "Parameters.ModelUri"}`, or an object of the SageMaker SDK.
     """
     if isinstance(value, Mapping):
         return len(value) == 1 and next(iter(value)) in _REFERENCES
@@ -162,7 +162,7 @@ def _faults(shape: Any, value: Any, path: str) -> Iterator[Fault]:
 
 
 def _name(item: Any, index: int) -> Any:
-    """Return what tells an item of a list from the others: a tag's key, an input's name."""
+    """Return what identifies an item of a list: a tag's key, an input's name, else its index."""
     names = item if isinstance(item, Mapping) else {}
     return next((names[key] for key in ("Key", "InputName", "OutputName") if key in names), index)
 
@@ -178,8 +178,8 @@ def _string_faults(shape: Any, value: str, path: str) -> Iterator[Fault]:
     elif shape.enum and value not in shape.enum:
         yield Fault(
             path,
-            f"is {_shown(value)}, which botocore does not know; upgrade it if AWS has added it, or "
-            f"take another, such as {shape.enum[0]}",
+            f"is {_shown(value)}, which botocore does not know; upgrade botocore if AWS has added "
+            f"it, or use another value, such as {shape.enum[0]}",
         )
 
 
@@ -194,7 +194,7 @@ def _size_faults(shape: Any, size: Any, unit: str, path: str) -> Iterator[Fault]
 
 @lru_cache(maxsize=None)
 def _pattern(source: str) -> Optional[Pattern[str]]:
-    """Return a model's pattern for `re`, or `None` for one that only Java understands."""
+    """Return a service model's pattern for `re`; `None` if only Java understands it."""
     for java, python in _CHARACTER_CLASSES.items():
         source = source.replace(java, python)
     try:

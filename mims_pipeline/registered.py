@@ -1,4 +1,4 @@
-"""What is said of a model beside its payload: for its registration, and for its load test."""
+"""What a registration and a load test say about a model, besides its payload."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Mapping, NoReturn, Optional, Sequence
 
-# The service's model takes any text for these three.
+# The service's model accepts any string for these three.
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RecommendationJobContainerConfig.html
 DOMAINS = ("COMPUTER_VISION", "NATURAL_LANGUAGE_PROCESSING", "MACHINE_LEARNING")
 TASKS = (
@@ -25,7 +25,7 @@ FRAMEWORKS = ("TENSORFLOW", "PYTORCH", "XGBOOST", "SAGEMAKER-SCIKIT-LEARN")
 
 @dataclass(frozen=True)
 class Registration:
-    """What a registration says of a model, beside what the payload's result says.
+    """What a registration says about a model, besides what the payload's result says.
 
     Parameters
     ----------
@@ -34,18 +34,18 @@ class Registration:
     image_uri
         Image of the endpoint's container.
     framework, framework_version
-        One of `FRAMEWORKS`, and its version ("1.7-1"); both or none. The recommender needs both,
-        a registration on its own takes any framework.
+        One of `FRAMEWORKS`, and its version ("1.7-1"); both or neither. The recommender needs both;
+        a registration on its own accepts any framework.
     domain, task
-        One of `DOMAINS` and of `TASKS`.
+        One of `DOMAINS` and one of `TASKS`.
     content_types
-        Media types that the endpoint takes beside the payload's own.
+        Media types that the endpoint accepts besides the payload's own.
     response_types
         Media types of the endpoint's answers.
     instance_types, transform_instance_types
-        Where the model may be served, and transformed in batches.
+        Instance types for endpoints, and for batch transforms.
     nearest_model_name
-        The name of a known model that is most like this one, for the recommender.
+        The name of the known model that is most like this one, for the recommender.
     approval_status
         `Approved`, `Rejected` or `PendingManualApproval`.
     environment
@@ -76,14 +76,14 @@ class Registration:
 
 @dataclass(frozen=True)
 class LoadTest:
-    """What a load test asks of an endpoint.
+    """What a load test expects of an endpoint.
 
     Parameters
     ----------
     expected_tps
-        Transactions a second.
+        Transactions per second.
     max_latency_in_millisecond
-        Milliseconds that an answer may take.
+        How many milliseconds an answer may take.
     max_acceptable_error_rate
         Share of the requests that may fail, 0 to 1.
     instance_type_list
@@ -103,7 +103,7 @@ class LoadTest:
         if not _is_number(rate) or not 0 <= rate <= 1:
             bad("max_acceptable_error_rate", rate, "a number from 0 to 1")
         if isinstance(types, str) or not types:
-            bad("instance_type_list", types, "a list of instance types, with one at least")
+            bad("instance_type_list", types, "a list of at least one instance type")
 
 
 def _is_number(value: Any) -> bool:
@@ -111,5 +111,5 @@ def _is_number(value: Any) -> bool:
 
 
 def bad(name: str, value: Any, wanted: str) -> NoReturn:
-    """Raise a `ValueError` that says what the value of that name must be."""
+    """Raise a `ValueError` that says what the value under that name must be."""
     raise ValueError(f"{name} is {value!r}; it must be {wanted}.")

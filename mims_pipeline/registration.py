@@ -1,8 +1,8 @@
 """A result of the payload function → the requests that register and load-test its model.
 
-A load test sends every file of the payload archive to the endpoint, so what is registered for one
-is an archive of the layout `flat`, which holds payload files alone. `flat_payload_request` has the
-function make it, at a place of its own: the function's usual payload stays where it is.
+A load test sends every file of the payload archive to the endpoint, so the archive registered for
+it must have the layout `flat`, with only payload files. `flat_payload_request` has the function
+make it at a location of its own: the function's usual payload stays where it is.
 
 >>> usual = {
 ...     "status": "created",
@@ -51,14 +51,14 @@ def flat_payload_request(
     Parameters
     ----------
     result
-        A result of the function for the model: it says where the model and its usual payload lie.
-        The flat archive goes into the folder `mims-load-test/` beside the usual payload's, so that
+        A result of the function for the model: it says where the model and its usual payload are.
+        The flat archive goes into the folder `mims-load-test/` next to the usual payload's, so that
         neither replaces the other.
     content_type
-        What the endpoint reads, with its parameters: `text/csv; header=absent`. Left out, it is the
-        one that the function's settings give, as `RECIPE=auto` does; it refuses several.
+        What the endpoint reads, with its parameters: `text/csv; header=absent`. By default, it is
+        what the function's settings give, as `RECIPE=auto` does; the function refuses several.
     settings
-        More of a request's settings: `sample_count=10` for ten files, `recipe="auto"`.
+        More settings of the request: `sample_count=10` for ten files, `recipe="auto"`.
 
     Raises
     ------
@@ -86,13 +86,14 @@ def model_package_request(
     result
         A result of the payload function, for the request of `flat_payload_request`.
     registration
-        What else is to be said of the model.
+        What else the registration says about the model.
     layout
         The layout that the payload was made with (`layout` in a request's settings,
-        `PAYLOAD_LAYOUT`). A result does not tell it; where nothing was asked for, it is `contract`.
+        `PAYLOAD_LAYOUT`). It is not in a result; unless set, it is `contract`.
         `mims_pipeline.archives.validate_payload_archive` finds it in an archive.
     more
-        Laid over the arguments: `ClientToken`, `ModelMetrics`, `CustomerMetadataProperties`, ….
+        More arguments, or other values: `ClientToken`, `ModelMetrics`,
+        `CustomerMetadataProperties`, ….
 
     Raises
     ------
@@ -150,11 +151,11 @@ def inference_recommendations_job_request(
     result, layout
         As for `model_package_request`.
     registration
-        As for `model_package_request`; framework and version must be known.
+        As for `model_package_request`; the framework and its version are required.
     name, role
         Name of the job, and ARN of its role.
     model_name, model_package_arn
-        The model to test, one of the two: a SageMaker model by name, or a version of a package.
+        The model to test: either the name of a SageMaker model, or the ARN of a package's version.
 
     Raises
     ------
@@ -242,7 +243,7 @@ def _given(**parts: Any) -> Dict[str, Any]:
 
 
 def _listed(values: Sequence[str]) -> Any:
-    # A single text is passed on, for the service model to refuse: its letters are not the items.
+    # A single string is passed on for the service model to refuse: its letters are not the items.
     return values if isinstance(values, str) else list(values)
 
 

@@ -1,12 +1,12 @@
-"""What waits in a queue of failures → the function again, several at a time.
+"""Hands the events in a queue of failures to the function again, several at a time.
 
-    scripts/replay                       what failed runs have left in the failure queue
-    scripts/replay --undelivered         what EventBridge could not deliver
+    scripts/replay                       the events of failed runs, from the failure queue
+    scripts/replay --undelivered         the events that EventBridge could not deliver
     scripts/replay --count 1             one of them, to try
 
 Each message is an event that the function understands: the record of a failed invocation, or the
-event itself. It is handed to Lambda as an asynchronous invocation, and taken out of the queue once
-Lambda has it; what fails again comes back, with its reason.
+event itself. It is handed to Lambda as an asynchronous invocation, and deleted from the queue once
+Lambda has it; an event that fails again comes back, with its reason.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, Dict, List, Optional
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-_BATCH = 10  # the most messages that SQS gives or deletes at once
-# Long enough for a batch to be handed over, short enough to have it back if this script is stopped.
+_BATCH = 10  # the most messages that SQS delivers or deletes at once
+# Long enough to hand over a batch, short enough to have it back soon if this script is stopped.
 _HIDDEN_SECONDS = 120
 _WAIT_SECONDS = 2
 
@@ -30,8 +30,8 @@ _WAIT_SECONDS = 2
 class _Budget:
     """How many messages are still to be taken, shared by the threads that take them.
 
-    A message that fails once more comes back to the same queue, so the number is bounded by what
-    waited at the beginning: else a bad model would go round for ever.
+    A message that fails again comes back to the same queue, so no more are taken than waited at the
+    beginning: else a bad model would go round for ever.
     """
 
     def __init__(self, count: int) -> None:
@@ -45,13 +45,13 @@ class _Budget:
             return taken
 
     def give_back(self, count: int) -> None:
-        """SQS gives fewer messages than it is asked for whenever it likes."""
+        """Return a part that was not used: SQS may deliver fewer messages than asked for."""
         with self._lock:
             self._left += count
 
 
 def waiting(sqs: Any, queue_url: str) -> int:
-    """Return how many messages wait in a queue, about."""
+    """Return roughly how many messages wait in a queue."""
     attributes = sqs.get_queue_attributes(
         QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]
@@ -76,7 +76,7 @@ def replay(
     Raises
     ------
     botocore.exceptions.ClientError
-        SQS or Lambda refuses. What Lambda did not get stays in the queue.
+        SQS or Lambda refuses. Events that Lambda did not get stay in the queue.
     """
     budget = _Budget(count)
     with ThreadPoolExecutor(max_workers=parallel) as pool:
@@ -88,16 +88,16 @@ def replay(
 
 
 def event_in(body: str) -> str:
-    """Return the event that a message of a queue of failures is about, as JSON.
+    """Return the event in a message of a queue of failures, as JSON.
 
     It is the message itself, unless that is the record of a failed invocation.
     """
     try:
-        told = json.loads(body)
+        message = json.loads(body)
     except ValueError:
         return body
-    if isinstance(told, dict) and "requestPayload" in told and "requestContext" in told:
-        return json.dumps(told["requestPayload"])
+    if isinstance(message, dict) and "requestPayload" in message and "requestContext" in message:
+        return json.dumps(message["requestPayload"])
     return body
 
 
@@ -125,12 +125,12 @@ def _drain(sqs: Any, functions: Any, queue_url: str, function_arn: str, budget: 
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Replay what the command line names, and say how many events that were."""
+    """Replay the events that the command line asks for, and say how many there were."""
     options = _options(arguments)
     try:
         outputs = _outputs(options)
-        wanted = "UndeliveredEventQueueUrl" if options.undelivered else "FailureQueueUrl"
-        queue_url, function_arn = outputs[wanted], outputs["FunctionAliasArn"]
+        queue = "UndeliveredEventQueueUrl" if options.undelivered else "FailureQueueUrl"
+        queue_url, function_arn = outputs[queue], outputs["FunctionAliasArn"]
         sqs = _client("sqs", options.region)
         count = options.count or waiting(sqs, queue_url)
         functions = _client("lambda", options.region)
@@ -142,9 +142,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return 1
     except (BotoCoreError, ClientError) as error:
         print(
-            f"error: {error} It takes sqs:ReceiveMessage, sqs:DeleteMessage and "
+            f"error: {error} This needs sqs:ReceiveMessage, sqs:DeleteMessage and "
             "sqs:GetQueueAttributes on the queue, lambda:InvokeFunction on the alias, and "
-            "cloudformation:DescribeStacks. What was not handed over is still in the queue.",
+            "cloudformation:DescribeStacks. Events that were not handed over are still in the "
+            "queue.",
             file=sys.stderr,
         )
         return 1
@@ -155,14 +156,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
 def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/replay",
-        description="Hands the events that failed to the function again, several at a time.",
+        description="Hands events that failed to the function again, several at a time.",
     )
     parser.add_argument("--stack", default="mims-payload", help="deployed stack (%(default)s)")
-    parser.add_argument("--region", help="region of the stack, if not the usual one's")
+    parser.add_argument("--region", help="region of the stack, if not the default one")
     parser.add_argument(
         "--undelivered", action="store_true", help="the queue of undelivered events instead"
     )
-    parser.add_argument("--count", type=_positive, help="at most so many (all that wait)")
+    parser.add_argument("--count", type=_positive, help="at most this many (all that wait)")
     parser.add_argument(
         "--parallel", type=_positive, default=4, help="batches of ten at a time (%(default)s)"
     )

@@ -1,7 +1,7 @@
 """A result of the payload function → what a registration takes from it.
 
-A result is the answer to a request (an S3 event's answer holds several, under `results`). What is
-missing in one, or cannot be registered, is a `ValueError` that says what to do.
+A result is the answer to a request (an S3 event's answer has several, under `results`). If it lacks
+something, or cannot be registered, a `ValueError` says what to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def flat_payload(result: Mapping[str, Any], layout: str) -> Tuple[str, str]:
     Raises
     ------
     ValueError
-        Its layout is not `flat`, or cannot be, since it has several content types.
+        Its layout is not `flat`, or cannot be `flat`, since it has several content types.
     """
     if layout != "flat":
         raise ValueError(
@@ -52,14 +52,14 @@ def payload_location(result: Mapping[str, Any]) -> Tuple[str, str]:
     if not isinstance(uri, str) or not uri.startswith("s3://") or not uri.endswith(".tar.gz"):
         raise ValueError(
             f"payload_s3_uri is {uri!r}; a result of the payload function has the S3 URI of a "
-            ".tar.gz there. An S3 event's answer holds its results under 'results': pass one."
+            ".tar.gz there. An S3 event's answer has its results under 'results': pass one of them."
         )
     bucket, _, key = uri[len("s3://") :].partition("/")
     return bucket, key
 
 
 def model_uri(result: Mapping[str, Any]) -> str:
-    """Return the location of a result's model; it ends in `/` where that is not compressed."""
+    """Return the location of a result's model; it ends in `/` if the model is not compressed."""
     uri = result.get("model_s3_uri")
     if not isinstance(uri, str) or not uri.startswith("s3://"):
         raise ValueError(f"model_s3_uri is {uri!r}; a result of the payload function has one.")

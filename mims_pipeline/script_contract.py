@@ -1,4 +1,4 @@
-"""A script's contract: what it expects and promises, and whether a real script keeps it."""
+"""A script's contract: what it expects and promises; and a check that a real script keeps it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Callable, Dict, List, Mapping, NoReturn, Sequence, Union
 
 from mims_pipeline.script_source import ScriptSource, UnreadableScriptError, read_script
 
-# What SageMaker itself lays out or reads, in every job; no contract has to declare it. A job's
-# message of failure: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
-# (`/opt/ml/output/message`, and `failure` for a training job), its own configuration below
+# Paths that SageMaker itself creates or reads in every job; no contract has to declare them. The
+# reason for a failure: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
+# (`/opt/ml/output/message`, and `failure` for a training job); the job's configuration, below
 # `/opt/ml/config` and, for a training job, `/opt/ml/input/config`.
 PLATFORM_PATHS = (
     "/opt/ml/output/message",
@@ -29,14 +29,14 @@ _VERSIONS = re.compile(r"(\*|(===|==|~=|!=|<=|>=|<|>)\s*[\w.*+!-]+)\Z")
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What a check found: `errors` break the promise, `warnings` are worth a look."""
+    """The result of a check: `errors` break the contract, `warnings` do not."""
 
     errors: List[str] = field(default_factory=list)
     warnings: List[str] = field(default_factory=list)
 
     @property
     def is_valid(self) -> bool:
-        """Whether there is no error."""
+        """Say whether there are no errors."""
         return not self.errors
 
 
@@ -53,7 +53,7 @@ class ScriptContract:
     required_env_vars
         Names of the variables without which the script does not run.
     optional_env_vars
-        Name → default, as the text that a variable is.
+        Name → default, as a string.
     framework_requirements
         Distribution (or `python`) → version specifiers, `>=3.8`.
     description
@@ -99,10 +99,10 @@ class ScriptContract:
     def validate_implementation(self, path: Union[str, os.PathLike[str]]) -> ValidationResult:
         """Compare the script at `path` with this contract; `mims_pipeline.script_source` says how.
 
-        Errors: a contract path that does not stand in the script as a literal, a required variable
-        that it never reads, or a script that cannot be read at all. Warnings: a container path
-        that is neither in the contract, nor below one of its paths, nor the platform's own; an
-        expected argument that the script does not spell. No script makes this method raise.
+        Errors: a contract path that is not in the script as a literal, a required variable that the
+        script never reads, or a script that cannot be read at all. Warnings: a container path that
+        is neither in the contract, nor below one of its paths, nor the platform's own; an expected
+        argument that is not in the script. No script makes this method raise.
         """
         try:
             script = read_script(path)
@@ -111,15 +111,15 @@ class ScriptContract:
         return ValidationResult(self._broken(script), self._undeclared(script))
 
     def _broken(self, script: ScriptSource) -> List[str]:
-        spelled = {_plain(text) for text in script.texts}
+        literals = {_plain(string) for string in script.strings}
         errors = [
-            f"The {kind} path {path} ({name}) does not stand in the script as a literal."
+            f"The {kind} path {path} ({name}) is not in the script as a literal."
             for kind, paths in (
                 ("input", self.expected_input_paths),
                 ("output", self.expected_output_paths),
             )
             for name, path in paths.items()
-            if _plain(path) not in spelled
+            if _plain(path) not in literals
         ]
         errors.extend(
             f"The script never reads the required environment variable {variable}."
@@ -134,19 +134,19 @@ class ScriptContract:
             for paths in (self.expected_input_paths, self.expected_output_paths)
             for path in paths.values()
         ]
-        # Defaults and arguments may hold a path too: such a one is declared by them.
+        # A path may also be the default of a variable or an argument; that declares it too.
         for values in (self.optional_env_vars, self.expected_arguments):
             declared.extend(_plain(value) for value in values.values() if _is_container_path(value))
         declared.extend(PLATFORM_PATHS)
         warnings = [
             f"The script names {path}, which its contract does not declare."
-            for path in sorted({_plain(text) for text in script.texts})
+            for path in sorted({_plain(string) for string in script.strings})
             if _is_container_path(path) and not any(_is_within(path, base) for base in declared)
         ]
         warnings.extend(
-            f"The script does not spell the expected argument --{argument}."
+            f"The expected argument --{argument} is not in the script."
             for argument in self.expected_arguments
-            if f"--{argument}" not in script.texts
+            if f"--{argument}" not in script.strings
         )
         return warnings
 
@@ -155,9 +155,9 @@ def _plain(path: str) -> str:
     return path.rstrip("/")
 
 
-def _is_container_path(text: str) -> bool:
-    # A text with white space is a message about a path.
-    return (text == _ROOT or text.startswith(_ROOT + "/")) and not any(map(str.isspace, text))
+def _is_container_path(string: str) -> bool:
+    # A string with white space is a message about a path.
+    return (string == _ROOT or string.startswith(_ROOT + "/")) and not any(map(str.isspace, string))
 
 
 def _is_within(path: str, base: str) -> bool:
@@ -181,10 +181,10 @@ def _checked_mapping(
 ) -> Dict[str, str]:
     if not isinstance(value, Mapping):
         _bad(name, value, "a mapping of names to strings")
-    for key, text in value.items():
-        if not isinstance(key, str) or not isinstance(text, str):
-            _bad(name, {key: text}, "a mapping of names to strings")
-        check(name, key, text)
+    for key, part in value.items():
+        if not isinstance(key, str) or not isinstance(part, str):
+            _bad(name, {key: part}, "a mapping of names to strings")
+        check(name, key, part)
     return dict(value)
 
 
@@ -209,7 +209,7 @@ def _check_distinct(inputs: Mapping[str, str], outputs: Mapping[str, str]) -> No
 
 def _check_variable(name: str, variable: Any, default: Any = "") -> None:  # noqa: ARG001
     if not isinstance(variable, str) or not _VARIABLE.match(variable):
-        _bad(name, variable, "names of letters, digits and '_' that begin with no digit")
+        _bad(name, variable, "names of letters, digits and '_' that do not begin with a digit")
 
 
 def _check_requirement(name: str, key: str, versions: str) -> None:
@@ -219,7 +219,7 @@ def _check_requirement(name: str, key: str, versions: str) -> None:
 
 def _check_argument(name: str, argument: str, default: str) -> None:  # noqa: ARG001
     if not _ARGUMENT.match(argument):
-        _bad(name, argument, "arguments in lower case with '-' inside, without their dashes")
+        _bad(name, argument, "lower-case arguments without leading dashes, such as 'batch-size'")
 
 
 def _bad(name: str, value: Any, wanted: str) -> NoReturn:

@@ -1,14 +1,14 @@
-"""A script's syntax tree → the strings it spells and the environment variables it reads.
+"""A script's syntax tree → the strings in it and the environment variables that it reads.
 
 What counts:
 
-* A text is a string literal; docstrings and other statements that are a bare string count for
-  nothing. Of an f-string that goes on after a slash, f"/opt/ml/model/{name}", the folder before it
-  counts.
+* A string is a string literal, but not a docstring or another statement that is only a string. If
+  an f-string begins with a literal part, as f"/opt/ml/model/{name}" does, that part counts up to
+  its last slash.
 * A variable is read by `os.environ["X"]`, `.get("X")`, `.pop("X")`, `.setdefault("X", …)` or
   `os.getenv("X")`, however they were imported; the same on the parameter `environ_vars`, and on a
-  name assigned from one of these or a copy. A key that is not a literal may be any text that the
-  script spells. Writing, deleting and asking (`"X" in os.environ`) are not reads.
+  name assigned from one of these or a copy. A key that is not a literal may be any string in the
+  script. Setting, deleting and testing (`"X" in os.environ`) are not reads.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class UnreadableScriptError(ValueError):
 
 @dataclass(frozen=True)
 class ScriptSource:
-    """What stands in a script: the `texts` it spells and the environment `variables` it reads."""
+    """The `strings` in a script, and the environment `variables` that it reads."""
 
-    texts: FrozenSet[str]
+    strings: FrozenSet[str]
     variables: FrozenSet[str]
 
 
 def read_script(path: Union[str, os.PathLike[str]]) -> ScriptSource:
-    """Return what the Python script at `path` spells and reads; it is parsed, never run.
+    """Return the strings and variables of the Python script at `path`; it is parsed, never run.
 
     Raises
     ------
@@ -56,15 +56,15 @@ def read_script(path: Union[str, os.PathLike[str]]) -> ScriptSource:
     except (ValueError, LookupError) as error:
         reason = f"not valid Python ({error})"
     else:
-        texts = frozenset(_texts(nodes))
+        strings = frozenset(_strings(nodes))
         keys = set(_read_keys(nodes, _environment_names(nodes)))
-        return ScriptSource(texts, texts if None in keys else frozenset(filter(None, keys)))
+        return ScriptSource(strings, strings if None in keys else frozenset(filter(None, keys)))
     raise UnreadableScriptError(f"{os.fspath(path)!r} cannot be read: {reason}.")
 
 
 def _source(path: Union[str, os.PathLike[str]]) -> bytes:
     file = Path(path)
-    # A device or a pipe would never end, so the kind is known before anything is opened.
+    # Reading a device or a pipe might never end, so the kind is checked before opening.
     if not stat.S_ISREG(file.stat().st_mode):
         raise ValueError("it is a folder or a device, not a file")
     with file.open("rb") as stream:
@@ -76,13 +76,13 @@ def _source(path: Union[str, os.PathLike[str]]) -> bytes:
 
 def _parse(source: bytes) -> ast.Module:
     with warnings.catch_warnings():
-        # An invalid escape in somebody's script must not trip the caller's warning filters.
+        # An invalid escape in a script must not trigger the caller's warning filters.
         warnings.simplefilter("ignore")
         return ast.parse(source)
 
 
 def _nodes(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield the nodes in the source's order, without bare strings and the insides of f-strings."""
+    """Yield the nodes in the source's order, without bare strings and the parts of f-strings."""
     waiting: List[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -95,7 +95,7 @@ def _nodes(tree: ast.Module) -> Iterator[ast.AST]:
         waiting.extend(reversed(parts))
 
 
-def _texts(nodes: Sequence[ast.AST]) -> Iterator[str]:
+def _strings(nodes: Sequence[ast.AST]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.JoinedStr) and node.values:
             start = getattr(node.values[0], "value", None)
@@ -106,7 +106,7 @@ def _texts(nodes: Sequence[ast.AST]) -> Iterator[str]:
 
 
 def _environment_names(nodes: Sequence[ast.AST]) -> Set[str]:
-    """Return the names that stand for the environment, for a copy of it, or for `os.getenv`."""
+    """Return the names of the environment, of copies of it, and of `os.getenv`."""
     names = {"environ", "environ_vars", "getenv"}
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "os":
@@ -120,7 +120,7 @@ def _environment_names(nodes: Sequence[ast.AST]) -> Set[str]:
 
 
 def _copied(value: Optional[ast.expr]) -> Sequence[Optional[ast.expr]]:
-    """Return what an expression takes over whole: `a`, `dict(a)`, `a.copy()`, `{**a}`."""
+    """Return what an expression copies as a whole: `a`, `dict(a)`, `a.copy()`, `{**a}`."""
     if isinstance(value, ast.Dict):
         return value.values
     if isinstance(value, ast.Call):
@@ -130,7 +130,7 @@ def _copied(value: Optional[ast.expr]) -> Sequence[Optional[ast.expr]]:
 
 
 def _read_keys(nodes: Sequence[ast.AST], environments: Set[str]) -> Iterator[Optional[str]]:
-    """Yield the key of each expression that obtains a variable's value; `None`: not a literal."""
+    """Yield the key of each expression that reads a variable; `None` if it is not a literal."""
     for node in nodes:
         keys: Sequence[ast.AST] = ()
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
@@ -154,5 +154,5 @@ def _read_keys(nodes: Sequence[ast.AST], environments: Set[str]) -> Iterator[Opt
 
 
 def _last_name(node: Optional[ast.AST]) -> str:
-    """Return `c` of `a.b.c`; empty for what has no name."""
+    """Return `c` of `a.b.c`; empty if the expression has no name."""
     return str(getattr(node, "attr", getattr(node, "id", "")))

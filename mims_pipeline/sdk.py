@@ -1,6 +1,6 @@
 """A Processing job's arguments → a step of the SageMaker Python SDK, version 2 or 3.
 
-The SDK is optional: nothing of it is imported before a step is asked for.
+The SDK is optional: it is imported only when a step is asked for.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def processing_step(name: str, arguments: Mapping[str, Any], session: Any = None
 
 
 def _sdk() -> SimpleNamespace:
-    """Return what a step needs of the SDK; version 2 has no `S3Output`."""
+    """Return the classes of the SDK that a step needs; version 2 has no `S3Output`."""
     try:
         try:
             core, steps = "sagemaker.core", "sagemaker.mlops.workflow.steps"
@@ -92,7 +92,7 @@ def _input(part: Mapping[str, Any], sdk: SimpleNamespace) -> Any:
 
 def _output(part: Mapping[str, Any], sdk: SimpleNamespace) -> Any:
     s3 = _in_snake_case(part["S3Output"])
-    place = (
+    location = (
         {"s3_output": sdk.S3Output(**s3)}
         if sdk.S3Output
         else {
@@ -102,7 +102,7 @@ def _output(part: Mapping[str, Any], sdk: SimpleNamespace) -> Any:
         }
     )
     return sdk.ProcessingOutput(
-        output_name=part["OutputName"], app_managed=part["AppManaged"], **place
+        output_name=part["OutputName"], app_managed=part["AppManaged"], **location
     )
 
 
@@ -111,7 +111,7 @@ def _in_snake_case(part: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def _variables(part: Any, sdk: SimpleNamespace) -> Any:
-    """Return `part` with references that are data made into variables that the SDK knows."""
+    """Return `part` with references that are data replaced by variables of the SDK."""
     if isinstance(part, Mapping):
         if is_reference(part):
             return _variable(dict(part), sdk)
@@ -131,7 +131,7 @@ def _variable(reference: Dict[str, Any], sdk: SimpleNamespace) -> Any:
 
 
 def _steps(reference: Any) -> List[str]:
-    """Return the names of the steps whose results a reference takes."""
+    """Return the names of the steps whose results a reference uses."""
     if isinstance(reference, str) and reference.startswith("Steps."):
         return [reference.split(".")[1]]
     if isinstance(reference, Mapping):

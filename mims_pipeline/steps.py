@@ -25,11 +25,11 @@ from mims_pipeline import platform_limits as limits
 from mims_pipeline.contracts import MIMS_PAYLOAD_CONTRACT, ScriptContract
 
 CODE_FOLDER = "/opt/ml/processing/input/code"
-# In a checkout the script lies in lambda_fn/; installed, beside this package.
+# In a checkout, the script is in lambda_fn/; installed, it is next to this package.
 _ROOT = Path(__file__).resolve().parent.parent
 _SOURCE = _ROOT / "lambda_fn" if (_ROOT / "lambda_fn").is_dir() else _ROOT
 
-# The beginning of a path in the request → the part of the configuration that stands there.
+# The beginning of a path in the request → the part of the configuration that gives its value.
 _PARTS = {
     "RoleArn": "role",
     "AppSpecification.ImageUri": "image_uri",
@@ -49,7 +49,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Network:
-    """A job's network; by default the container reaches none, since the script needs none."""
+    """A job's network; by default, the container has no access to one, since it needs none."""
 
     isolated: bool = True
     subnets: Sequence[Any] = ()
@@ -61,31 +61,31 @@ class Network:
 class PayloadConfig:
     """What a payload step needs to know.
 
-    Every text may be a pipeline's reference instead: `{"Get": "Parameters.ModelUri"}`, or an object
-    of the SageMaker SDK (a parameter, a property of another step, a Join).
+    Each string may be a pipeline's reference instead: `{"Get": "Parameters.ModelUri"}`, or an
+    object of the SageMaker SDK (a parameter, a property of another step, a Join).
 
     Parameters
     ----------
     role
         ARN of the job's IAM role.
     image_uri
-        Any image with `python3` of 3.8 or newer; the script needs no package.
+        Any image with Python 3.8 or newer as `python3`; the script needs no packages.
     model_location
-        S3 URI of the `model.tar.gz`, or of a folder that holds it or its files.
+        S3 URI of the `model.tar.gz`, or of a folder with it or its files.
     code_location
         S3 URI of the folder to which `lambda_fn/` was copied.
     output_prefix
-        S3 URI of the folder for `payload.tar.gz`; one of its own for each model.
+        S3 URI of the folder for `payload.tar.gz`; each model needs its own.
     instance_type, volume_size_in_gb
-        The volume, in GB, must hold the model archive: SageMaker copies it there.
+        The volume, in GB, must have room for the model archive: SageMaker copies it there.
     settings
-        Environment of the script, `{"CONTENT_TYPES": "text/csv"}`.
+        Environment variables of the script, `{"CONTENT_TYPES": "text/csv"}`.
     kms_key_id, volume_kms_key_id
         Keys for the payload in S3 and for the instance's volume.
     network, tags, max_runtime_in_seconds
         As in the API.
     source_folder
-        The local copy of the code, whose script is checked against the contract.
+        The local copy of the code, in which the script is checked against the contract.
     """
 
     role: Any
@@ -107,7 +107,7 @@ class PayloadConfig:
 class StepBuilderBase(abc.ABC):
     """A Processing step that runs a contract's script.
 
-    A subclass names the contract, and where each of its inputs and outputs lies.
+    A subclass gives the contract, and the location of each of its inputs and outputs.
     """
 
     contract: ClassVar[ScriptContract]
@@ -131,7 +131,7 @@ class StepBuilderBase(abc.ABC):
         Raises
         ------
         ValueError
-            Something does not fit; the message has one line for each fault, with its remedy.
+            Something is wrong; the message has one line for each fault, with its remedy.
         ImportError
             botocore, which has the service model, is not installed.
         """
@@ -151,7 +151,7 @@ class StepBuilderBase(abc.ABC):
             if limits.is_reference(value):
                 raise ValueError(
                     f"{path} is a pipeline's reference; a job on its own needs the value itself. "
-                    "Give it, or use step_definition or create_step."
+                    "Give the value, or use step_definition or create_step."
                 )
         return request
 
@@ -171,8 +171,8 @@ class StepBuilderBase(abc.ABC):
     def create_step(self, name: str, sagemaker_session: Any = None) -> Any:
         """Return the step `name` as the SageMaker Python SDK's `ProcessingStep`.
 
-        Takes version 2 or 3 of the SDK (tested with 2.257.7 and 3.27.0). `sagemaker_session` is a
-        `PipelineSession`; by default one is made, from the usual AWS configuration.
+        Works with version 2 or 3 of the SDK (tested with 2.257.7 and 3.27.0). `sagemaker_session`
+        is a `PipelineSession`; by default, one is made from the usual AWS configuration.
 
         Raises
         ------
@@ -198,14 +198,14 @@ class StepBuilderBase(abc.ABC):
         faults = [
             *self.contract.validate_implementation(script).errors,
             *self._configuration_faults(),
-            *map(_told, limits.faults("sagemaker", "CreateProcessingJob", request)),
+            *map(_described, limits.faults("sagemaker", "CreateProcessingJob", request)),
         ]
         if faults:
             raise ValueError("\n".join(faults))
         return request
 
     def _configuration_faults(self) -> Iterator[str]:
-        """Yield what is wrong, but for what the service model says."""
+        """Yield the faults of the configuration that the service model does not know."""
         config = self.config
         for name in ("image_uri", "kms_key_id", "volume_kms_key_id"):
             if getattr(config, name) == "":
@@ -213,7 +213,7 @@ class StepBuilderBase(abc.ABC):
         if str(config.code_location).endswith((".py", ".gz", ".zip")):
             yield (
                 f"code_location is {config.code_location!r}, a file; it must be the folder to "
-                "which lambda_fn/ was copied, since the script imports the package beside it."
+                "which lambda_fn/ was copied, since the script imports the package next to it."
             )
         for variable in self.contract.required_env_vars:
             if not config.settings.get(variable):
@@ -266,7 +266,7 @@ class StepBuilderBase(abc.ABC):
 
 
 class MIMSPayloadStepBuilder(StepBuilderBase):
-    """The step that makes a model's sample payload, by `MIMS_PAYLOAD_CONTRACT`."""
+    """The step that makes a model's sample payload, with `MIMS_PAYLOAD_CONTRACT`."""
 
     contract = MIMS_PAYLOAD_CONTRACT
 
@@ -279,7 +279,7 @@ class MIMSPayloadStepBuilder(StepBuilderBase):
         return {"payload_sample": self.config.output_prefix}
 
 
-def _told(fault: limits.Fault) -> str:
+def _described(fault: limits.Fault) -> str:
     part = next((part for path, part in _PARTS.items() if fault.path.startswith(path)), "job")
     return f"{part}: {fault}. {limits.remedy(fault)}".rstrip()
 
@@ -321,14 +321,14 @@ def _network(network: Network) -> Dict[str, Any]:
 
 
 def _folder(location: Any) -> Any:
-    # A prefix without its slash would take its neighbours in: s3://b/code is also s3://b/code-old/.
+    # Without its slash, a prefix would include others: s3://b/code is also s3://b/code-old/.
     if isinstance(location, str) and not location.endswith("/"):
         return location + "/"
     return location
 
 
 def _resolved(part: Any) -> Any:
-    """Return `part` with the SDK's objects written out as the definition's references."""
+    """Return `part` with the SDK's objects replaced by references of the definition."""
     if not isinstance(part, Mapping) and limits.is_reference(part):
         return part.expr
     if isinstance(part, Mapping):

@@ -1,4 +1,4 @@
-"""`awslambdaric`'s native module, for platforms where it is not built (macOS): the same calls."""
+"""Replaces `awslambdaric`'s native module on platforms where it is not built, such as macOS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def next() -> tuple[bytes, dict[str, str | int]]:
     status, headers, body = _call("GET", "/invocation/next", None, {})
     if status != http.client.OK:
         raise RuntimeError(f"Failed to get next (status {status})")
-    # As in the native module, the one header that is a number comes as one.
+    # As in the native module, the only header with a number is returned as a number.
     return body, {**headers, DEADLINE: int(headers[DEADLINE])}
 
 

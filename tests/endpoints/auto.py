@@ -1,4 +1,4 @@
-"""A model that its library packed → what `RECIPE=auto` sends its server."""
+"""A model as its library packs it → the request that `RECIPE=auto` makes for its server."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ COUNTS = (1, 3)
 
 
 class Request(NamedTuple):
-    """A payload's only body, and what its metadata tell of it.
+    """A payload's only body, and what its metadata say about it.
 
     Attributes
     ----------
     content_type
         With its parameters, as a setting names it.
     media_type
-        What goes over the wire.
+        The content type that is sent.
     settings
-        Those beside the values, as a shell has them.
+        The settings besides the values, as a shell would have them.
     fields
-        Names, in the payload's order.
+        Their names, in the payload's order.
     """
 
     body: bytes
@@ -47,7 +47,7 @@ class Request(NamedTuple):
 
 
 def packed(folder: Path) -> bytes:
-    """Return the folder as SageMaker packs what training left: `tar -czf model.tar.gz .`."""
+    """Return the folder as SageMaker packs it after training: `tar -czf model.tar.gz .`."""
     with tempfile.TemporaryDirectory() as elsewhere:
         archive = Path(elsewhere) / "model.tar.gz"
         pack_with_gnu_tar(folder, archive)
@@ -60,14 +60,14 @@ def request(
     values: Optional[Mapping[str, Sequence[Any]]] = None,
     **settings: str,
 ) -> Request:
-    """Return what `RECIPE=auto` makes of a model's folder.
+    """Return the request that `RECIPE=auto` makes from a model's folder.
 
     Parameters
     ----------
     values
-        Field name → the values that the samples go through, where the defaults will not do.
+        Field name → the values of the samples in turn, if not the defaults.
     settings
-        Further variables of the environment.
+        More variables of the environment.
     """
     variables = {"RECIPE": "auto", "SAMPLE_COUNT": str(samples), **settings}
     if values is not None:

@@ -1,4 +1,4 @@
-"""What the servers answered is collected, told, and held against the page."""
+"""Collects what the servers answered, writes it to `out/`, and compares it with the page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _OUT = Path(__file__).resolve().parents[2] / "out"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--environment", default="", help="which table of docs/recipes.md is judged")
-    parser.addoption("--write-table", action="store_true", help="write it there instead")
+    parser.addoption("--environment", default="", help="which table of docs/recipes.md to compare")
+    parser.addoption("--write-table", action="store_true", help="write the table there instead")
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
-    """Put the test of the page's tables last: it is held against what all others found."""
+    """Put the test of the page's tables last: it needs what all others found."""
     items.sort(key=lambda item: item.path.name == "test_page_tables.py")
 
 
@@ -42,12 +42,12 @@ def found() -> List[Row]:
 
 @pytest.fixture
 def answered() -> Answered:
-    """Note for the page's table what a server answered; to be called once that was asserted."""
+    """Record a server's answer for the page's table; to be called after it was asserted."""
 
-    def note(
+    def record(
         request: Request, model: str, package: str, answer: str, judge: str, server: str = ""
     ) -> None:
-        """`package` is that of the model's library, `server` the server's, if it has one."""
+        """`package` is that of the model's library, `server` that of the server, if it has one."""
         _ROWS.append(
             Row(
                 request.family or "none",
@@ -61,11 +61,11 @@ def answered() -> Answered:
             )
         )
 
-    return note
+    return record
 
 
 def _version(package: str) -> str:
-    """Return the version, whichever build it is of: one for any processor, or for CPUs alone."""
+    """Return the version of any build: for all processors, or only for CPUs."""
     try:
         found = version(package)
     except PackageNotFoundError:

@@ -18,7 +18,7 @@ from tests.models.kept import archive
 Settings = Mapping[str, str]
 Json = Dict[str, Any]
 
-# Name → the environment's variables, each a block of docs/recipes.md.
+# Name → environment variables; each is a block of docs/recipes.md.
 RECIPES: Dict[str, Settings] = {
     "xgboost": {"RECIPE": "xgboost"},
     "xgboost libsvm": {"RECIPE": "xgboost", "CONTENT_TYPES": "text/libsvm"},
@@ -62,7 +62,7 @@ def library(name: str) -> Any:
 
 
 def payload(model: str, settings: Settings) -> Payload:
-    """Return the payload that a real model's archive gives, after the generator's own check."""
+    """Return the payload of a real model's archive, after the generator's own check."""
     content = archive(model).read_bytes()
     return checked(generate([content], read_settings(settings)))
 
@@ -85,7 +85,7 @@ def files(made: Payload) -> Dict[str, bytes]:
 
 
 def bodies(made: Payload) -> Dict[str, bytes]:
-    """Return the bodies by what goes over the wire as their content type."""
+    """Return the bodies by the content type that is sent with them."""
     found = files(made)
     listed = json.loads(found["metadata.json"])["payloads"]
     return {payload["content_type"]: found[payload["path"]] for payload in listed}

@@ -1,4 +1,4 @@
-"""Real servers on this machine's loopback address: an application in this process, or a command."""
+"""Real servers on the loopback address: an application in this process, or a command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A server that is ready, at a port of this machine."""
+    """A server that is ready, on a port of this machine."""
 
     port: int
 
@@ -34,7 +34,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def serving(application: Any) -> Iterator[Server]:
-    """Serve an ASGI application by uvicorn, in a thread of its own."""
+    """Serve an ASGI application by uvicorn, in a separate thread."""
     uvicorn = library("uvicorn")
     with socket.socket() as listening:
         listening.bind((_HOST, 0))
@@ -55,7 +55,7 @@ def serving(application: Any) -> Iterator[Server]:
 def running(
     command: List[str], port: int, ready: str, variables: Mapping[str, str], folder: Path
 ) -> Iterator[Server]:
-    """Run a command that serves at the port, once its path `ready` answers 200."""
+    """Run a command that serves on the port; yield the server once its path `ready` answers 200."""
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

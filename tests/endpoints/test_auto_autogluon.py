@@ -1,7 +1,7 @@
 """AutoGluon's predictors, as they save themselves, and the script that serves them in SageMaker.
 
 https://github.com/autogluon/autogluon-cloud: src/autogluon/cloud/scripts/sagemaker_scripts,
-`tabular_serve.py`, which is loaded from the package `autogluon.cloud` as it is.
+`tabular_serve.py`, which is loaded unchanged from the package `autogluon.cloud`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Trained(NamedTuple):
     folder: Path
     label: Any
     values: Dict[Any, List[Any]]
-    what: str
+    description: str
 
 
 def trained(table: Any, label: Any, folder: Path) -> Path:
-    """Train a predictor; what it saved is all that is packed."""
+    """Train a predictor; only what it saves is packed."""
     library("autogluon.tabular").TabularPredictor(label, path=str(folder), verbosity=0).fit(
         table, hyperparameters={"RF": {"n_estimators": 10}}, num_cpus=1
     )
@@ -56,7 +56,7 @@ def trained(table: Any, label: Any, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def table() -> Any:
-    """A column of each type, one that is of no use, and the label in their midst."""
+    """A column of each type, one that is useless, and the label among them."""
     library("autogluon.tabular")
     pandas, numpy = library("pandas"), library("numpy")
     random = numpy.random.default_rng(5)
@@ -86,8 +86,8 @@ def predictor(table: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="module")
 def numbered(table: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The same, trained on a table without a header, whose columns are numbers for pandas."""
-    number = {name: at for at, name in enumerate(table.columns)}
+    """The same, trained on a table without a header, whose columns have numbers in pandas."""
+    number = {name: position for position, name in enumerate(table.columns)}
     folder = tmp_path_factory.mktemp("numbered") / "model"
     trained(table.rename(columns=number), number["left"], folder)
     values = {number[name]: cells for name, cells in VALUES.items()}
@@ -119,7 +119,7 @@ def test_autogluon_answers(
 ) -> None:
     chosen: Trained = request.getfixturevalue(which)
     model, pandas = script.model_fn(str(chosen.folder)), library("pandas")
-    # The first is the recipe's, a header only where there was one; the others are named.
+    # The first is the recipe's own, with a header only if training had one; the others are named.
     named: Dict[str, Any] = {} if content_type == READS[0] else {"CONTENT_TYPES": content_type}
     if which == "numbered" and not named:
         content_type = "text/csv; header=absent"
@@ -138,13 +138,15 @@ def test_autogluon_answers(
     table = pandas.DataFrame(chosen.values)[:samples]
     (joined,) = (name for name, cells in chosen.values.items() if cells == VALUES["joined"])
     table = table.astype({joined: "datetime64[ns]"})
-    assert [one[str(chosen.label)] for one in predictions] == list(model.predict(table))
+    labels = [prediction[str(chosen.label)] for prediction in predictions]
+    assert labels == list(model.predict(table))
     own = model.predict_proba(table)[1]
-    assert [one["1_proba"] for one in predictions] == pytest.approx(list(own), abs=1e-6)
+    probabilities = [prediction["1_proba"] for prediction in predictions]
+    assert probabilities == pytest.approx(list(own), abs=1e-6)
     assert samples == 1 or len(set(own)) > 1
     answered(
         made,
-        chosen.what,
+        chosen.description,
         "autogluon-tabular",
         "predicts as AutoGluon does",
         JUDGE,
@@ -152,7 +154,7 @@ def test_autogluon_answers(
     )
 
 
-def test_a_header_of_numbers_is_taken_for_one_more_row(numbered: Trained, script: Any) -> None:
+def test_a_header_of_numbers_is_mistaken_for_one_more_row(numbered: Trained, script: Any) -> None:
     made = sent(numbered.folder, CONTENT_TYPES="text/csv")
     model = script.model_fn(str(numbered.folder))
     with pytest.raises(ValueError, match='"6" not likely a datetime'):  # the name of that column

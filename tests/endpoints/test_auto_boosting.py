@@ -1,9 +1,9 @@
-"""XGBoost, LightGBM and CatBoost, given what `RECIPE=auto` makes of the files that they save.
+"""XGBoost, LightGBM and CatBoost, with what `RECIPE=auto` makes from the files that they save.
 
-SageMaker's XGBoost container is on no package index: its rule is documented in its code, by which
-xgboost is called here, https://github.com/aws/sagemaker-xgboost-container (version of May 2026):
-src/sagemaker_xgboost_container/encoder.py and algorithm_mode/serve_utils.py. LightGBM and CatBoost
-have no server of their own; most handlers read rows without a header by pandas.
+SageMaker's XGBoost container is not on a package index: xgboost is called here by the rule that is
+documented in the container's code, https://github.com/aws/sagemaker-xgboost-container (version of
+May 2026): src/sagemaker_xgboost_container/encoder.py and algorithm_mode/serve_utils.py. LightGBM
+and CatBoost have no servers; most handlers read rows without a header by pandas.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ NUMBERS = {"income": [0.25, -1.5, 2.0], "tenure": [3.0, 0.5, -2.0], "usage": [1.
 def read_as_the_xgboost_container(made: Request) -> Any:
     """Return the rows as the container gives them to xgboost.
 
-    CSV: the delimiter is guessed from the first line, a letter or digit stands for a comma, an
-    empty cell is not a number. libsvm: where no index is 0, all are lowered by 1.
+    CSV: the delimiter is guessed from the first line, a comma replaces a letter or digit, an empty
+    cell is not a number. libsvm: if no index is 0, all are lowered by 1.
     """
     numpy, xgboost = library("numpy"), library("xgboost")
     lines = made.body.strip().decode().split("\n")
@@ -50,9 +50,9 @@ def read_as_the_xgboost_container(made: Request) -> Any:
     ]
     lowest = min(index for row in sparse for index in row)
     matrix = numpy.full((len(sparse), max(max(row) for row in sparse) + 1), numpy.nan)
-    for at, row in enumerate(sparse):
+    for position, row in enumerate(sparse):
         for index, value in row.items():
-            matrix[at, index] = value
+            matrix[position, index] = value
     return xgboost.DMatrix(matrix[:, 1:] if lowest >= 1 else matrix)
 
 
@@ -85,7 +85,7 @@ def test_the_xgboost_container_predicts(
     kind: str, columns: int, samples: int, tmp_path: Path, answered: Any
 ) -> None:
     booster = train_xgboost(columns=columns)
-    booster.save_model(tmp_path / "as.json")  # what is compared with, outside of the archive
+    booster.save_model(tmp_path / "as.json")  # to compare with, outside of the archive
     folder = tmp_path / "model"
     folder.mkdir()
     XGBOOST[kind](booster, folder / "xgboost-model")
@@ -115,7 +115,7 @@ def test_the_xgboost_container_predicts(
 
 
 @pytest.mark.parametrize("samples", COUNTS)
-def test_the_xgboost_container_takes_the_codes_of_categories(
+def test_the_xgboost_container_accepts_the_codes_of_categories(
     samples: int, tmp_path: Path, answered: Any
 ) -> None:
     booster = train_xgboost(categories=True)
@@ -147,7 +147,7 @@ def read_rows(made: Request) -> Any:
 
 
 def named_rows(made: Request, model: Any) -> Any:
-    """Name the columns as CatBoost wants them; an array would make a fraction of each category."""
+    """Name the columns as CatBoost expects; in an array, each category would become a float."""
     return read_rows(made).set_axis(model.feature_names_, axis=1)
 
 
@@ -162,10 +162,10 @@ def table_with_plans(plans: List[Any]) -> Any:
 @pytest.mark.parametrize("samples", COUNTS)
 @pytest.mark.parametrize("name", ["model.txt", "model.pkl"])
 @pytest.mark.parametrize("plans", [["basic", "gold", "trial"], [1, 2, 3]])
-def test_lightgbm_knows_the_category_that_it_is_sent(
+def test_lightgbm_recognises_the_category_that_it_is_sent(
     plans: List[Any], name: str, samples: int, tmp_path: Path, answered: Any
 ) -> None:
-    """A handler gives the rows to LightGBM as they are: a category is its code there."""
+    """A handler passes the rows to LightGBM unchanged, which takes a category by its code."""
     lightgbm, pandas = library("lightgbm"), library("pandas")
     table = table_with_plans(plans)
     target = table["income"] * 0.1 + table["plan"].cat.codes
@@ -201,7 +201,7 @@ def test_lightgbm_knows_the_category_that_it_is_sent(
 @pytest.mark.parametrize("samples", COUNTS)
 @pytest.mark.parametrize("name", ["model.cbm", "model.json"])
 @pytest.mark.parametrize("plans", [["basic", "gold", "trial"], [1, 2, 3]])
-def test_catboost_takes_the_category_that_it_is_sent(
+def test_catboost_recognises_the_category_that_it_is_sent(
     plans: List[Any], name: str, samples: int, tmp_path: Path, answered: Any
 ) -> None:
     catboost, pandas = library("catboost"), library("pandas")
@@ -234,7 +234,7 @@ def test_catboost_takes_the_category_that_it_is_sent(
 
 
 def test_catboost_refuses_a_category_with_a_fraction(tmp_path: Path) -> None:
-    """So the recipe's category is `0`, and never `0.0`."""
+    """This is why the recipe's category is `0`, and never `0.0`."""
     catboost = library("catboost")
     table = table_with_plans([1, 2, 3]).astype({"plan": int})
     model = catboost.CatBoostRegressor(

@@ -1,7 +1,7 @@
-"""A service of one's own: FastAPI with strict pydantic models, over HTTP, and a pipeline behind it.
+"""A self-made service: FastAPI with strict pydantic models, over HTTP, in front of a pipeline.
 
-A strict model takes no integer written `1.0`, no text for a number and no unknown key, so the types
-of the payload's values are judged. It has no recipe: its body is named by CONTENT_TYPES.
+A strict model accepts no integer written `1.0`, no string for a number and no unknown key, so this
+checks the types of the payload's values. It has no recipe: CONTENT_TYPES names its body.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def train(folder: Path) -> Any:
 
 
 def service(model: Any) -> Any:
-    """Return the application; each path takes another body."""
+    """Return the application; each path accepts another kind of body."""
     fastapi, pandas, pydantic = library("fastapi"), library("pandas"), library("pydantic")
     strict = pydantic.ConfigDict(strict=True, extra="forbid")
     record = pydantic.create_model(
@@ -67,7 +67,7 @@ def service(model: Any) -> Any:
     batch = pydantic.create_model("Batch", __config__=strict, instances=(List[record], ...))  # type: ignore[valid-type]
 
     def predicted(records: Any) -> Dict[str, List[float]]:
-        table = pandas.DataFrame([one.model_dump() for one in records])
+        table = pandas.DataFrame([record.model_dump() for record in records])
         return {"predictions": model.predict(table).tolist()}
 
     def of_record(body: Any) -> Dict[str, List[float]]:

@@ -1,8 +1,8 @@
-"""HuggingFace's inference toolkit with real pipelines, given what `RECIPE=auto` makes.
+"""HuggingFace's inference toolkit with real pipelines, with what `RECIPE=auto` makes.
 
 https://github.com/aws/sagemaker-huggingface-inference-toolkit: handler_service.py, which
 infers the task from `config.json` and calls the pipeline of transformers. The models are tiny and
-know nothing.
+untrained.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WORDS = [
 FILL_MASK = "fill-mask"
 MASK, OTHER_MASK = "[MASK]", "<mask>"
 
-# The recipe's own body, and those that are named and read as well; one record is one sample.
+# The recipe's own body, and those that the server reads besides; one record is one sample.
 NAMED: Dict[int, List[Dict[str, Any]]] = {
     1: [
         {},
@@ -49,7 +49,7 @@ NAMED: Dict[int, List[Dict[str, Any]]] = {
 
 
 class Task(NamedTuple):
-    """A task, the model of its architecture, texts for its fields, and the tokenizer's mask."""
+    """A task, the architecture of its model, texts for its fields, and the tokenizer's mask."""
 
     name: str
     architecture: str
@@ -57,8 +57,8 @@ class Task(NamedTuple):
     mask: str = MASK
 
     @property
-    def what(self) -> str:
-        """As the page's table has it."""
+    def description(self) -> str:
+        """The task as it is in the page's table."""
         return self.name + (f", whose mask is `{self.mask}`" if self.name == FILL_MASK else "")
 
 
@@ -85,7 +85,7 @@ TASKS = (
 
 
 def save(architecture: str, mask: str, folder: Path) -> None:
-    """Make a tiny model of an architecture, with a tokenizer of a few words."""
+    """Save a tiny model of an architecture, with a tokenizer of a few words."""
     known = [*WORDS, mask]
     torch, transformers = library("torch"), library("transformers")
     tokenizers = library("tokenizers")
@@ -123,8 +123,8 @@ def save(architecture: str, mask: str, folder: Path) -> None:
 
 
 def handled(folder: Path, made: Request, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have the toolkit's handler load the model and answer, as its server does."""
-    # The toolkit sets this once it has inferred the task; so it is taken away again.
+    """Let the toolkit's handler load the model and answer, as its server does."""
+    # The toolkit sets this once it has inferred the task; the fixture removes it again.
     monkeypatch.setenv("HF_TASK", "none")
     monkeypatch.delenv("HF_TASK")
     toolkit = library("sagemaker_huggingface_inference_toolkit.handler_service")
@@ -163,12 +163,17 @@ def test_the_toolkit_answers(
     own = pipeline(inputs[0] if samples == 1 else inputs)
     for named in NAMED[samples]:
         made = request(tmp_path, samples, task.values, **named)
-        # Of CSV the toolkit makes a list, of a single sample, too.
+        # From CSV, the toolkit makes a list, even for a single sample.
         wanted = pipeline(inputs) if made.media_type == "text/csv" else own
         answer = handled(tmp_path, made, monkeypatch)
         assert answer == json.loads(json.dumps(wanted, default=float))
         answered(
-            made, task.what, "transformers", "200, answers as the pipeline does", JUDGE, TOOLKIT
+            made,
+            task.description,
+            "transformers",
+            "200, answers as the pipeline does",
+            JUDGE,
+            TOOLKIT,
         )
 
 
@@ -184,13 +189,13 @@ def test_without_its_mask_a_text_is_refused(
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS if task.name == FILL_MASK])
-def test_where_the_tokenizer_does_not_say_its_mask_the_models_type_does(
+def test_the_models_type_gives_the_mask_if_the_tokenizer_does_not(
     task: Task, tmp_path: Path
 ) -> None:
     save(task.architecture, task.mask, tmp_path)
-    told = request(tmp_path).json
+    body = request(tmp_path).json
     path = tmp_path / "tokenizer_config.json"
     config = json.loads(path.read_text())
     del config["mask_token"]
     path.write_text(json.dumps(config))
-    assert request(tmp_path).json == told == {"inputs": f"DEFAULT_TEXT {task.mask}"}
+    assert request(tmp_path).json == body == {"inputs": f"DEFAULT_TEXT {task.mask}"}

@@ -1,4 +1,4 @@
-"""MLflow's own server over HTTP, given what `RECIPE=auto` makes of the models that MLflow saved.
+"""MLflow's own server over HTTP, with what `RECIPE=auto` makes from the models that MLflow saves.
 
 https://github.com/mlflow/mlflow: mlflow/pyfunc/scoring_server/__init__.py.
 """
@@ -15,7 +15,7 @@ from tests.endpoints.auto import COUNTS, Request, request
 from tests.endpoints.recipes import library
 from tests.endpoints.servers import Answer, serving
 
-# MLflow and what it is made of warn of many things that are not the payload's.
+# MLflow and its dependencies warn about many things that have nothing to do with the payload.
 pytestmark = [pytest.mark.endpoints, pytest.mark.filterwarnings("ignore")]
 
 JUDGE = "MLflow's scoring server, over HTTP"
@@ -29,9 +29,9 @@ class Case(NamedTuple):
     save
         Saves a model of that kind in a folder.
     values
-        Field name → values, as one who knows the model gives them.
+        Field name → values, as someone who knows the model would give them.
     as_input
-        The same values as the library takes them.
+        Returns the same values in the form that the library takes.
     """
 
     save: Callable[[Path], Any]
@@ -46,7 +46,7 @@ def frame(values: Dict[str, List[Any]], **types: str) -> Any:
 
 
 def pipeline(table: Any, target: Sequence[int]) -> Any:
-    """Train a pipeline that refuses categories which it does not know."""
+    """Train a pipeline that refuses unknown categories."""
     compose, linear_model = library("sklearn.compose"), library("sklearn.linear_model")
     preprocessing, pipelines = library("sklearn.preprocessing"), library("sklearn.pipeline")
     texts = [name for name in table if table[name].dtype.kind not in "fib"]
@@ -66,11 +66,11 @@ def table_of_all_types() -> Any:
     )
 
 
-def save(model: Any, folder: Path, **told: Any) -> None:
-    """Save a scikit-learn model; as a pickle, since skops is a package of its own."""
+def save(model: Any, folder: Path, **options: Any) -> None:
+    """Save a scikit-learn model; as a pickle, since skops would be another package."""
     mlflow_sklearn = library("mlflow.sklearn")
     mlflow_sklearn.save_model(
-        model, folder, serialization_format="cloudpickle", pip_requirements=[], **told
+        model, folder, serialization_format="cloudpickle", pip_requirements=[], **options
     )
 
 
@@ -82,13 +82,13 @@ def save_columns(folder: Path) -> None:
     save(model, folder, signature=signature)
 
 
-def save_with_categories(folder: Path, **told: Any) -> None:
-    """Save a pipeline that refuses other categories; its pickle tells which it knows."""
+def save_with_categories(folder: Path, **options: Any) -> None:
+    """Save a pipeline that refuses unknown categories; its pickle has those that it knows."""
     models = library("mlflow.models")
     table = table_of_all_types()
     model = pipeline(table, [0, 1, 1, 0] * 5)
     signature = models.infer_signature(table, model.predict(table))
-    save(model, folder, signature=signature, **told)
+    save(model, folder, signature=signature, **options)
 
 
 def save_with_example(folder: Path) -> None:
@@ -141,7 +141,7 @@ def save_own(folder: Path, predict: Callable[[Any], Any], inputs: Sequence[Any])
     )
 
     class Own(pyfunc.PythonModel):  # type: ignore[misc, name-defined]
-        # Without type hints, which MLflow would take for a signature.
+        # Without type hints, from which MLflow would make a signature.
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
             return predict(model_input)
 
@@ -256,7 +256,7 @@ def test_mlflow_answers_200(kind: str, samples: int, tmp_path: Path, answered: A
     case.save(folder)
     model = library("mlflow.pyfunc").load_model(str(folder))
 
-    # Nothing was given a value; then the values are the example's, where there is one.
+    # First with default values; then with those of the example, if there is one.
     plain = request(folder, samples)
     assert (plain.family, plain.recipe) == ("mlflow", "mlflow")
     assert plain.content_type == case.content_type

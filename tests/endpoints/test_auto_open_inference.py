@@ -1,9 +1,9 @@
 """The Open Inference Protocol: MLServer over HTTP, and Triton by its documented rule.
 
-MLServer (https://github.com/SeldonIO/MLServer) makes a table of named tensors, with `content_type`
-`pd` in its model's settings. Triton is a program of its own, on no package index: its protocol says
+MLServer (https://github.com/SeldonIO/MLServer) makes a table from named tensors, with
+`content_type` `pd` in its model's settings. Triton is not on a package index: its protocol says
 what a tensor must be, https://github.com/kserve/open-inference-protocol, and its documentation of
-`config.pbtxt` that a batch dimension stands before the dims where `max_batch_size` is not 0,
+`config.pbtxt` says that a batch dimension comes before the dims if `max_batch_size` is not 0,
 https://github.com/triton-inference-server/server: docs/user_guide/model_configuration.md.
 """
 
@@ -34,7 +34,7 @@ VALUES: Dict[str, List[Any]] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train a pipeline that takes a table by its columns, with MLServer's settings beside it."""
+    """Train a pipeline that takes a table by its columns, and write MLServer's settings for it."""
     joblib, pandas = library("joblib"), library("pandas")
     compose, linear_model = library("sklearn.compose"), library("sklearn.linear_model")
     preprocessing, pipeline = library("sklearn.preprocessing"), library("sklearn.pipeline")
@@ -64,7 +64,7 @@ def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         "MLSERVER_METRICS_PORT": str(ports[2]),
         "MLSERVER_METRICS_DIR": str(tmp_path_factory.mktemp("metrics")),
         "MLSERVER_PARALLEL_WORKERS": "0",
-        # What stands beside this interpreter, and not what the user's folder may hold.
+        # Only this interpreter's packages, and none of the user's folder.
         "PYTHONNOUSERSITE": "1",
     }
     command = [str(Path(sys.executable).with_name("mlserver")), "start", str(folder)]
@@ -120,7 +120,7 @@ PYTHON_TYPES = {"FP32": float, "INT64": int, "BOOL": bool, "BYTES": str}
 
 
 def problems(made: Request, batched: bool) -> List[str]:
-    """Return what the protocol and the configuration refuse in a request."""
+    """Return the errors in a request by the protocol and the configuration."""
     declared: Dict[str, Any] = {
         "window": ("FP32", [3, 2]),
         "steps": ("INT64", [1]),
@@ -146,7 +146,7 @@ def problems(made: Request, batched: bool) -> List[str]:
 
 
 @pytest.mark.parametrize("samples", COUNTS)
-def test_triton_s_rule_is_kept(samples: int, tmp_path: Path, answered: Any) -> None:
+def test_the_body_follows_triton_s_rule(samples: int, tmp_path: Path, answered: Any) -> None:
     (tmp_path / "config.pbtxt").write_text(CONFIG)
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "model.onnx").write_bytes(b"\x08\x08")

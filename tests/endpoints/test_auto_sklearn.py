@@ -1,8 +1,8 @@
 """The scikit-learn and PyTorch containers, by the toolkits that serve in them.
 
-The transformer and its decoders are those of `sagemaker-inference`, PyTorch's handler is
-`sagemaker-pytorch-inference`'s. scikit-learn's default `input_fn` stands in its container alone, on
-no package index: it decodes alike and makes float32 of the text formats,
+The transformer and its decoders are those of `sagemaker-inference`, PyTorch's handler is that of
+`sagemaker-pytorch-inference`. scikit-learn's default `input_fn` is only in its container, which is
+not on a package index: it decodes in the same way and makes float32 from the text formats,
 https://github.com/aws/sagemaker-scikit-learn-container: src/sagemaker_sklearn_container/serving.py.
 """
 
@@ -36,7 +36,7 @@ SERIES = {
 def transformed(
     handler: Any, folder: Path, made: Request, monkeypatch: pytest.MonkeyPatch
 ) -> List[float]:
-    """Have the toolkit answer a request, as its server does; return the predictions."""
+    """Let the toolkit answer a request, as its server does; return the predictions."""
     toolkit = library("sagemaker_inference.transformer")
     monkeypatch.syspath_prepend(folder / "code")
     monkeypatch.delitem(sys.modules, "inference", raising=False)
@@ -49,7 +49,7 @@ def transformed(
 
 
 class _Context:
-    """What the model server tells a handler of a request, and is told by it."""
+    """The model server's context of a request, as the handler uses it."""
 
     model_name = "model"
 
@@ -75,7 +75,7 @@ class _Context:
 
 
 def container_handler(model: Any) -> Any:
-    """Return scikit-learn's default handler: the toolkit's, and what the container adds to it."""
+    """Return scikit-learn's default handler: the toolkit's, with what the container adds to it."""
     default = library("sagemaker_inference.default_inference_handler").DefaultInferenceHandler
     content_types = library("sagemaker_inference.content_types")
 
@@ -95,7 +95,7 @@ def container_handler(model: Any) -> Any:
 
 
 def numbers(names: bool) -> Any:
-    """Train a pipeline of numbers alone, on a table or on an array."""
+    """Train a pipeline for only numbers, on a table or on an array."""
     numpy, pandas = library("numpy"), library("pandas")
     linear_model, pipeline = library("sklearn.linear_model"), library("sklearn.pipeline")
     preprocessing = library("sklearn.preprocessing")
@@ -162,7 +162,7 @@ def output_fn(prediction, accept):
 
 
 def with_categories(folder: Path, categories: List[Any]) -> Any:
-    """Train a pipeline that refuses a category which it does not know."""
+    """Train a pipeline that refuses unknown categories."""
     numpy, pandas, joblib = library("numpy"), library("pandas"), library("joblib")
     compose, linear_model = library("sklearn.compose"), library("sklearn.linear_model")
     preprocessing, pipeline = library("sklearn.preprocessing"), library("sklearn.pipeline")
@@ -184,7 +184,7 @@ def with_categories(folder: Path, categories: List[Any]) -> Any:
     ("kind", "categories"),
     [("texts", ["basic", "gold", "trial"]), ("whole numbers", [1, 2, 3])],
 )
-def test_an_encoder_that_refuses_unknown_categories_knows_what_it_is_sent(
+def test_an_encoder_that_refuses_unknown_categories_accepts_the_payload(
     kind: str,
     categories: List[Any],
     samples: int,
@@ -215,7 +215,7 @@ def test_an_encoder_that_refuses_unknown_categories_knows_what_it_is_sent(
 def test_the_default_handler_refuses_a_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So a model of texts has an `input_fn` of its own."""
+    """So a model that takes texts needs its own `input_fn`."""
     model = with_categories(tmp_path, ["basic", "gold", "trial"])
     (tmp_path / "code" / "inference.py").unlink()
     with pytest.raises(AssertionError, match="could not convert string to float"):

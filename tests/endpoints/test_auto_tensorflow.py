@@ -1,9 +1,9 @@
 """SavedModels, loaded and called by TensorFlow itself, from the JSON that TensorFlow Serving takes.
 
-TensorFlow Serving is on no package index. Its rules for JSON are documented, and stand in its code,
-https://github.com/tensorflow/serving: tensorflow_serving/util/json_tensor.cc. By them a tensor is
-made here: an integer must be written as one, a truth as one, and a text as one; a request holds
-`instances`, a row each, or `inputs`, a column each; a single input needs no name.
+TensorFlow Serving is not on a package index. Its rules for JSON are documented and in its code,
+https://github.com/tensorflow/serving: tensorflow_serving/util/json_tensor.cc. Tensors are made by
+these rules here: integers, booleans and strings must be written as such; a request has `instances`,
+a row for each, or `inputs`, a column for each; a single input needs no name.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ JUDGE = "TensorFlow's loading and calling, from JSON by TensorFlow Serving's doc
 
 
 def saved_signature(folder: Path) -> Any:
-    """Load the SavedModel as a server does: of folders that are numbers the highest."""
+    """Load the SavedModel as a server does: the folder with the highest number."""
     tensorflow = library("tensorflow")
     newest = max(
         (path.parent for path in folder.rglob("saved_model.pb")), key=lambda p: int(p.name)
     )
     model = tensorflow.saved_model.load(str(newest))
     signature = model.signatures["serving_default"]
-    signature.model = model  # or it is collected, and its variables with it
+    signature.model = model  # else it would be collected, with its variables
     return signature
 
 
 def tensors(signature: Any, body: Any) -> Dict[str, Any]:
-    """Return the inputs that TensorFlow Serving makes of a request's JSON."""
+    """Return the inputs that TensorFlow Serving makes from a request's JSON."""
     inputs = signature.structured_input_signature[1]
     assert list(body) in (["instances"], ["inputs"])
     if "instances" in body:
@@ -60,13 +60,13 @@ def tensor(column: Any, spec: Any) -> Any:
     tensorflow = library("tensorflow")
     kinds = {element.__class__ for element in elements(column)}
     if spec.dtype.is_floating:
-        assert kinds <= {int, float}, f"{spec.name} is not of numbers"
+        assert kinds <= {int, float}, f"{spec.name} is not numbers"
     elif spec.dtype.is_bool:
-        assert kinds == {bool}, f"{spec.name} is not of truths"
+        assert kinds == {bool}, f"{spec.name} is not booleans"
     elif spec.dtype.is_integer:
-        assert kinds == {int}, f"{spec.name} is not of integers"
+        assert kinds == {int}, f"{spec.name} is not integers"
     else:
-        assert kinds == {str}, f"{spec.name} is not of texts"
+        assert kinds == {str}, f"{spec.name} is not strings"
     made = tensorflow.constant(column, spec.dtype)
     assert spec.shape.is_compatible_with(made.shape), f"{spec.name} has the shape {made.shape}"
     return made
@@ -84,7 +84,7 @@ def predicted(signature: Any, body: Any) -> List[float]:
 
 
 def save_module(folder: Path) -> None:
-    """Export a module whose signature takes a number, an integer, a truth, a text and a window."""
+    """Export a module that takes a number, an integer, a boolean, a string and a window."""
     tensorflow = library("tensorflow")
     specs = {
         "amount": tensorflow.TensorSpec([None], tensorflow.float32, "amount"),
@@ -175,8 +175,8 @@ def test_the_saved_model_answers(kind: str, samples: int, tmp_path: Path, answer
     )
     (output,) = own.values()
     bodies: List[Request] = [request(tmp_path, samples, values)]
-    for columns in ("application/json; format=inputs",):
-        bodies.append(request(tmp_path, samples, values, CONTENT_TYPES=columns))
+    columns = "application/json; format=inputs"
+    bodies.append(request(tmp_path, samples, values, CONTENT_TYPES=columns))
     if len(values) == 1:
         tensor = "application/json; format=tensor"
         bodies.append(request(tmp_path, samples, values, CONTENT_TYPES=tensor))
@@ -193,5 +193,5 @@ def test_another_type_is_refused(field: str, wrong: Any, tmp_path: Path) -> None
     save_module(tmp_path)
     body = request(tmp_path).json
     body["instances"][0][field] = wrong
-    with pytest.raises(AssertionError, match="is not of"):
+    with pytest.raises(AssertionError, match=r"is not (booleans|integers|strings)"):
         tensors(saved_signature(tmp_path), body)

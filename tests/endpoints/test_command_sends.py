@@ -1,4 +1,4 @@
-"""The whole way with the command: an MLflow model's folder, its payload, MLflow's real server.
+"""The whole way with the command: from an MLflow model's folder to MLflow's real server.
 
 https://github.com/mlflow/mlflow: mlflow/pyfunc/scoring_server/__init__.py, served by uvicorn.
 """
@@ -38,14 +38,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(model: Path) -> Iterator[str]:
-    """The address of MLflow's server with the model."""
+    """The address of MLflow's server, which has loaded the model."""
     pyfunc = library("mlflow.pyfunc")
     application = library("mlflow.pyfunc.scoring_server").init(pyfunc.load_model(str(model)))
     with serving(application) as server:
         yield f"http://127.0.0.1:{server.port}/invocations"
 
 
-def test_what_is_made_of_the_models_folder_is_accepted_by_its_server(
+def test_the_payload_of_the_models_folder_is_accepted_by_its_server(
     model: Path, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [str(model), "-o", str(tmp_path), "--recipe", "auto", "--set", "SAMPLE_COUNT=2"]
@@ -60,7 +60,7 @@ def test_what_is_made_of_the_models_folder_is_accepted_by_its_server(
 @pytest.mark.parametrize(
     ("content_type", "status"), [("application/jsonlines", 415), ("text/csv; header=absent", 400)]
 )
-def test_what_the_server_refuses_is_shown_and_ends_with_1(
+def test_a_refusal_of_the_server_is_shown_and_ends_with_1(
     content_type: str,
     status: int,
     model: Path,

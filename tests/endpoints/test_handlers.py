@@ -1,4 +1,4 @@
-"""Models with an `inference.py` of their own: tables by pandas, as the handlers read them."""
+"""Models with their own `inference.py`, and pandas, by which such handlers read tables."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_pandas_without_a_header_reads_the_rows_with_their_types() -> None:
     assert table.iloc[0, 6] == "corporate"
 
 
-def test_pandas_without_a_header_takes_the_header_row_for_a_sample() -> None:
+def test_pandas_without_a_header_mistakes_the_header_row_for_a_sample() -> None:
     pandas = library("pandas")
     made = payload("sklearn", {"CONTENT_TYPES": "text/csv"})
     table = pandas.read_csv(io.BytesIO(body(made)), header=None)
@@ -80,13 +80,13 @@ def test_pandas_without_a_header_takes_the_header_row_for_a_sample() -> None:
     assert not [kind for kind in table.dtypes if kind.kind == "f"]
 
 
-def test_pandas_with_a_header_loses_the_only_sample_where_there_is_no_header() -> None:
+def test_pandas_with_a_header_loses_the_only_sample_if_there_is_no_header() -> None:
     pandas = library("pandas")
     made = payload("sklearn", RECIPES["pandas without header"])
     assert len(pandas.read_csv(io.BytesIO(body(made)))) == 0
 
 
-def test_read_json_takes_records_and_json_lines() -> None:
+def test_read_json_reads_records_and_json_lines() -> None:
     pandas = library("pandas")
     made = payload("sklearn", {**RECIPES["pandas json"], "SAMPLE_COUNT": "2"})
     records = pandas.read_json(io.BytesIO(body(made)))
@@ -97,14 +97,14 @@ def test_read_json_takes_records_and_json_lines() -> None:
     pandas.testing.assert_frame_equal(records, lines)
 
 
-def test_read_json_takes_instances_for_a_column() -> None:
+def test_read_json_mistakes_instances_for_a_column() -> None:
     pandas = library("pandas")
     made = payload("sklearn", {"CONTENT_TYPES": "application/json", "SAMPLE_COUNT": "2"})
     assert list(pandas.read_json(io.BytesIO(body(made))).columns) == ["instances"]
 
 
 def test_a_newline_would_make_another_record() -> None:
-    """Hence no payload file has one at its end, or between the parts of a JSON document."""
+    """So no payload file has a newline at its end, or within a JSON document."""
     pandas = library("pandas")
     made = payload("sklearn", {**RECIPES["table"], "SAMPLE_COUNT": "2"})
     sent = bodies(made)

@@ -1,7 +1,7 @@
-"""HuggingFace's inference toolkit: its decoder, and the request that its handler takes apart.
+"""HuggingFace's inference toolkit: its decoder, and the request as its handler needs it.
 
 https://github.com/aws/sagemaker-huggingface-inference-toolkit: decoder_encoder.py, and `predict` in
-handler_service.py, which hands `inputs` to the pipeline, or else the whole object.
+handler_service.py, which passes `inputs` to the pipeline, or else the whole object.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def test_the_fields_of_a_task_make_its_object() -> None:
     assert request == {"inputs": {"question": "DEFAULT_TEXT", "context": "DEFAULT_TEXT"}}
 
 
-def test_csv_with_a_header_gives_a_text_a_sample() -> None:
+def test_csv_with_a_header_gives_one_text_for_each_sample() -> None:
     made = payload_from(
         CLASSIFIER, {**RECIPES["huggingface csv"], "SPECIAL_FIELD_inputs": 'one, "two"\nthree'}
     )
     assert decoded(body(made), "text/csv") == {"inputs": ['one, "two"\nthree'] * 2}
 
 
-def test_csv_of_questions_gives_an_object_a_sample() -> None:
+def test_csv_of_questions_gives_one_object_for_each_sample() -> None:
     made = payload_from(ANSWERER, RECIPES["huggingface csv"])
     record = {"question": "DEFAULT_TEXT", "context": "DEFAULT_TEXT"}
     assert decoded(body(made), "text/csv") == {"inputs": [record, record]}

@@ -1,7 +1,7 @@
 """The default decoders of the scikit-learn and PyTorch containers: those of `sagemaker-inference`.
 
 https://github.com/aws/sagemaker-inference-toolkit: src/sagemaker_inference/decoder.py. PyTorch's
-handler makes a FloatTensor of text formats and takes npy as it is:
+handler makes a FloatTensor from text formats and takes npy unchanged:
 https://github.com/aws/sagemaker-pytorch-inference-toolkit, default_pytorch_inference_handler.py.
 """
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.endpoints
 
 
 def decoded(content: bytes, content_type: str) -> Any:
-    """Decode as the toolkit's transformer does, which decodes the text formats' bytes first."""
+    """Decode like the toolkit's transformer, which first decodes the bytes of text formats."""
     decoder = library("sagemaker_inference.decoder")
     content_types = library("sagemaker_inference.content_types")
     is_text = content_type in content_types.UTF8_TYPES
@@ -25,7 +25,7 @@ def decoded(content: bytes, content_type: str) -> Any:
 
 
 @pytest.mark.parametrize("count", ["1", "5"])
-def test_npy_is_a_matrix_of_float32_a_sample_a_row(count: str) -> None:
+def test_npy_is_a_matrix_of_float32_with_a_row_for_each_sample(count: str) -> None:
     made = payload("xgboost", {**RECIPES["numpy"], "SAMPLE_COUNT": count})
     matrix = decoded(body(made), "application/x-npy")
     assert matrix.dtype == "float32"
@@ -33,7 +33,7 @@ def test_npy_is_a_matrix_of_float32_a_sample_a_row(count: str) -> None:
     assert not matrix.any()
 
 
-def test_npy_holds_the_values() -> None:
+def test_npy_has_the_values() -> None:
     settings = {**RECIPES["numpy"], "SAMPLE_COUNT": "2", "SPECIAL_FIELD_item_price": "12.25"}
     matrix = decoded(body(payload("xgboost", settings)), "application/x-npy")
     assert matrix[:, 10].tolist() == [12.25, 12.25]
@@ -52,16 +52,16 @@ def test_csv_of_two_samples_is_a_matrix_of_numbers() -> None:
     assert matrix.shape == (2, len(fields(made)))
 
 
-def test_a_whole_number_among_floats_makes_records_and_no_matrix() -> None:
-    """numpy gives each column a type of its own: hence 0.0, not 0, for categories."""
+def test_a_whole_number_among_floats_makes_records_instead_of_a_matrix() -> None:
+    """numpy gives each column its own type, so categories are 0.0, not 0."""
     settings = {**RECIPES["numpy csv"], "DEFAULT_CATEGORICAL_VALUE": "0"}
     array = decoded(body(payload("xgboost", settings)), "text/csv")
     assert array.dtype.names is not None
     assert array.shape == (2,)
 
 
-def test_csv_of_one_sample_is_no_matrix() -> None:
-    """scikit-learn refuses the vector that numpy makes of one line: hence SAMPLE_COUNT=2."""
+def test_csv_of_one_sample_is_not_a_matrix() -> None:
+    """scikit-learn refuses the vector that numpy makes from one line, hence SAMPLE_COUNT=2."""
     vector = decoded(
         body(payload("xgboost", {**RECIPES["numpy csv"], "SAMPLE_COUNT": "1"})), "text/csv"
     )
@@ -74,7 +74,7 @@ def test_csv_of_one_sample_is_no_matrix() -> None:
     assert model.predict(two).shape == (2,)
 
 
-def test_a_header_row_makes_texts_of_all_numbers() -> None:
+def test_a_header_row_turns_all_numbers_into_strings() -> None:
     matrix = decoded(
         body(payload("xgboost", {**RECIPES["numpy csv"], "CONTENT_TYPES": "text/csv"})), "text/csv"
     )
@@ -94,7 +94,7 @@ def test_the_decoders_compare_content_types_literally() -> None:
         decoded(b"1.0,2.0", "text/csv; header=absent")
 
 
-def test_pytorch_takes_npy_and_csv_as_a_tensor_of_floats() -> None:
+def test_pytorch_makes_a_tensor_of_floats_from_npy_and_csv() -> None:
     torch = library("torch")
     made = payload("xgboost", RECIPES["numpy"])
     tensor = torch.from_numpy(decoded(body(made), "application/x-npy"))

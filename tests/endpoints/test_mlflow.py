@@ -1,4 +1,4 @@
-"""MLflow's scoring server, with a signature: its own function of `/invocations`, in this process.
+"""MLflow's scoring server, with a signature: its function for `/invocations`, in this process.
 
 https://github.com/mlflow/mlflow: mlflow/pyfunc/scoring_server/__init__.py. The model is the real
 scikit-learn pipeline, which takes its columns by name.
@@ -15,7 +15,7 @@ import pytest
 from tests.endpoints.recipes import RECIPES, bodies, body, fields, library, payload
 from tests.models.kept import extracted
 
-# MLflow and what it is made of warn of many things that are not the payload's.
+# MLflow and its dependencies warn about many things that have nothing to do with the payload.
 pytestmark = [pytest.mark.endpoints, pytest.mark.filterwarnings("ignore")]
 
 
@@ -36,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
         warnings.simplefilter("ignore")
 
         class Late(pyfunc.PythonModel):  # type: ignore[misc, name-defined]
-            # Without type hints, which MLflow would take for a signature.
+            # Without type hints, from which MLflow would make a signature.
             def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
                 return pipeline.predict_proba(model_input)[:, 1]
 

@@ -1,4 +1,4 @@
-"""docs/recipes.md: its blocks can be pasted, name what is tried here, and its tables are true."""
+"""docs/recipes.md: its blocks can be pasted and are those tried here, and its tables are right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def blocks() -> List[str]:
 
 
 def exported(block: str) -> Dict[str, str]:
-    """Return the variables that a shell has once the block was pasted into it."""
+    """Return the variables that a shell has once the block is pasted into it."""
     shell = ["env", "-i", "bash", "-ec", f"{block}\nenv -0"]
     output = subprocess.run(shell, check=True, capture_output=True, text=True).stdout
     pairs = dict(line.split("=", 1) for line in output.split("\0") if line)
@@ -35,18 +35,18 @@ def exported(block: str) -> Dict[str, str]:
 
 
 @pytest.mark.parametrize("recipe", sorted(TRIED))
-def test_the_page_has_a_block_of_each_recipe_s_settings(recipe: str) -> None:
+def test_the_page_has_a_block_for_each_recipe_s_settings(recipe: str) -> None:
     assert dict(TRIED[recipe]) in [exported(block) for block in blocks()]
 
 
 @pytest.mark.parametrize("block", blocks())
-def test_a_block_holds_valid_settings(block: str) -> None:
+def test_a_block_has_valid_settings(block: str) -> None:
     settings = read_settings(exported(block))
     assert settings.warnings == ()
     assert settings.resolve({}, "sklearn").content_types
 
 
-def test_each_recipe_has_a_heading_and_a_block_of_its_own() -> None:
+def test_each_recipe_has_its_own_heading_and_block() -> None:
     sections = re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
     for name in (AUTO, *(recipe.name for recipe in RECIPES)):
         begun = f"```sh\nexport RECIPE={name}\n```\n"
@@ -58,8 +58,8 @@ def test_the_page_s_table_of_recipes_is_that_of_the_code() -> None:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_page_s_tables_are_of_the_pinned_versions(environment: str) -> None:
-    """Where a version was pinned anew, the servers must be asked anew."""
+def test_the_page_s_tables_have_the_pinned_versions(environment: str) -> None:
+    """If another version was pinned, the servers must be tried again."""
     rows = on_page(environment, PAGE.read_text("utf-8"))[2:]
     assert rows
     pinned = pinned_versions(environment)
@@ -79,6 +79,6 @@ def test_every_recipe_was_answered() -> None:
             assert [row for row in answered if f"| `{body}` |" in row], (recipe.name, body)
 
 
-def test_the_test_script_runs_each_server_that_stands_apart() -> None:
+def test_the_test_script_runs_each_server_with_its_own_environment() -> None:
     script = (PAGE.parents[1] / "scripts" / "test").read_text("utf-8")
     assert f'apart="{" ".join(APART)}"' in script

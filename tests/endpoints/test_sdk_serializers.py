@@ -53,12 +53,12 @@ def test_json_lines_are_the_sdk_s_json_lines() -> None:
     assert body(made) == lines.encode()
 
 
-def test_beyond_ascii_json_lines_say_the_same_in_other_bytes() -> None:
+def test_json_lines_beyond_ascii_are_the_same_in_other_bytes() -> None:
     made = payload_from(
         HYPERPARAMETERS, {"CONTENT_TYPES": "application/jsonlines", **several(TEXTS)}
     )
     lines = serializers().JSONLinesSerializer().serialize(records(TEXTS))
-    assert body(made) != lines.encode(), "the SDK escapes, the generator writes UTF-8"
+    assert body(made) != lines.encode(), "the SDK escapes; the generator writes UTF-8"
     assert [json.loads(line) for line in body(made).decode().split("\n")] == records(TEXTS)
 
 
@@ -70,10 +70,10 @@ def test_json_is_the_sdk_s_json() -> None:
     assert body(made) == serializers().JSONSerializer().serialize(request).encode()
 
 
-def test_npy_holds_what_the_sdk_s_npy_holds() -> None:
+def test_npy_has_the_same_content_as_the_sdk_s_npy() -> None:
     numpy = library("numpy")
     made = payload("xgboost", RECIPES["numpy"])
     theirs = serializers().NumpySerializer(dtype="float32").serialize([[0.0] * 16])
-    mine, other = (numpy.load(io.BytesIO(content)) for content in (body(made), theirs))
-    assert mine.dtype == other.dtype
-    assert numpy.array_equal(mine, other)
+    ours, other = (numpy.load(io.BytesIO(content)) for content in (body(made), theirs))
+    assert ours.dtype == other.dtype
+    assert numpy.array_equal(ours, other)

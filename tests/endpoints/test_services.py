@@ -1,4 +1,4 @@
-"""Servers whose decoders cannot be had: what their documentation and public code ask for."""
+"""Servers whose decoders are not available: what their documentation and public code require."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_tensorflow_serving_gets_rows_of_named_inputs() -> None:
     assert [list(instance) for instance in request["instances"]] == [fields(made)] * 2
 
 
-def test_tensorflow_serving_gets_a_list_a_named_input() -> None:
+def test_tensorflow_serving_gets_a_list_for_each_named_input() -> None:
     """https://www.tensorflow.org/tfx/serving/api_rest, column format"""
     made = payload("pytorch", {**RECIPES["tensorflow columns"], "SAMPLE_COUNT": "2"})
     request = json.loads(body(made))
@@ -33,7 +33,7 @@ def test_tensorflow_serving_gets_a_list_a_named_input() -> None:
 
 
 def test_the_tensorflow_container_is_sent_a_bare_media_type() -> None:
-    """It compares the header with `application/json`, literally: tensorflowServing.js."""
+    """It compares the header literally with `application/json`: tensorflowServing.js."""
     assert payload("pytorch", RECIPES["tensorflow columns"]).content_types == ("application/json",)
 
 
@@ -44,19 +44,19 @@ def test_built_in_algorithms_get_numbers_and_commas() -> None:
     assert [float(cell) for cell in cells] == [0.0] * len(fields(made))
 
 
-def test_built_in_algorithms_get_a_vector_of_features_an_instance() -> None:
+def test_built_in_algorithms_get_a_vector_of_features_for_each_instance() -> None:
     """https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html"""
     made = payload_from(NUMBERS, {**RECIPES["built-in json"], "DEFAULT_NUMERIC_VALUE": "1.5"})
     assert body(made) == b'{"instances": [{"features": [1.5, 1.5]}]}'
 
 
-def test_a_categorical_field_is_a_text_in_a_vector_of_features() -> None:
+def test_a_categorical_field_is_a_string_in_a_vector_of_features() -> None:
     made = payload("xgboost", {**RECIPES["built-in json"], "DEFAULT_CATEGORICAL_VALUE": "0.0"})
     (instance,) = json.loads(body(made))["instances"]
-    assert instance["features"][-1] == "0.0", "so the CSV is what such models are sent"
+    assert instance["features"][-1] == "0.0", "so such models get CSV"
 
 
-def test_inference_recommender_gets_requests_alone() -> None:
+def test_inference_recommender_gets_only_requests() -> None:
     """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RecommendationJobPayloadConfig.html"""
     made = payload("lightgbm", RECIPES["flat"])
     found = files(made)
@@ -71,7 +71,7 @@ def test_the_layout_contract_would_send_its_metadata_as_a_request() -> None:
     assert "metadata.json" in files(made)
 
 
-def test_inference_recommender_takes_one_content_type() -> None:
+def test_inference_recommender_accepts_only_one_content_type() -> None:
     with pytest.raises(InvalidSettingsError, match="The layout flat takes one content type"):
         payload(
             "lightgbm",
@@ -79,7 +79,7 @@ def test_inference_recommender_takes_one_content_type() -> None:
         )
 
 
-def test_more_than_a_serverless_endpoint_takes_is_warned_about_and_more_than_any_refused() -> None:
+def test_a_serverless_endpoint_s_limit_gives_a_warning_and_that_of_any_endpoint_an_error() -> None:
     """https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html"""
     settings = {"CONTENT_TYPES": "text/csv; header=absent", "SAMPLE_COUNT": "10000"}
     fits, too_wide, far_too_wide = (

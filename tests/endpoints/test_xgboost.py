@@ -1,7 +1,7 @@
-"""SageMaker XGBoost: its container hands rows of numbers to xgboost, and reads no names.
+"""SageMaker XGBoost: its container passes rows of numbers to xgboost, and reads no names.
 
 https://github.com/aws/sagemaker-xgboost-container: src/sagemaker_xgboost_container/encoder.py and
-algorithm_mode/serve_utils.py. The container is on no package index: what judges here is xgboost.
+algorithm_mode/serve_utils.py. The container is not on a package index, so xgboost itself is used.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def from_csv(content: bytes) -> Any:
 
 
 def from_file(content: bytes, folder: Path, query: str) -> Any:
-    """Read a text format as xgboost itself does, and so the container its LIBSVM."""
+    """Read a text format as xgboost itself does, and as the container reads its LIBSVM."""
     path = folder / "request"
     path.write_bytes(content)
     return library("xgboost").DMatrix(f"{path}?{query}")
 
 
 def predictions(booster: Any, matrix: Any) -> List[float]:
-    """Predict as the container does, which does not compare names."""
+    """Predict like the container, which does not compare names."""
     return [float(value) for value in booster.predict(matrix, validate_features=False)]
 
 
@@ -58,12 +58,14 @@ def test_xgboost_predicts_from_csv_without_a_header(booster: Any, tmp_path: Path
     assert (matrix.num_row(), matrix.num_col()) == (3, len(booster.feature_names))
     assert booster.feature_names == fields(made)
     answers = predictions(booster, matrix)
-    assert len(set(answers)) > 1, "the samples differ, and so do the answers"
+    assert len(set(answers)) > 1, "the samples differ, so the answers should too"
     own = from_file(body(made), tmp_path, "format=csv")
     assert predictions(booster, own) == answers
 
 
-def test_a_header_row_is_no_number_to_the_container_and_a_sample_to_xgboost(tmp_path: Path) -> None:
+def test_a_header_row_is_an_error_for_the_container_and_a_sample_for_xgboost(
+    tmp_path: Path,
+) -> None:
     content = body(payload("xgboost", {**RECIPES["xgboost"], "CONTENT_TYPES": "text/csv"}))
     with pytest.raises(ValueError, match="could not convert string to float"):
         from_csv(content)
@@ -81,14 +83,14 @@ def test_without_a_number_for_categories_no_libsvm_is_made() -> None:
         payload("xgboost", {"CONTENT_TYPES": "text/libsvm"})
 
 
-def test_xgboost_reads_from_libsvm_what_it_reads_from_csv(booster: Any, tmp_path: Path) -> None:
+def test_xgboost_predicts_the_same_from_libsvm_and_from_csv(booster: Any, tmp_path: Path) -> None:
     libsvm = body(payload("xgboost", {**RECIPES["xgboost libsvm"], **SEVERAL}))
     matrix = from_file(libsvm, tmp_path, "format=libsvm&indexing_mode=1")
     csv = from_csv(body(payload("xgboost", {**RECIPES["xgboost"], **SEVERAL})))
     assert predictions(booster, matrix) == predictions(booster, csv)
 
 
-def test_libsvm_from_0_is_what_the_container_reads_for_a_model_trained_on_columns(
+def test_libsvm_from_0_fits_a_model_that_was_trained_on_columns(
     booster: Any, tmp_path: Path
 ) -> None:
     made = payload("xgboost", {**RECIPES["xgboost libsvm from 0"], **SEVERAL})
@@ -100,7 +102,7 @@ def test_libsvm_from_0_is_what_the_container_reads_for_a_model_trained_on_column
 
 
 def test_a_model_trained_on_such_libsvm_files_predicts_from_libsvm(tmp_path: Path) -> None:
-    """The container numbers columns from 0, in training and in serving: index 0 stays empty."""
+    """The container numbers columns from 0 in training and in serving: index 0 is not used."""
     xgboost = library("xgboost")
     width = len(fields(payload("xgboost", RECIPES["xgboost"])))
     rows = [

@@ -1,4 +1,4 @@
-"""The command as a process of its own, and models for it."""
+"""The command in its own process, and models for it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ SETTINGS_IN_MODEL = (
 )
 
 
-# Of the environment: no setting, no account; but how coverage is measured.
+# The part of the environment that is kept: no settings, no accounts, but how coverage is measured.
 KEPT = {name: os.environ[name] for name in os.environ if name.startswith(("PATH", "COVERAGE"))}
 
-# What keeps a file from the superuser, too: he loses what makes him one.
+# Takes the superuser's privileges away, so that permissions apply to it too.
 _UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
 needs_no_privilege = pytest.mark.skipif(
     os.geteuid() == 0 and shutil.which("setpriv") is None,
-    reason="the superuser may do everything, and setpriv is not here to keep him from it",
+    reason="the superuser may do everything, and there is no setpriv to take that away",
 )
 
 
@@ -42,7 +42,7 @@ def command(
     unprivileged: bool = False,
     **environment: Any,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command in a folder, with that environment alone."""
+    """Run the command in a folder, with only that environment."""
     prefix = _UNPRIVILEGED if unprivileged and os.geteuid() == 0 else []
     return subprocess.run(
         [*prefix, sys.executable, "-B", str(SCRIPT), *arguments],
@@ -57,7 +57,7 @@ def command(
 
 
 def lay_models(folder: Path) -> Path:
-    """Lay a model into the folder in each of the forms that the command takes, and a payload."""
+    """Write a model to the folder in each form that the command accepts, and a payload."""
     archive = gz(member("weights", bytes(3000)) + member(NAME, LISTED) + END)
     (folder / "model.tar.gz").write_bytes(archive)
     (folder / "churn.tgz").write_bytes(archive)

@@ -1,4 +1,4 @@
-"""The function over moto's S3: the handler as Lambda calls it, and what it called and wrote."""
+"""The function with moto's S3: the handler as Lambda calls it, its calls and what it wrote."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tests.functional.events import BUCKET, KEY, model_archive
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# For mutants: that an example fails is enough, it need not be made small.
+# For mutants: it is enough that an example fails, so it is not shrunk.
 settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.generate])
 
-# The beginnings of the variables that the function reads.
+# Prefixes of the variables that the function reads.
 _SETTINGS = (
     *(setting.variable for setting in SETTINGS if setting.variable),
     SPECIAL_FIELD,
@@ -41,7 +41,7 @@ _SETTINGS = (
 
 
 def every_error() -> List[Type[PayloadError]]:
-    """Return each class of the tree but its base."""
+    """Return each class of error but their base."""
     return [
         value
         for value in vars(errors).values()
@@ -51,14 +51,14 @@ def every_error() -> List[Type[PayloadError]]:
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
-    """One moto, and one session of the SDK, for a module's tests: it reads its files but once."""
+    """One moto and one session of the SDK for a module's tests, so that it reads its files once."""
     with mock_aws():
         yield get_session()
 
 
 @pytest.fixture
 def s3(session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
-    """The function's own client, before moto's S3, with the model of `events/` in its bucket."""
+    """The function's own client, on moto's S3, with the model of `events/` in its bucket."""
     for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
         monkeypatch.delenv(name)
     monkeypatch.setattr("botocore.session.get_session", lambda: session)
@@ -73,7 +73,7 @@ def s3(session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
 
 @dataclass
 class Calls:
-    """What the function called S3 for: operation and parameters, in order."""
+    """The function's calls to S3: operations and parameters, in order."""
 
     made: List[Tuple[str, Dict[str, Any]]] = field(default_factory=list)
 
@@ -87,15 +87,15 @@ class Calls:
 
 @pytest.fixture
 def calls(s3: S3Client) -> Iterator[Calls]:
-    """The calls that the function makes from here on (and no others: use another client)."""
+    """The calls made from here on with the function's client; tests must use another one."""
     calls = Calls()
 
-    def note(params: Dict[str, Any], model: Any, **_: Any) -> None:
+    def record(params: Dict[str, Any], model: Any, **_: Any) -> None:
         calls.made.append((model.name, dict(params)))
 
-    s3.meta.events.register("before-parameter-build.s3", note)
+    s3.meta.events.register("before-parameter-build.s3", record)
     yield calls
-    s3.meta.events.unregister("before-parameter-build.s3", note)
+    s3.meta.events.unregister("before-parameter-build.s3", record)
 
 
 Refuse = Callable[..., List[str]]
@@ -103,10 +103,10 @@ Refuse = Callable[..., List[str]]
 
 @pytest.fixture
 def refuse(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Refuse:
-    """`refuse(operation, status, code)`: S3's answer to these calls from here on.
+    """`refuse(operation, status, code)` makes S3 answer these calls so from here on.
 
-    Only those whose key ends in `key` are refused. Returns the list of the attempts that were
-    refused. No time passes between attempts.
+    Only calls whose key ends in `key` are refused. It returns the list of refused attempts. No time
+    passes between attempts.
     """
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
 
@@ -118,8 +118,8 @@ def refuse(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Refuse:
             if not event_name.endswith(f".{operation}") or not url.endswith(key):
                 return None
             refused.append(url)
-            request.url = "https://refused.invalid/"  # moto, which is asked too, does nothing
-            body = f"<Error><Code>{code}</Code><Message>so says the test</Message></Error>"
+            request.url = "https://refused.invalid/"  # moto gets the request too, but ignores it
+            body = f"<Error><Code>{code}</Code><Message>refused by the test</Message></Error>"
             silent = operation == "HeadObject" or status == 304
             raw = Body(b"" if silent else body.encode())
             return AWSResponse(url, status, HTTPHeaders(), raw)
@@ -138,7 +138,7 @@ class Body(io.BytesIO):
 
 
 class Context:
-    """Lambda's context: so many seconds are left."""
+    """Lambda's context, with so many seconds left."""
 
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
     function_name = "payload"
@@ -160,7 +160,7 @@ class Function:
     metrics_written: Callable[[], str]
 
     def __call__(self, event: Any, seconds: float = 900.0) -> Any:
-        """Return the answer, through JSON, as Lambda does."""
+        """Return the answer; as in Lambda, it and the event are converted to JSON and back."""
         answer = app.lambda_handler(json.loads(json.dumps(event)), Context(seconds))
         return json.loads(json.dumps(answer, allow_nan=False))
 
@@ -169,7 +169,7 @@ class Function:
         return [json.loads(line) for line in self.written.getvalue().splitlines()]
 
     def metrics(self) -> List[Dict[str, Any]]:
-        """Return the lines of metrics since this was asked for last."""
+        """Return the lines of metrics since the last call of this method."""
         return [json.loads(line) for line in self.metrics_written().splitlines()]
 
 

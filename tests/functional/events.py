@@ -1,4 +1,4 @@
-"""The events of `events/`, all of one model, and what that model is."""
+"""The events of `events/`, which are all about one model, and that model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Dict
 from tests.archives import packed
 
 FOLDER = Path(__file__).parents[2] / "events"
-# A space and a plus: they tell a key that is URL-encoded from one that is not.
+# The key has a space and a plus, which differ between a URL-encoded key and one that is not.
 BUCKET = "amzn-s3-demo-bucket"
 KEY = "training/churn model+v2/churn-2026-01-15/output/model.tar.gz"
 PAYLOAD_KEY = "training/churn model+v2/churn-2026-01-15/output/payload/payload.tar.gz"
@@ -52,7 +52,7 @@ def sns_event(*messages: Any) -> Dict[str, Any]:
 
 
 def model_archive(*members: Any) -> bytes:
-    """Return a gzip'd tar of (name, content) members; without any, of the hyperparameters alone."""
+    """Return a gzipped tar of (name, content) members; by default, only of the hyperparameters."""
     return packed(*(members or [("hyperparameters.json", hyperparameters())]))
 
 

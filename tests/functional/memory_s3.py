@@ -1,7 +1,7 @@
-"""S3 in memory, as far as a run sees it: three calls, their conditions, and their errors.
+"""S3 in memory, as far as a run uses it: three calls, their conditions, and their errors.
 
-An ETag is the MD5 of the content, as the real one's of an object that came in one part. Errors are
-botocore's own, with what botocore puts into them.
+An ETag is the MD5 of the content, as in S3 for an object that was uploaded in one part. Errors are
+botocore's own, with the same attributes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class StoredObject:
 
 
 class MemoryS3:
-    """Objects by bucket and key; the methods named as boto3's client's."""
+    """Objects by bucket and key; the methods have the names of those of boto3's client."""
 
     def __init__(self) -> None:
         self.objects: Dict[Tuple[str, str], StoredObject] = {}
 
     def head_object(self, *, Bucket: str, Key: str, **parameters: Any) -> Dict[str, Any]:
         found = self.objects.get((Bucket, Key))
-        if found is None:  # no body, so no code of S3's own
+        if found is None:  # the answer to a HEAD has no body, and so no code of S3's
             raise client_error("HeadObject", 404, "404")
         return _described(found, len(found.content), 200)
 
@@ -83,7 +83,7 @@ class MemoryS3:
 
 
 def client_error(operation: str, status: int, code: str) -> ClientError:
-    """Return the error that botocore makes of an answer of S3's."""
+    """Return the error that botocore makes from S3's answer."""
     answer: Any = {
         "Error": {"Code": code, "Message": f"{code}, says the server"},
         "ResponseMetadata": _metadata(status),

@@ -1,7 +1,7 @@
-"""Runs that overlap, stepped call by call: each stops before every call of S3 until told to go on.
+"""Overlapping runs, stepped call by call: each stops before every call to S3 until it is stepped.
 
-A run goes on in a thread of its own, but never two at a time, so that what happens is decided by
-whoever steps, and by nothing else.
+Each run has its own thread, but only one is ever running, so that the order of events is decided
+only by the test that steps them.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from mims.settings import GivenSettings
 from tests.functional.memory_s3 import MemoryS3, client_error
 
 BUCKET, MODEL, PAYLOAD = "models", "churn/model.tar.gz", "churn/payload/payload.tar.gz"
-_WITHIN = 60  # seconds, for what takes microseconds: a run that hangs is to fail, not to hang all
+_WITHIN = 60  # seconds, for what takes microseconds: a run that hangs must fail the test
 
 
 class Fate(enum.Enum):
-    """What becomes of a call."""
+    """What happens to a call."""
 
-    ANSWERED = "S3 does what it is asked to, and answers"
-    REFUSED = "503, nothing is done"
-    CONFLICT = "409 for a PUT, nothing is done"
-    LOST = "S3 does it; its answer, and those of the SDK's own attempts, get lost"
-    REPEATED = "S3 does it; its answer gets lost, and the SDK asks again"
+    ANSWERED = "S3 performs the call and answers"
+    REFUSED = "503; nothing is done"
+    CONFLICT = "409 for a PUT; nothing is done"
+    LOST = "S3 performs the call; its answer and those to the SDK's own attempts are lost"
+    REPEATED = "S3 performs the call; its answer is lost, and the SDK tries again"
     CUT = "the body of a GET breaks off in the middle"
     CRASH = "the process dies before the call"
 
 
 class Crashed(BaseException):
-    """The process is gone. No handler of errors sees this."""
+    """The process has died. It is not an `Exception`, so no error handler catches it."""
 
 
 class SteppedRun:
-    """One run over `s3`, begun, and stopped before its first call.
+    """One run on `s3`, which is started and stops before its first call.
 
     Attributes
     ----------
     operation
         The call before which the run is stopped; empty when it is over.
     result, error
-        What came of it.
+        The outcome of the run.
     violations
-        What it must never do, where it did.
+        Things that it did, though no run ever must.
     """
 
     def __init__(self, s3: MemoryS3, settings: GivenSettings) -> None:
@@ -72,14 +72,14 @@ class SteppedRun:
         return not self.operation
 
     def step(self, fate: Fate = Fate.ANSWERED) -> None:
-        """Let the call go its way, and the run on to the next one or its end."""
+        """Give the call this fate, and let the run go on to its next call or its end."""
         assert not self.over
         self._fate = fate
         self._go.release()
         self._wait()
 
     def finish(self) -> None:
-        """Let the run go on to its end, without a fault."""
+        """Let the run go on to its end, without faults."""
         while not self.over:
             self.step()
 
@@ -88,7 +88,7 @@ class SteppedRun:
             self.step(Fate.CRASH)
 
     def __getattr__(self, operation: str) -> Any:
-        """The run's S3 client is the run itself."""
+        """Return a method of the run's S3 client, which is the run itself."""
         if operation not in ("head_object", "get_object", "put_object"):
             raise AttributeError(operation)
         return lambda **parameters: self._call(operation, parameters)
@@ -104,7 +104,7 @@ class SteppedRun:
             self.result = reconcile(
                 session, notified_request(BUCKET, MODEL), self._settings, Destination()
             ).as_dict()
-        except BaseException as error:  # noqa: BLE001 - whoever steps looks at it
+        except BaseException as error:  # noqa: BLE001 - the test that steps the run checks it
             self.error = error
         self.operation = ""
         self._stopped.release()
@@ -139,9 +139,9 @@ class SteppedRun:
         if parameters["Key"] == PAYLOAD and operation == "head_object":
             self._seen = replaced.etag if replaced else None
         answer = getattr(self._s3, operation)(**parameters)
-        there = replaced.etag if replaced else None
-        if operation == "put_object" and there != self._seen:
-            self.violations.append(f"it replaced {there}, having seen {self._seen}")
+        replaced_etag = replaced.etag if replaced else None
+        if operation == "put_object" and replaced_etag != self._seen:
+            self.violations.append(f"it replaced {replaced_etag}, having seen {self._seen}")
         return answer
 
 
@@ -158,4 +158,4 @@ class _CutBody:
         return piece
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""

@@ -1,6 +1,6 @@
-"""A backfill: the job's request, what it shows, and the function under a job's many tasks.
+"""A backfill: the job's request, what the command shows, and the function with a job's many tasks.
 
-S3 Batch Operations itself is played by the tests: they list the bucket, apply the request's filter,
+The tests play the part of S3 Batch Operations: they list the bucket, apply the request's filter,
 and send the function the events that its user guide describes.
 """
 
@@ -24,28 +24,28 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
 from mims_pipeline import backfill
-from mims_pipeline.backfill import BackfillError, Place, job_request, key_filter, read_stack
+from mims_pipeline.backfill import BackfillError, Deployment, job_request, key_filter, read_stack
 from mims_pipeline.backfill_cost import estimate
 from mims_pipeline.backfill_report import summarize
 from mims_pipeline.platform_limits import faults
 from tests.archives import packed, unpacked
 
-PLACE = Place(
+DEPLOYMENT = Deployment(
     function_arn="arn:aws:lambda:eu-west-1:123456789012:function:payloads:live",
     role_arn="arn:aws:iam::123456789012:role/mims-payload-BackfillRole-1",
     report_bucket="models",
     report_prefix="mims-payload-backfill",
 )
 NAMED = [
-    f"--function-arn={PLACE.function_arn}",
-    f"--role-arn={PLACE.role_arn}",
-    f"--report={PLACE.report_bucket}/{PLACE.report_prefix}",
+    f"--function-arn={DEPLOYMENT.function_arn}",
+    f"--role-arn={DEPLOYMENT.role_arn}",
+    f"--report={DEPLOYMENT.report_bucket}/{DEPLOYMENT.report_prefix}",
 ]
 OUTPUTS = {
-    "FunctionAliasArn": PLACE.function_arn,
-    "BackfillRoleArn": PLACE.role_arn,
-    "BackfillReportBucketName": PLACE.report_bucket,
-    "BackfillReportPrefix": PLACE.report_prefix,
+    "FunctionAliasArn": DEPLOYMENT.function_arn,
+    "BackfillRoleArn": DEPLOYMENT.role_arn,
+    "BackfillReportBucketName": DEPLOYMENT.report_bucket,
+    "BackfillReportPrefix": DEPLOYMENT.report_prefix,
     "ModelBucketName": "models",
     "ModelPrefix": "training/",
 }
@@ -55,19 +55,19 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("prefix", ["", "training/", "t", "ünïcode ü/", "p" * 1024])
-def test_the_job_is_one_that_the_service_takes(prefix: str) -> None:
-    request = job_request("models", prefix, PLACE, "token-1")
+def test_the_service_accepts_the_job(prefix: str) -> None:
+    request = job_request("models", prefix, DEPLOYMENT, "token-1")
     assert faults("s3control", "CreateJob", request) == []
 
 
 def test_the_job_calls_the_function_and_reports_every_object() -> None:
-    request = job_request("models", "training/", PLACE, "token-1")
+    request = job_request("models", "training/", DEPLOYMENT, "token-1")
     assert request["AccountId"] == "123456789012"
-    assert request["RoleArn"] == PLACE.role_arn
+    assert request["RoleArn"] == DEPLOYMENT.role_arn
     assert request["ClientRequestToken"] == "token-1"
     assert request["ConfirmationRequired"] is False
     assert request["Operation"]["LambdaInvoke"] == {
-        "FunctionArn": PLACE.function_arn,
+        "FunctionArn": DEPLOYMENT.function_arn,
         "InvocationSchemaVersion": "2.0",
     }
     generator = request["ManifestGenerator"]["S3JobManifestGenerator"]
@@ -78,40 +78,40 @@ def test_the_job_calls_the_function_and_reports_every_object() -> None:
     }
     report = request["Report"]
     assert report["ReportScope"] == "AllTasks"
-    assert (report["Bucket"], report["Prefix"]) == ("arn:aws:s3:::models", PLACE.report_prefix)
+    assert (report["Bucket"], report["Prefix"]) == ("arn:aws:s3:::models", DEPLOYMENT.report_prefix)
 
 
-def test_another_partitions_buckets_have_its_arns() -> None:
-    place = Place(
-        PLACE.function_arn.replace("arn:aws:", "arn:aws-cn:"),
-        PLACE.role_arn.replace("arn:aws:", "arn:aws-cn:"),
+def test_buckets_of_another_partition_have_its_arns() -> None:
+    deployment = Deployment(
+        DEPLOYMENT.function_arn.replace("arn:aws:", "arn:aws-cn:"),
+        DEPLOYMENT.role_arn.replace("arn:aws:", "arn:aws-cn:"),
         "models",
         "reports",
     )
-    request = job_request("models", "", place, "t")
+    request = job_request("models", "", deployment, "t")
     source = request["ManifestGenerator"]["S3JobManifestGenerator"]["SourceBucket"]
     assert (source, request["Report"]["Bucket"]) == ("arn:aws-cn:s3:::models",) * 2
     assert faults("s3control", "CreateJob", request) == []
 
 
 @pytest.mark.parametrize(
-    ("bucket", "prefix", "place"),
+    ("bucket", "prefix", "deployment"),
     [
-        ("s3://models", "", PLACE),
-        ("Models", "", PLACE),
-        ("models", "/training", PLACE),
-        ("models", "p" * 1025, PLACE),
-        ("models", "", Place("payloads", PLACE.role_arn, "models", "r")),
-        ("models", "", Place(PLACE.function_arn, "role/r", "models", "r")),
+        ("s3://models", "", DEPLOYMENT),
+        ("Models", "", DEPLOYMENT),
+        ("models", "/training", DEPLOYMENT),
+        ("models", "p" * 1025, DEPLOYMENT),
+        ("models", "", Deployment("payloads", DEPLOYMENT.role_arn, "models", "r")),
+        ("models", "", Deployment(DEPLOYMENT.function_arn, "role/r", "models", "r")),
     ],
 )
-def test_what_cannot_be_a_job_is_refused(bucket: str, prefix: str, place: Place) -> None:
+def test_an_invalid_job_is_refused(bucket: str, prefix: str, deployment: Deployment) -> None:
     with pytest.raises(BackfillError):
-        job_request(bucket, prefix, place, "t")
+        job_request(bucket, prefix, deployment, "t")
 
 
 def kept(key: str, constraint: Dict[str, List[str]]) -> bool:
-    """Whether S3's manifest generator keeps a key."""
+    """Say whether S3's manifest generator keeps a key."""
     starts, ends = constraint.get("MatchAnyPrefix", [""]), constraint.get("MatchAnySuffix", [""])
     return any(map(key.startswith, starts)) and any(map(key.endswith, ends))
 
@@ -123,11 +123,11 @@ def test_no_model_is_filtered_out_whatever_the_prefix(key: str) -> None:
     for length in range(len(key) + 1):
         constraint = key_filter(key[:length])
         assert kept(key, constraint)
-        # The service takes lists of one string only.
+        # The service accepts only lists of one string.
         assert all(len(strings) == 1 for strings in constraint.values())
 
 
-def test_under_a_prefix_nothing_but_models_is_kept() -> None:
+def test_under_a_prefix_only_models_are_kept() -> None:
     constraint = key_filter("training/")
     for key in (
         "training/old-model.tar.gz",
@@ -168,14 +168,14 @@ def stack(**changes: Any) -> Dict[str, Any]:
     }
 
 
-def from_stack(answer: Dict[str, Any], bucket: str, prefix: str) -> Place:
+def from_stack(answer: Dict[str, Any], bucket: str, prefix: str) -> Deployment:
     client, stubber = stubbed("cloudformation")
     stubber.add_response("describe_stacks", answer, {"StackName": "mims-payload"})
     return read_stack(client, "mims-payload", bucket, prefix)
 
 
 def test_a_stack_gives_the_function_the_role_and_the_report() -> None:
-    assert from_stack(stack(), "models", "training/2026/") == PLACE
+    assert from_stack(stack(), "models", "training/2026/") == DEPLOYMENT
     assert from_stack(stack(reserved="50"), "models", "training/").concurrency == 50
     assert from_stack(stack(memory="1024"), "models", "training/").memory_mb == 1024
 
@@ -198,14 +198,14 @@ def test_the_template_has_the_outputs_that_a_backfill_reads() -> None:
         (stack(), "models", "train", "s3://models/training/"),
     ],
 )
-def test_a_stack_that_cannot_serve_the_models_is_told(
+def test_a_stack_that_cannot_serve_the_models_is_an_error(
     answer: Any, bucket: str, prefix: str, says: str
 ) -> None:
     with pytest.raises(BackfillError, match=says):
         from_stack(answer, bucket, prefix)
 
 
-def test_a_stack_that_is_not_there_is_told_with_the_remedy() -> None:
+def test_a_missing_stack_is_an_error_with_the_remedy() -> None:
     client, stubber = stubbed("cloudformation")
     stubber.add_client_error("describe_stacks", "ValidationError", "does not exist")
     with pytest.raises(BackfillError, match=r"does not exist.*--stack"):
@@ -217,7 +217,7 @@ def test_a_stack_that_is_not_there_is_told_with_the_remedy() -> None:
 
 @pytest.fixture(name="clients")
 def _clients(monkeypatch: pytest.MonkeyPatch) -> Dict[str, Any]:
-    """The clients that the command may make, by service; it fails on any other."""
+    """The clients that the command may make, by service; any other is an error."""
     clients: Dict[str, Any] = {}
     monkeypatch.setattr(backfill, "_client", lambda service, _region: clients[service])
     return clients
@@ -242,7 +242,7 @@ def test_with_yes_the_job_is_created_and_named(
 ) -> None:
     clients["s3control"], stubber = stubbed("s3control")
     job = "8d9a18fe-c303-4d39-8ccc-860d372da386"
-    expected = job_request("models", "training/", PLACE, "")
+    expected = job_request("models", "training/", DEPLOYMENT, "")
     stubber.add_response("create_job", {"JobId": job}, {**expected, "ClientRequestToken": ANY})
     assert backfill.main(["models", "training/", *NAMED, "--yes"]) == 0
     stubber.assert_no_pending_responses()
@@ -252,7 +252,7 @@ def test_with_yes_the_job_is_created_and_named(
     assert f"s3://models/mims-payload-backfill/job-{job}/" in out
 
 
-def test_each_run_is_a_job_of_its_own(
+def test_each_run_is_a_separate_job(
     clients: Dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     tokens = set()
@@ -262,7 +262,7 @@ def test_each_run_is_a_job_of_its_own(
     assert len(tokens) == 2
 
 
-def test_a_refusal_is_told_with_what_it_takes(
+def test_a_refusal_names_the_permissions_that_are_needed(
     clients: Dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     clients["s3control"], stubber = stubbed("s3control")
@@ -285,7 +285,7 @@ def test_a_refusal_is_told_with_what_it_takes(
         ["models", "--summary", "report"],
     ],
 )
-def test_a_command_line_that_is_none_is_refused(
+def test_an_invalid_command_line_is_refused(
     arguments: List[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -298,7 +298,7 @@ def test_a_report_without_a_prefix_is_refused(capsys: pytest.CaptureFixture[str]
     assert "BUCKET/PREFIX" in capsys.readouterr().err
 
 
-def test_the_memory_of_the_stack_is_what_the_estimate_takes(
+def test_the_estimate_uses_the_memory_of_the_stack(
     clients: Dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = []
@@ -314,7 +314,7 @@ def test_the_memory_of_the_stack_is_what_the_estimate_takes(
 # --- the report ---
 
 MADE = '{"status": "created", "payload": "s3://models/a/payload/payload.tar.gz"}'
-SKIPPED = "skipped: 'my-model.tar.gz' is no model.tar.gz"
+SKIPPED = "skipped: 'my-model.tar.gz' is not named model.tar.gz"
 UNUSABLE = "no payload: CorruptArchiveError: The archive is a zip, 'a: b'."
 REPORT = [
     ("a/model.tar.gz", "succeeded", "", "200", MADE),
@@ -335,7 +335,7 @@ FAILED = [
 COUNTED = {
     "created": 2,
     "unchanged": 1,
-    "skipped: '…' is no model.tar.gz": 2,
+    "skipped: '…' is not named model.tar.gz": 2,
     "no payload: CorruptArchiveError": 2,
     "no payload: NoInputFieldsError": 1,
     "failed: PermanentFailure: AccessDeniedError": 1,
@@ -395,7 +395,7 @@ def test_a_report_in_s3_is_counted(
     ("content", "says"),
     [(None, "cannot be read"), (b"no JSON", "not the manifest"), (b"[]", "not the manifest")],
 )
-def test_what_is_no_report_is_told(
+def test_a_file_that_is_not_a_report_is_an_error(
     s3: Any,
     clients: Dict[str, Any],
     capsys: pytest.CaptureFixture[str],
@@ -409,7 +409,7 @@ def test_what_is_no_report_is_told(
     assert says in capsys.readouterr().err
 
 
-def test_a_folder_without_a_report_and_a_file_that_is_none_are_told(
+def test_a_folder_without_a_report_and_another_csv_file_are_errors(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert backfill.main(["--summary", str(tmp_path)]) == 1
@@ -514,24 +514,24 @@ def test_many_models_are_done_once_and_found_up_to_date_the_next_time(s3: Any) -
     others = ["old-model.tar.gz", "team 1/my-model.tar.gz"]  # kept by the filter of a whole bucket
     for key in [*others, "team 1/notes.txt", "model.tar.gz.bak"]:
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
-    keys = manifest(s3, job_request(BUCKET, "", PLACE, "t"))
+    keys = manifest(s3, job_request(BUCKET, "", DEPLOYMENT, "t"))
     random.Random(7).shuffle(keys)
     assert sorted(keys) == sorted([*models, *others])
 
     first = run(keys, tasks_per_event=1)
     assert Counter(code for code, _ in first.values()) == {"Succeeded": 62}
     for key in models:
-        told = json.loads(first[key][1])
+        result = json.loads(first[key][1])
         folder = key[: -len("model.tar.gz")]
         payload = f"{folder}payload/payload.tar.gz"
-        assert told == {"status": "created", "payload": f"s3://{BUCKET}/{payload}"}
+        assert result == {"status": "created", "payload": f"s3://{BUCKET}/{payload}"}
         made = unpacked(s3.get_object(Bucket=BUCKET, Key=payload)["Body"].read())
         metadata = json.loads(made["metadata.json"])
         assert metadata["pipeline_name"] == f"p{models.index(key)}"
     assert all(first[key][1].startswith("skipped: ") for key in others)
 
-    # What the first run made is no model, so the second job has the same objects.
-    again = manifest(s3, job_request(BUCKET, "", PLACE, "t"))
+    # The payloads of the first run are not models, so the second job has the same objects.
+    again = manifest(s3, job_request(BUCKET, "", DEPLOYMENT, "t"))
     assert sorted(again) == sorted(keys)
     etags = {key: s3.head_object(Bucket=BUCKET, Key=key)["LastModified"] for key in payloads(s3)}
     second = run(again, tasks_per_event=50)
@@ -547,7 +547,7 @@ def payloads(client: Any) -> List[str]:
     return [key for key in keys if key.endswith("payload.tar.gz")]
 
 
-def test_each_bad_object_has_its_reason_and_the_others_go_on(s3: Any) -> None:
+def test_each_bad_object_has_its_reason_and_the_others_are_done(s3: Any) -> None:
     bodies = {
         "good/model.tar.gz": archive(1),
         "truncated/model.tar.gz": archive(2)[:40],
@@ -577,7 +577,7 @@ def test_each_bad_object_has_its_reason_and_the_others_go_on(s3: Any) -> None:
     assert results["gone/model.tar.gz"][1] == "skipped: the model is gone"
 
 
-def test_a_counted_backfill_counts_models_alone(
+def test_count_counts_only_models(
     s3: Any, clients: Dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for key in ("t/a/model.tar.gz", "t/b/model.tar.gz", "t/my-model.tar.gz", "u/model.tar.gz"):
@@ -589,13 +589,13 @@ def test_a_counted_backfill_counts_models_alone(
     assert "nothing to do" in capsys.readouterr().err
 
 
-def test_what_the_function_answers_is_what_a_summary_counts(s3: Any) -> None:
+def test_a_summary_counts_the_answers_of_the_function(s3: Any) -> None:
     models = [f"{number}/model.tar.gz" for number in range(3)]
     for number, key in enumerate(models):
         s3.put_object(Bucket=BUCKET, Key=key, Body=archive(number))
     run(models[:1])
     results = run([*models, "old-model.tar.gz"])
-    rows = [(key, "succeeded", "", "200", told) for key, (_, told) in results.items()]
+    rows = [(key, "succeeded", "", "200", message) for key, (_, message) in results.items()]
     counts = summarize([report(rows)]).counts
     assert (counts.pop("created"), counts.pop("unchanged")) == (2, 1)
     [(skipped, number)] = counts.items()

@@ -1,4 +1,4 @@
-"""Events of several models: what fails keeps nothing else from being done, and is told."""
+"""Events with several models: a failure is reported, and does not stop the others."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def s3_records(*keys: str) -> Dict[str, Any]:
     (record,) = event("s3")["Records"]
     records = [copy.deepcopy(record) for _ in keys]
-    for each, key in zip(records, keys):
-        each["s3"]["object"]["key"] = quote_plus(key, safe="/")
+    for copied, key in zip(records, keys):
+        copied["s3"]["object"]["key"] = quote_plus(key, safe="/")
     return {"Records": records}
 
 
@@ -60,7 +60,7 @@ def test_every_record_of_several_gives_a_result(function: Function, s3: S3Client
 # --- queues ---
 
 
-def test_a_queue_of_mixed_bodies_is_answered_with_just_those_that_failed(
+def test_a_queue_of_mixed_bodies_is_answered_with_only_those_that_failed(
     function: Function, s3: S3Client
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key="bad/model.tar.gz", Body=b"not an archive")
@@ -111,7 +111,7 @@ def batch(version: str, *keys: str) -> Dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_a_permanent_error_is_a_permanent_failure_of_its_task_alone(
+def test_a_permanent_error_is_a_permanent_failure_of_its_task_only(
     version: str, function: Function, refuse: Refuse
 ) -> None:
     refuse("GetObject", 403, "AccessDenied", key="bad/model.tar.gz")
@@ -135,10 +135,10 @@ NO_PAYLOAD = {
 
 
 @pytest.mark.parametrize("error", sorted(error.__name__ for error in every_error()))
-def test_a_model_of_which_no_payload_can_be_made_fails_no_task(
+def test_a_model_for_which_no_payload_can_be_made_does_not_fail_its_task(
     error: str, function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    raised = getattr(errors, error)("so it is")
+    raised = getattr(errors, error)("the reason")
 
     def fail(*_: Any) -> None:
         raise raised
@@ -146,11 +146,11 @@ def test_a_model_of_which_no_payload_can_be_made_fails_no_task(
     monkeypatch.setattr("app.reconcile", fail)
     (result,) = function(batch("2.0", KEY))["results"]
     if error in NO_PAYLOAD:
-        expected = ("Succeeded", f"no payload: {error}: so it is")
+        expected = ("Succeeded", f"no payload: {error}: the reason")
     elif raised.permanent:
-        expected = ("PermanentFailure", f"{error}: so it is")
+        expected = ("PermanentFailure", f"{error}: the reason")
     else:
-        expected = ("TemporaryFailure", f"{error}: so it is")
+        expected = ("TemporaryFailure", f"{error}: the reason")
     assert (result["resultCode"], result["resultString"]) == expected
 
 
@@ -175,7 +175,7 @@ def test_a_transient_error_is_a_temporary_failure(version: str, function: Functi
         ("gone/model.tar.gz", "the model is gone"),
     ],
 )
-def test_a_key_that_is_no_model_succeeds_as_skipped(
+def test_a_key_that_is_not_a_model_succeeds_as_skipped(
     key: str, reason: str, function: Function
 ) -> None:
     (result,) = function(batch("2.0", key))["results"]

@@ -1,4 +1,4 @@
-"""The command as a person calls it: what it takes, what it prints, which setting wins."""
+"""The command as a person calls it: what it accepts, what it prints, which setting wins."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def models(tmp_path: Path) -> Path:
 CSV = b"age,income,country\n0.0,0.0,DEFAULT_TEXT"
 ROW = b"0.0,0.0,DEFAULT_TEXT"
 
-# The arguments, and what stands on standard output: bytes that are all of it, a text that it holds,
-# or the fields and content types of the payload that was written.
-RIGHT: Dict[str, Tuple[List[str], Any]] = {
+# The arguments, and what is on standard output: bytes that are all of it, a string that it has,
+# or the number of fields and the content types of the payload that was written.
+VALID: Dict[str, Tuple[List[str], Any]] = {
     "an archive": (["model.tar.gz"], (3, ["application/json"])),
     "of another name": (["churn.tgz", "-o", "out"], (3, ["application/json"])),
     "output, in long": (["model.tar.gz", "--output=out/deep"], (3, ["application/json"])),
@@ -83,8 +83,8 @@ RIGHT: Dict[str, Tuple[List[str], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("call", RIGHT.values(), ids=RIGHT)
-def test_a_right_call(call: Tuple[List[str], Any], models: Path) -> None:
+@pytest.mark.parametrize("call", VALID.values(), ids=VALID)
+def test_a_valid_call(call: Tuple[List[str], Any], models: Path) -> None:
     arguments, expected = call
     stdin = (models / "model.tar.gz").read_bytes() if "-" in arguments else None
     before = {path for path in models.rglob("*") if path.is_file()}
@@ -106,8 +106,8 @@ def test_a_right_call(call: Tuple[List[str], Any], models: Path) -> None:
         assert expected in done.stdout.decode()
 
 
-# The arguments, the exit code, the error and what its line says.
-WRONG: Dict[str, Tuple[List[str], int, str, str]] = {
+# The arguments, the exit code, the error and a part of its line.
+INVALID: Dict[str, Tuple[List[str], int, str, str]] = {
     "an unknown option": (
         ["model.tar.gz", "--contenttype", "text/csv"], 2, "InvalidRequestError", "--content-type",
     ),
@@ -187,7 +187,7 @@ WRONG: Dict[str, Tuple[List[str], int, str, str]] = {
     "a model below a file": (["model.tar.gz/x"], 1, "ModelNotFoundError", "model.tar.gz/x"),
     "an empty folder": (["empty"], 1, "ModelNotFoundError", "empty"),
     "a cut archive": (["cut.tar.gz"], 1, "CorruptArchiveError", "offset"),
-    "a model that tells nothing": (
+    "a model that names no fields": (
         ["nameless.tar.gz"], 1, "HyperparametersNotFoundError", "weights",
     ),
     "nothing on standard input": (["-"], 1, "CorruptArchiveError", "empty"),
@@ -197,7 +197,7 @@ WRONG: Dict[str, Tuple[List[str], int, str, str]] = {
     "a model to check": (
         ["--check", "model.tar.gz"], 1, "InvalidRequestError", "is a model archive",
     ),
-    "a model that tells nothing, to check": (
+    "a model that names no fields, to check": (
         ["--check", "nameless.tar.gz"], 1, "InvalidRequestError", "is a model archive",
     ),
     "a cut payload to check": (
@@ -219,8 +219,8 @@ WRONG: Dict[str, Tuple[List[str], int, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
-def test_a_wrong_call(call: Tuple[List[str], int, str, str], models: Path) -> None:
+@pytest.mark.parametrize("call", INVALID.values(), ids=INVALID)
+def test_an_invalid_call(call: Tuple[List[str], int, str, str], models: Path) -> None:
     arguments, code, error, said = call
     before = sorted(models.rglob("*"))
     done = command(*arguments, folder=models)
@@ -233,8 +233,8 @@ def test_a_wrong_call(call: Tuple[List[str], int, str, str], models: Path) -> No
 
 
 def test_there_are_enough_of_both() -> None:
-    assert len(RIGHT) >= 25
-    assert len(WRONG) >= 25
+    assert len(VALID) >= 25
+    assert len(INVALID) >= 25
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_there_are_enough_of_both() -> None:
         (["--check", "{}/made/cut.tar.gz"], 1),
     ],
 )
-def test_each_error_stands_in_the_jobs_message_too(
+def test_each_error_is_also_in_the_jobs_message(
     arguments: List[str],
     code: int,
     models: Path,
@@ -306,7 +306,7 @@ def test_arguments_win_over_files_and_these_over_the_environment(
         (["--settings", "lists.json", "--recipe", "xgboost"], b"[[0.0]]"),
     ],
 )
-def test_a_setting_of_any_argument_wins_over_a_recipe_of_any_and_over_the_models_own(
+def test_a_setting_in_any_argument_wins_over_any_recipe_and_the_models_own_settings(
     arguments: List[str], body: bytes, models: Path
 ) -> None:
     (models / "lists.json").write_text('{"content_types": "application/json; format=lists"}')
@@ -319,7 +319,7 @@ def test_a_setting_of_any_argument_wins_over_a_recipe_of_any_and_over_the_models
 # --- what is printed, and where
 
 
-def test_show_keeps_standard_output_for_the_body_and_tells_warnings_elsewhere(models: Path) -> None:
+def test_show_writes_only_the_body_to_standard_output_and_warnings_elsewhere(models: Path) -> None:
     done = command("unpacked", "--show", folder=models, CONTENT_TYPE="text/csv")
     assert json.loads(done.stdout)["instances"]
     lines = done.stderr.decode().splitlines()
@@ -333,16 +333,16 @@ def test_show_keeps_standard_output_for_the_body_and_tells_warnings_elsewhere(mo
         assert command(*arguments, folder=models).stdout == b""
 
 
-def test_json_alone_stands_on_standard_output_where_it_is_asked_for(models: Path) -> None:
+def test_only_json_is_on_standard_output_if_it_is_asked_for(models: Path) -> None:
     done = command("model.tar.gz", "--json", folder=models, CONTENT_TYPE="text/csv")
     (warning,) = json.loads(done.stdout)["warnings"]
     assert "CONTENT_TYPE" in warning
     failed = command("cut.tar.gz", "--json", folder=models)
     assert json.loads(failed.stdout)["error"] == "CorruptArchiveError"
     invalid = command("--check", "made/cut.tar.gz", "--json", folder=models)
-    told = json.loads(invalid.stdout)
-    assert (told["valid"], told["error"]) == (False, "CorruptArchiveError")
-    assert told["message"] in invalid.stderr.decode()
+    report = json.loads(invalid.stdout)
+    assert (report["valid"], report["error"]) == (False, "CorruptArchiveError")
+    assert report["message"] in invalid.stderr.decode()
 
 
 def test_help_lists_every_setting_content_type_and_recipe_in_80_columns(tmp_path: Path) -> None:

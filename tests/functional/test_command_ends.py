@@ -28,7 +28,7 @@ def models(tmp_path: Path) -> Path:
 
 
 class Terminal:
-    """A command on a terminal of its own: what it writes there."""
+    """A command on its own terminal, and what it writes there."""
 
     def __init__(
         self, *arguments: str, folder: Path, columns: int = 80, **environment: str
@@ -47,7 +47,7 @@ class Terminal:
         self.text = ""
 
     def read(self, until: str = "") -> str:
-        """Read on until the text is there; without one, to the end."""
+        """Read until the terminal has shown that text; by default, to the end."""
         deadline = time.monotonic() + 60
         while not until or until not in self.text:
             assert time.monotonic() < deadline, self.text
@@ -56,7 +56,7 @@ class Terminal:
             try:
                 content = os.read(self.reader, 65536)
             except OSError as error:
-                if error.errno != errno.EIO:  # so does Linux tell the end
+                if error.errno != errno.EIO:  # this is how Linux reports the end
                     raise
                 content = b""
             if not content:
@@ -89,7 +89,7 @@ def test_on_a_terminal_a_person_reads_a_report_of_its_width_in_colours(
     assert max(map(len, plain.text.split("\r\n"))) <= width
 
 
-def test_a_terminal_that_shows_ascii_alone_gets_ascii(models: Path) -> None:
+def test_a_terminal_that_shows_only_ascii_gets_ascii(models: Path) -> None:
     (models / NAME).write_text('{"full_field_list": ["país", "note"]}', encoding="utf-8")
     for encoding in ("ascii", "latin-1"):
         terminal = Terminal(
@@ -138,7 +138,7 @@ def test_a_signal_ends_it_with_one_line_and_leaves_nothing(
     )
     assert running.stdin is not None
     running.stdin.write(gz(member("weights", bytes(10**6)))[:-100])
-    running.stdin.flush()  # it waits for the rest
+    running.stdin.flush()  # the command waits for the rest
     wait_until_read(running.pid)
     running.send_signal(number)
     output, errors = running.communicate(timeout=60)
@@ -149,12 +149,12 @@ def test_a_signal_ends_it_with_one_line_and_leaves_nothing(
 
 
 def wait_until_read(process: int) -> None:
-    """Wait until the process waits for its standard input, or a while where nobody can tell."""
+    """Wait until the process waits for standard input; two seconds if that cannot be seen."""
     channel = Path(f"/proc/{process}/wchan")
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        with_pipe = channel.exists() and "pipe" in channel.read_text()
-        if with_pipe or (not channel.exists() and time.monotonic() > deadline - 8):
+        is_waiting = channel.exists() and "pipe" in channel.read_text()
+        if is_waiting or (not channel.exists() and time.monotonic() > deadline - 8):
             return
         time.sleep(0.02)
 

@@ -1,4 +1,4 @@
-"""What the command writes, and models of odd forms that it reads."""
+"""What the command writes, and unusual models that it reads."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_temporary_file_is_made_exclusively_and_follows_no_link(
     assert [path.name for path in output.iterdir()] == [planted.name]
 
 
-def test_a_link_at_the_payloads_own_place_is_replaced_not_followed(tmp_path: Path) -> None:
+def test_a_link_at_the_payloads_path_is_replaced_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "payload.tar.gz").symlink_to(victim)
@@ -53,14 +53,16 @@ def test_a_link_at_the_payloads_own_place_is_replaced_not_followed(tmp_path: Pat
 
 
 @needs_no_privilege
-def test_a_folder_that_may_not_be_written_is_told_before_the_model_is_read(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_an_error_before_the_model_is_read(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     (tmp_path / "model.tar.gz").write_bytes(b"cut")
     done = command("model.tar.gz", "-o", "locked/new", folder=tmp_path, unprivileged=True)
     assert done.stderr.startswith(b"OutputError: 'locked/new' cannot be written (Permission denied")
 
 
-def test_what_cannot_be_written_is_told_before_the_model_is_read(
+def test_an_output_that_cannot_be_written_is_an_error_before_the_model_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
@@ -69,7 +71,7 @@ def test_what_cannot_be_written_is_told_before_the_model_is_read(
         mims_payload.main({"model_input": str(tmp_path)}, {"payload_sample": str(tmp_path)}, {})
 
 
-def test_folders_that_were_made_for_a_payload_that_fails_are_gone_again(
+def test_folders_made_for_a_payload_that_fails_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
@@ -81,10 +83,10 @@ def test_folders_that_were_made_for_a_payload_that_fails_are_gone_again(
     assert list(tmp_path.iterdir()) == []
 
 
-# --- models of odd forms
+# --- unusual models
 
 
-def test_a_fifo_and_a_link_as_a_model_are_told(tmp_path: Path) -> None:
+def test_a_fifo_or_a_link_as_a_model_is_an_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     done = command("fifo", folder=tmp_path)
     assert done.stderr.startswith(b"InvalidRequestError: 'fifo' is neither a file nor a folder.")
@@ -101,7 +103,7 @@ def test_a_fifo_and_a_link_as_a_model_are_told(tmp_path: Path) -> None:
     assert command("model", folder=tmp_path).returncode == 1
 
 
-def test_of_a_folder_only_regular_files_are_opened(tmp_path: Path) -> None:
+def test_only_regular_files_of_a_folder_are_opened(tmp_path: Path) -> None:
     model = tmp_path / "model"
     (model / "sub").mkdir(parents=True)
     os.mkfifo(model / NAME)
@@ -130,7 +132,7 @@ def test_a_file_and_a_folder_that_may_not_be_read_are_named(tmp_path: Path) -> N
     assert done.stderr.startswith(b"AccessDeniedError: 'model/sub' may not be read")
 
 
-def test_a_folder_of_too_many_files_is_told_not_read(tmp_path: Path) -> None:
+def test_a_folder_with_too_many_files_is_an_error(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"{number}.bin").touch()
     done = command(".", "--set", "MAX_MEMBERS=20", "--show", folder=tmp_path)
@@ -138,7 +140,7 @@ def test_a_folder_of_too_many_files_is_told_not_read(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
-def test_a_folder_tells_what_its_archive_does(models: Path) -> None:
+def test_a_folder_gives_the_same_bodies_as_its_archive(models: Path) -> None:
     with tarfile.open(models / "same.tar.gz", "w:gz") as tar:
         tar.add(models / "unpacked", ".")
     bodies = [
@@ -148,7 +150,7 @@ def test_a_folder_tells_what_its_archive_does(models: Path) -> None:
     assert bodies[0] == bodies[1] != b""
 
 
-def test_a_corrupt_archive_on_standard_input_has_nothing_beside_it(models: Path) -> None:
+def test_a_corrupt_archive_on_standard_input_is_not_replaced_by_a_loose_file(models: Path) -> None:
     (models / NAME).write_bytes(GOOD)
     done = command("-", folder=models, stdin=(models / "cut.tar.gz").read_bytes())
     assert done.returncode == 1
@@ -168,14 +170,14 @@ def test_s3_without_boto3_says_what_to_install(tmp_path: Path) -> None:
     assert b"pip install boto3" in done.stderr
 
 
-def test_a_model_of_any_size_is_not_taken_for_a_payload(tmp_path: Path) -> None:
+def test_a_model_of_any_size_is_not_mistaken_for_a_payload(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "large.tar.gz", "wb", 1) as file:
         file.write(header(b"weights", 5 * 1024**3))
         for _ in range(80):
             file.write(bytes(1024**2))
     (tmp_path / "random.tar.gz").write_bytes(gz(header(b"weights", 300 * 1024**2), 0))
     with (tmp_path / "random.tar.gz").open("ab") as file:
-        file.truncate(256 * 1024**2 + 100)  # more than is read of any payload archive
+        file.truncate(256 * 1024**2 + 100)  # more than the largest payload archive that is read
     for name in ("large.tar.gz", "random.tar.gz"):
         done = command("--check", name, folder=tmp_path)
         assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""`--send`, the lines that send by hand, and models in S3."""
+"""`--send`, the commands that send by hand, and models in S3."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def server() -> Iterator[Server]:
             self.wfile.write(state.answer)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.port = http.server_port
@@ -146,7 +146,7 @@ def test_each_file_of_a_flat_archive_is_sent(server: Server, models: Path) -> No
     assert {content_type for _, content_type, _ in server.received} == {"text/csv"}
 
 
-def test_a_proxy_is_not_asked_for_this_machine(server: Server, models: Path) -> None:
+def test_no_proxy_is_used_for_this_machine(server: Server, models: Path) -> None:
     proxy = "http://127.0.0.1:1"
     done = command(
         "--send", server.address, PAYLOAD, folder=models, http_proxy=proxy, HTTP_PROXY=proxy
@@ -161,7 +161,7 @@ def test_a_proxy_is_not_asked_for_this_machine(server: Server, models: Path) -> 
         *("endpoint", "endpoint:", "endpoint:a b", "endpoint:-a"),
     ],
 )
-def test_a_target_of_no_known_form_is_named(target: str, models: Path) -> None:
+def test_a_target_of_unknown_form_is_an_error(target: str, models: Path) -> None:
     done = command("--send", target, PAYLOAD, folder=models)
     assert done.returncode == (1 if target else 2)
     assert done.stderr.startswith(b"InvalidRequestError: ")
@@ -189,10 +189,10 @@ def test_an_endpoint_is_called_by_its_name(server: Server, models: Path) -> None
     assert '{"predictions": [0.5]}' in done.stdout.decode()
 
 
-def test_what_an_endpoints_model_answers_is_shown_with_its_own_status(
+def test_the_answer_of_an_endpoints_model_is_shown_with_its_own_status(
     server: Server, models: Path
 ) -> None:
-    # As the service answers where the container refused:
+    # The service's answer if the container refused:
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
     server.statuses = {"text/csv": 424, "application/json": 424}
     server.headers["x-amzn-ErrorType"] = "ModelError"
@@ -208,7 +208,7 @@ def test_what_an_endpoints_model_answers_is_shown_with_its_own_status(
     assert b"only CSV here" in done.stdout
 
 
-def test_an_endpoint_that_cannot_be_called_is_one_line(models: Path) -> None:
+def test_an_endpoint_that_cannot_be_called_is_an_error_of_one_line(models: Path) -> None:
     nowhere: Dict[str, Any] = {"AWS_CONFIG_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true"}
     done = command("--send", "endpoint:churn", PAYLOAD, folder=models, **nowhere)
     assert done.returncode == 1
@@ -219,7 +219,7 @@ def test_an_endpoint_that_cannot_be_called_is_one_line(models: Path) -> None:
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("tar")), reason="needs curl and tar")
 @pytest.mark.parametrize("layout", ["contract", "flat"])
 @pytest.mark.parametrize("path", ["payload.tar.gz", "it's a pay load.tar.gz"])
-def test_the_lines_of_a_check_send_each_file_as_they_stand(
+def test_the_commands_that_a_check_shows_send_each_file(
     layout: str, path: str, server: Server, models: Path
 ) -> None:
     if layout == "flat":
@@ -261,14 +261,14 @@ def test_the_lines_of_a_check_send_each_file_as_they_stand(
 
 
 def _parts(text: str) -> List[str]:
-    """Return the lines of Python, of curl, and of the command itself, without their indent."""
+    """Return the lines for Python, for curl, and for the command itself, without their indent."""
     _, after = text.split("To send it to an endpoint, in Python\n")
     python, after = after.split("To send it to a container on this machine, with curl\n")
     curl, own = after.split("Or with this command\n")
     return [textwrap.dedent(part) for part in (python, curl, own)]
 
 
-# --- models in S3, as moto has it
+# --- models in moto's S3
 
 
 def call(*arguments: str, capsys: pytest.CaptureFixture[str]) -> Tuple[int, str, str]:
@@ -289,7 +289,7 @@ def test_an_archive_in_s3_gives_what_its_copy_gives(
     assert payloads[0] == payloads[1]
 
 
-def test_of_an_uncompressed_model_in_s3_the_hyperparameters_are_read(
+def test_the_hyperparameters_of_an_uncompressed_model_in_s3_are_read(
     s3: S3Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     s3.put_object(
@@ -311,7 +311,7 @@ def test_of_an_uncompressed_model_in_s3_the_hyperparameters_are_read(
         ("s3:///model.tar.gz", "InvalidRequestError"),
     ],
 )
-def test_what_is_not_in_s3_is_told(
+def test_a_model_that_is_not_in_s3_is_an_error(
     uri: str, error: str, s3: S3Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, errors = call(uri, "-o", str(tmp_path / "out"), capsys=capsys)
@@ -322,19 +322,19 @@ def test_what_is_not_in_s3_is_told(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told"),
+    ("status", "code", "message"),
     [
         (403, "AccessDenied", "AccessDeniedError: .*the function's role, or your own role"),
         (400, "ExpiredToken", "StorageError: .*credentials of your own must be renewed first"),
     ],
 )
 def test_a_refusal_of_s3_says_what_a_person_can_do(
-    status: int, code: str, told: str, refuse: Refuse, capsys: pytest.CaptureFixture[str]
+    status: int, code: str, message: str, refuse: Refuse, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refuse("GetObject", status, code)
     exit_code, _, errors = call(f"s3://{BUCKET}/{KEY}", "--show", capsys=capsys)
     assert exit_code == 1
-    assert re.match(told, errors)
+    assert re.match(message, errors)
     assert errors.count("\n") == 1
 
 
@@ -360,7 +360,7 @@ def test_a_person_without_credentials_is_told_to_sign_in(
     assert errors.count("\n") == 1
 
 
-def test_a_profile_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
+def test_a_profile_that_does_not_exist_is_an_error_of_one_line(tmp_path: Path) -> None:
     done = command("s3://models/model.tar.gz", folder=tmp_path, AWS_PROFILE="nobody")
     assert done.returncode == 1
     assert done.stderr.startswith(b"AccessDeniedError: AWS is not set up here (ProfileNotFound")

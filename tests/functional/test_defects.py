@@ -1,4 +1,4 @@
-"""A defect is told by its class and line; nothing of its message leaves the process."""
+"""A defect is reported by its class and line; its message never leaves the process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SECRET = "customer-4711"
 PLANTED: Dict[str, Any] = {
     "in the settings": (app, "read_settings"),
     "in the core": ("mims.aws.reconcile", "find_inputs"),
-    "in a call of S3": ("mims.aws.reconcile", "find_stored"),
+    "in a call to S3": ("mims.aws.reconcile", "find_stored"),
     "in an answer's result": (app, "log_result"),
-    "in what Powertools writes at the end": (telemetry.metrics.provider, "serialize_metric_set"),
+    "in Powertools, which writes last": (telemetry.metrics.provider, "serialize_metric_set"),
 }
 
 
@@ -31,8 +31,8 @@ def defect(*_: Any, **__: Any) -> Any:
     raise KeyError(values["name"])
 
 
-def plant(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    target, name = PLANTED[place]
+def plant(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, name = PLANTED[where]
     if isinstance(target, str):
         monkeypatch.setattr(f"{target}.{name}", defect)
     else:
@@ -46,46 +46,46 @@ def raised(function: Function, sent: Any) -> InternalError:
 
 
 def everything_of(error: BaseException) -> str:
-    """Return all that can be got out of an exception: texts, causes, contexts, their traces."""
-    told: List[str] = []
+    """Return all that an exception contains: messages, causes, contexts, their traces."""
+    texts: List[str] = []
     waiting, seen = [error], set()
     while waiting:
-        each = waiting.pop()
-        if id(each) in seen:
+        part = waiting.pop()
+        if id(part) in seen:
             continue
-        seen.add(id(each))
-        told += [str(each), repr(each), repr(each.args), repr(vars(each))]
-        told += traceback.format_exception(type(each), each, each.__traceback__)
-        waiting += [more for more in (each.__cause__, each.__context__) if more is not None]
-    return "\n".join(told)
+        seen.add(id(part))
+        texts += [str(part), repr(part), repr(part.args), repr(vars(part))]
+        texts += traceback.format_exception(type(part), part, part.__traceback__)
+        waiting += [more for more in (part.__cause__, part.__context__) if more is not None]
+    return "\n".join(texts)
 
 
 @pytest.mark.parametrize("name", ["request", "s3", "eventbridge_object_created", "list_of_events"])
-@pytest.mark.parametrize("place", PLANTED)
+@pytest.mark.parametrize("where", PLANTED)
 def test_a_defect_is_raised_without_its_message(
-    place: str,
+    where: str,
     name: str,
     function: Function,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plant(place, monkeypatch)
+    plant(where, monkeypatch)
     error = raised(function, event(name))
     assert str(error).startswith("KeyError in test_defects.py, line ")
     out, err = capsys.readouterr()
     written = function.written.getvalue()
     assert SECRET not in everything_of(error) + out + err + written
     assert error.permanent
-    if "Powertools" not in place:
+    if "Powertools" not in where:
         assert [line["error"] for line in function.log()][-1] == "InternalError"
         assert '"error":"InternalError"' in out
 
 
-@pytest.mark.parametrize("place", list(PLANTED)[:3])
+@pytest.mark.parametrize("where", list(PLANTED)[:3])
 def test_a_task_with_a_defect_is_a_permanent_failure_without_its_message(
-    place: str, function: Function, monkeypatch: pytest.MonkeyPatch
+    where: str, function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(place, monkeypatch)
+    plant(where, monkeypatch)
     answer = function(event("batch_operations_2"))
     (result,) = answer["results"]
     assert result["resultCode"] == "PermanentFailure"
@@ -93,34 +93,34 @@ def test_a_task_with_a_defect_is_a_permanent_failure_without_its_message(
     assert SECRET not in json.dumps(answer) + function.written.getvalue()
 
 
-@pytest.mark.parametrize("place", list(PLANTED)[:3])
+@pytest.mark.parametrize("where", list(PLANTED)[:3])
 def test_a_message_with_a_defect_fails_and_its_message_stays_inside(
-    place: str,
+    where: str,
     function: Function,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plant(place, monkeypatch)
+    plant(where, monkeypatch)
     failed = function(event("sqs"))["batchItemFailures"]
     assert len(failed) == 4  # two of the six are test events
     assert [line["error"] for line in function.log()] == ["InternalError"] * 4
     assert SECRET not in function.written.getvalue() + "".join(capsys.readouterr())
 
 
-def test_a_defect_within_powertools_batch_is_told_too(
+def test_a_defect_within_powertools_batch_is_reported_too(
     function: Function, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(BatchProcessor, "success_handler", defect)
     sent = event("sqs")
     failed = function(sent)["batchItemFailures"]
     assert len(failed) == len(sent["Records"])
-    told = [line["error"] for line in function.log() if line["status"] == "failed"]
-    assert told == ["InternalError"] * len(failed)
+    logged = [line["error"] for line in function.log() if line["status"] == "failed"]
+    assert logged == ["InternalError"] * len(failed)
     assert SECRET not in function.written.getvalue() + "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("module", ["s3_notification", "batch_operations"])
-def test_a_defect_in_reading_a_record_keeps_no_other_from_being_done(
+def test_a_defect_in_reading_a_record_does_not_stop_the_others(
     module: str, function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: List[str] = []
@@ -165,7 +165,7 @@ def test_an_exception_outside_the_tree_has_no_context(work: Callable[[], Any]) -
     assert SECRET not in everything_of(caught.value)
 
 
-def test_a_defect_of_the_context_is_one_too(function: Function) -> None:
+def test_a_defect_of_the_context_is_an_internal_error(function: Function) -> None:
     class Broken(Context):
         def get_remaining_time_in_millis(self) -> int:
             raise KeyError(SECRET)

@@ -1,4 +1,4 @@
-"""Each class of error through the handler, by what really causes it; S3's own as S3 sends them."""
+"""Each class of error, as the handler raises it for a real cause; S3's errors as S3 sends them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 REQUEST = {"model_s3_uri": URI}
 
 
-# --- what S3 answers → which error, and what it says ---
+# --- S3's answer → the error, and what it says ---
 
-# operation, status, code, error, what its message holds
+# operation, status, code, error, a part of its message
 REFUSALS = [
     ("HeadObject", 403, "403", "AccessDeniedError", rf"s3:GetObject.*{PAYLOAD_KEY[:8]}"),
     ("GetObject", 403, "AccessDenied", "AccessDeniedError", r"s3:GetObject.*model\.tar\.gz"),
@@ -50,7 +50,7 @@ REFUSALS = [
     ("GetObject", 500, "InternalError", "StorageError", "InternalError"),
     ("PutObject", 400, "RequestTimeout", "StorageError", "RequestTimeout"),
     ("PutObject", 400, "BadDigest", "StorageError", "BadDigest"),
-    # What passes by itself, whatever its status.
+    # Errors that pass by themselves, whatever their status.
     ("GetObject", 408, "RequestTimeout", "StorageError", "408"),
     ("GetObject", 409, "OperationAborted", "StorageError", "OperationAborted"),
     ("GetObject", 429, "TooManyRequests", "StorageError", "429"),
@@ -66,7 +66,7 @@ REFUSALS = [
     ("GetObject", 403, "KMS.IncorrectKeyException", "AccessDeniedError", "kms:Decrypt"),
     ("GetObject", 400, "ThrottlingException", "StorageError", "ThrottlingException"),
     ("GetObject", 501, "NotImplemented", "StorageError", "NotImplemented"),
-    # Another refusal is permanent, and named.
+    # Any other refusal is permanent, and is named.
     ("GetObject", 400, "InvalidRequest", "RefusedError", "InvalidRequest.*SSE-C"),
     ("GetObject", 400, "InvalidArgument", "RefusedError", "InvalidArgument"),
     ("PutObject", 400, "InvalidArgument", "RefusedError", "s3:PutObject.*InvalidArgument"),
@@ -82,18 +82,18 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "status", "code", "error", "told"), REFUSALS)
+@pytest.mark.parametrize(("operation", "status", "code", "error", "message"), REFUSALS)
 def test_an_answer_of_s3_becomes_an_error_of_the_tree(
     operation: str,
     status: int,
     code: str,
     error: str,
-    told: str,
+    message: str,
     function: Function,
     refuse: Refuse,
 ) -> None:
     refuse(operation, status, code)
-    with pytest.raises(getattr(errors, error), match=told) as caught:
+    with pytest.raises(getattr(errors, error), match=message) as caught:
         function(REQUEST)
     assert type(caught.value).__name__ == error
     (line,) = function.log()
@@ -109,7 +109,7 @@ def test_an_answer_of_s3_becomes_an_error_of_the_tree(
         (400, "InvalidRequest", errors.RefusedError),
     ],
 )
-def test_a_refusal_of_a_head_which_has_no_body_is_named_as_a_get_s(
+def test_a_refused_head_is_named_by_the_code_of_a_get(
     status: int, code: str, error: Type[Exception], function: Function, refuse: Refuse
 ) -> None:
     refuse("HeadObject", status, str(status))
@@ -132,13 +132,13 @@ def test_each_class_of_error_says_whether_it_is_permanent() -> None:
     assert transient == {"StorageError", "ModelChangingError", "DeadlineExceededError"}
 
 
-def test_a_refused_look_after_writing_is_an_error(function: Function, refuse: Refuse) -> None:
+def test_a_refused_check_after_writing_is_an_error(function: Function, refuse: Refuse) -> None:
     refuse("HeadObject", 403, "403", key="/model.tar.gz")
     with pytest.raises(errors.AccessDeniedError, match=r"s3:GetObject.*model\.tar\.gz"):
         function(REQUEST)
 
 
-def test_a_version_is_read_with_an_action_of_its_own(function: Function, refuse: Refuse) -> None:
+def test_a_version_is_read_with_its_own_action(function: Function, refuse: Refuse) -> None:
     refuse("GetObject", 403, "AccessDenied")
     with pytest.raises(errors.AccessDeniedError, match="s3:GetObjectVersion"):
         function(OLD)
@@ -170,7 +170,7 @@ def test_a_model_of_a_bucket_that_is_not_there(function: Function) -> None:
 
 
 @pytest.mark.parametrize("uri", ["s3://no such bucket/m.tar.gz", "s3://arn:aws:s3/model.tar.gz"])
-def test_a_bucket_that_has_no_bucket_s_name(uri: str, function: Function) -> None:
+def test_a_name_that_no_bucket_can_have(uri: str, function: Function) -> None:
     with pytest.raises(errors.InvalidRequestError):
         function({"model_s3_uri": uri})
 
@@ -268,7 +268,7 @@ def test_a_limit_is_an_error(
         function(REQUEST)
 
 
-def test_an_uncompressed_model_keeps_the_limit(
+def test_the_limit_applies_to_an_uncompressed_model(
     function: Function, s3: S3Client, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key="m/model/hyperparameters.json", Body=b" " * 600_000)
@@ -276,7 +276,7 @@ def test_an_uncompressed_model_keeps_the_limit(
     monkeypatch.setenv("MAX_HYPERPARAMETERS_BYTES", "500000")
     with pytest.raises(errors.ArchiveLimitError):
         function({"model_s3_uri": f"s3://{BUCKET}/m/model/"})
-    assert len(calls.of("GetObject")) == 1  # the first part, and no byte more
+    assert len(calls.of("GetObject")) == 1  # only the first part
 
 
 def test_an_uncompressed_model_without_the_file(function: Function) -> None:
@@ -284,7 +284,7 @@ def test_an_uncompressed_model_without_the_file(function: Function) -> None:
         function({"model_s3_uri": f"s3://{BUCKET}/m/model/"})
 
 
-def test_a_payload_beyond_what_an_endpoint_takes(function: Function) -> None:
+def test_a_payload_larger_than_an_endpoint_accepts(function: Function) -> None:
     settings = {"sample_count": 10_000, "default_text_value": "x" * 1000}
     with pytest.raises(errors.PayloadTooLargeError):
         function({**REQUEST, "settings": settings})
@@ -299,7 +299,7 @@ def test_a_content_type_that_cannot_carry_a_field(function: Function) -> None:
 
 
 class Clock:
-    """The function's clock, which moves when it is told to."""
+    """The function's clock, which the tests move."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -317,7 +317,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 9.9, 10.0])
-def test_ten_seconds_before_its_end_a_function_begins_nothing(
+def test_a_function_begins_nothing_ten_seconds_before_its_end(
     seconds: float, function: Function, calls: Calls
 ) -> None:
     with pytest.raises(errors.DeadlineExceededError, match="0 bytes"):
@@ -325,7 +325,7 @@ def test_ten_seconds_before_its_end_a_function_begins_nothing(
     assert calls.made == []
 
 
-def test_the_deadline_ends_reading_and_says_how_far_it_came(
+def test_the_deadline_ends_reading_and_the_error_says_how_much_was_read(
     function: Function, s3: S3Client, clock: Clock
 ) -> None:
     noise = random.Random(3).randbytes(1_000_000)
@@ -352,7 +352,7 @@ def test_the_deadline_ends_the_attempts_of_the_sdk(
     monkeypatch.setattr("botocore.endpoint.time.sleep", pass_time)
     with pytest.raises(errors.DeadlineExceededError):
         function(REQUEST, seconds=100)
-    assert len(refused) == 2  # at 0 and at 50 s; at 100 s there is none
+    assert len(refused) == 2  # at 0 and at 50 s, but not at 100 s
 
 
 def test_after_the_deadline_each_message_of_a_queue_fails_by_itself(
@@ -363,7 +363,7 @@ def test_after_the_deadline_each_message_of_a_queue_fails_by_itself(
     assert failed == [record["messageId"] for record in event("sqs")["Records"][:4]]
 
 
-# --- each attempt's time-outs end within what the deadline leaves ---
+# --- each attempt times out within the time that the deadline leaves ---
 
 
 def test_an_attempt_that_begins_at_the_deadline_ends_before_the_function_is_stopped() -> None:

@@ -1,4 +1,4 @@
-"""Each event's shape is recognised by its structure, and answered as whoever sent it expects."""
+"""Each event is recognised by its structure, and answered as its sender expects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.functional.events import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Each file of `events/` and what becomes of the models in it.
+# Each file of `events/`, and the status of the model in it.
 CREATED, SKIPPED = "created", "skipped"
 SINGLE = {
     "eventbridge_object_created": CREATED,
@@ -54,7 +54,7 @@ SINGLE = {
     "own_batch_item_failures": SKIPPED,
     "own_batch_operations_answer": SKIPPED,
 }
-# Requests of models that lie elsewhere.
+# Requests for other models.
 ELSEWHERE = ("request_uncompressed", "request_old_version")
 SEVERAL = ("s3", "s3_removed", "sns", "sns_message")
 LISTS = {
@@ -65,7 +65,7 @@ QUEUED = ("sqs", "list_of_sqs_records")
 BATCH = ("batch_operations_1", "batch_operations_2")
 
 
-def test_every_file_in_events_is_tried_here_and_shows_a_family() -> None:
+def test_every_file_in_events_is_tried_here_as_an_example_of_a_family() -> None:
     files = sorted(file.stem for file in FOLDER.iterdir())
     assert files == sorted(
         [*SINGLE, *ELSEWHERE, *SEVERAL, *LISTS, *QUEUED, *BATCH, "s3_test_event"]
@@ -76,7 +76,7 @@ def test_every_file_in_events_is_tried_here_and_shows_a_family() -> None:
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.examples[0])
 def test_a_family_recognises_its_examples_and_no_other_family_comes_first(family: Family) -> None:
     for name in family.examples:
-        assert next(each for each in FAMILIES if each.recognises(event(name))) is family
+        assert next(first for first in FAMILIES if first.recognises(event(name))) is family
 
 
 @pytest.mark.parametrize(("name", "status"), SINGLE.items())
@@ -131,18 +131,18 @@ def test_an_error_in_a_list_is_raised_after_the_last(function: Function, s3: S3C
     ]
 
 
-def test_a_list_of_messages_alone_is_answered_with_those_that_failed(function: Function) -> None:
+def test_a_list_of_only_messages_is_answered_with_those_that_failed(function: Function) -> None:
     assert function(event("list_of_sqs_records")) == {"batchItemFailures": []}
     messages = [*event("list_of_sqs_records"), *sqs_event("no JSON")["Records"]]
     assert function(messages) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
 
 
-def test_messages_beside_other_events_are_answered_with_results(function: Function) -> None:
+def test_messages_among_other_events_are_answered_with_results(function: Function) -> None:
     answer = function([event("list_of_sqs_records")[0], event("request_bucket_key")])
     assert [result["status"] for result in answer] == ["created", "unchanged"]
 
 
-def test_a_list_longer_than_an_answer_can_tell_is_refused(function: Function) -> None:
+def test_a_list_that_is_too_long_for_an_answer_is_refused(function: Function) -> None:
     with pytest.raises(InvalidRequestError, match="10,001 items"):
         function([{"bucket": "b", "key": "k"}] * 10_001)
 
@@ -160,13 +160,15 @@ def test_an_answer_that_comes_back_is_skipped(name: str, function: Function, cal
 
 
 @pytest.mark.parametrize("kept", [[{"status": "created"}], [{"status": "skipped", "count": 9}]])
-def test_an_answer_of_very_many_that_comes_back_is_skipped(kept: Any, function: Function) -> None:
+def test_an_answer_with_very_many_results_that_comes_back_is_skipped(
+    kept: Any, function: Function
+) -> None:
     (result,) = function(kept)
     assert (result["status"], result["reason"]) == (SKIPPED, "it is an answer of this function")
 
 
 @pytest.mark.parametrize(
-    ("source", "what"),
+    ("source", "detail_type"),
     [
         ("aws.s3", "Object ACL Updated"),
         ("aws.s3", "AWS API Call via CloudTrail"),
@@ -174,10 +176,10 @@ def test_an_answer_of_very_many_that_comes_back_is_skipped(kept: Any, function: 
     ],
 )
 def test_another_event_of_s3_or_sagemaker_is_skipped_by_name(
-    source: str, what: str, function: Function, calls: Calls
+    source: str, detail_type: str, function: Function, calls: Calls
 ) -> None:
-    result = function({"source": source, "detail-type": what, "detail": {}})
-    assert (result["status"], what in result["reason"]) == (SKIPPED, True)
+    result = function({"source": source, "detail-type": detail_type, "detail": {}})
+    assert (result["status"], detail_type in result["reason"]) == (SKIPPED, True)
     assert calls.made == []
 
 
@@ -196,7 +198,7 @@ def test_a_queue_is_answered_with_the_messages_that_failed(
     function: Function, calls: Calls
 ) -> None:
     assert function(event("sqs")) == {"batchItemFailures": []}
-    # Four messages of one model, two test events: one write, and three looks at it.
+    # Four messages about one model and two test events: one write, and three checks.
     assert (
         calls.operations
         == ["HeadObject", "GetObject", "PutObject", "HeadObject"]
@@ -215,14 +217,14 @@ def test_a_task_of_batch_operations_is_answered_in_its_own_schema(
     sent = event(name)
     answer = function(sent)
     (result,) = answer.pop("results")
-    told = json.loads(result.pop("resultString"))
+    message = json.loads(result.pop("resultString"))
     assert answer == {
         "invocationSchemaVersion": sent["invocationSchemaVersion"],
         "treatMissingKeysAs": "PermanentFailure",
         "invocationId": sent["invocationId"],
     }
     assert result == {"taskId": sent["tasks"][0]["taskId"], "resultCode": "Succeeded"}
-    assert told == {"status": "created", "payload": f"s3://{BUCKET}/{PAYLOAD_KEY}"}
+    assert message == {"status": "created", "payload": f"s3://{BUCKET}/{PAYLOAD_KEY}"}
 
 
 # --- test events ---
@@ -319,13 +321,13 @@ def test_without_artifacts_the_location_follows_from_the_output_path(
     assert function(sent)["model_s3_uri"] == URI
 
 
-@pytest.mark.parametrize("told", ["artifacts", "output path"])
+@pytest.mark.parametrize("given", ["artifacts", "output path"])
 def test_a_job_that_leaves_its_model_uncompressed(
-    told: str, function: Function, s3: S3Client
+    given: str, function: Function, s3: S3Client
 ) -> None:
     sent = event("training_job")
     sent["detail"]["ModelArtifacts"]["S3ModelArtifacts"] = f"s3://{BUCKET}/job/output/model/"
-    if told == "output path":
+    if given == "output path":
         del sent["detail"]["ModelArtifacts"]
         sent["detail"]["TrainingJobName"] = "job"
         sent["detail"]["OutputDataConfig"] = {
@@ -355,7 +357,7 @@ def test_a_failure_record_of_a_failure_record(function: Function) -> None:
     assert function(recorded)["status"] == "created"
 
 
-def test_envelopes_without_end_are_refused(function: Function) -> None:
+def test_too_many_envelopes_are_refused(function: Function) -> None:
     body = event("s3")
     for _ in range(6):
         body = {"Type": "Notification", "Message": json.dumps(body)}
@@ -363,7 +365,7 @@ def test_envelopes_without_end_are_refused(function: Function) -> None:
         function(body)
 
 
-def test_failure_records_without_end_are_refused_or_answered_but_never_a_crash(
+def test_deeply_nested_failure_records_are_refused_without_a_crash(
     function: Function,
 ) -> None:
     body: Any = {"unknown": 1}
@@ -379,10 +381,10 @@ def test_failure_records_without_end_are_refused_or_answered_but_never_a_crash(
 
 def without(name: str, *path: Any) -> Any:
     sent = event(name)
-    place = sent
+    parent = sent
     for step in path[:-1]:
-        place = place[step]
-    del place[path[-1]]
+        parent = parent[step]
+    del parent[path[-1]]
     return sent
 
 
@@ -421,7 +423,7 @@ def without(name: str, *path: Any) -> Any:
         {"invocationSchemaVersion": "3.0", "tasks": []},
     ],
 )
-def test_an_event_of_no_known_shape_is_refused(sent: Any, function: Function, calls: Calls) -> None:
+def test_an_event_of_unknown_shape_is_refused(sent: Any, function: Function, calls: Calls) -> None:
     with pytest.raises(InvalidRequestError):
         function(sent)
     assert calls.made == []
@@ -430,10 +432,10 @@ def test_an_event_of_no_known_shape_is_refused(sent: Any, function: Function, ca
 def test_the_refusal_says_which_shapes_are_known(function: Function) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         function({"hello": "world"})
-    told = str(caught.value)
-    assert "hello" in told
+    message = str(caught.value)
+    assert "hello" in message
     for family in FAMILIES:
-        assert family.what in told
+        assert family.description in message
 
 
 @pytest.mark.parametrize(
@@ -481,7 +483,7 @@ def test_a_folder_is_skipped_by_its_whole_key(function: Function) -> None:
     assert result["reason"] == "'job/output/' is not named model.tar.gz"
 
 
-def test_what_is_skipped_needs_no_good_settings(
+def test_a_skipped_event_needs_no_valid_settings(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONTENT_TYPES", "nonsense")

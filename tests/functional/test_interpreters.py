@@ -1,7 +1,7 @@
-"""The Processing job script runs under every Python from 3.8, from its folder alone.
+"""The Processing job script runs under every Python from 3.8 on, with only its own folder.
 
-Which packages an interpreter has installed makes no difference, and neither does the interpreter:
-the payload's members are the same bytes. An interpreter that is not on this machine is skipped.
+Neither the interpreter nor its installed packages make a difference: the payload's members are the
+same bytes. Interpreters that are not on this machine are skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.models import kept
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
-# What csv, json and float formatting might do otherwise in another version.
+# What csv, json and float formatting might do differently in another version.
 SETTINGS = {
     "CONTENT_TYPES": "application/json, application/json; format=inputs, application/jsonlines, "
     "text/csv, text/csv; header=absent",
@@ -33,16 +33,16 @@ SETTINGS = {
 
 @functools.lru_cache(maxsize=None)
 def interpreter(version: str) -> str | None:
-    """The path of a Python of that version: on the path, or one of pyenv's."""
+    """Return the path of a Python of that version: one on the path, or one of pyenv's."""
     candidates = [shutil.which(f"python{version}")]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates += sorted(map(str, pyenv.glob(f"versions/{version}.*/bin/python")), reverse=True)
     for candidate in filter(None, candidates):
         program = "import sys; print('%d.%d' % sys.version_info[:2])"
-        asked = subprocess.run(
+        done = subprocess.run(
             [candidate, "-c", program], capture_output=True, text=True, check=False
         )
-        if asked.stdout.strip() == version:
+        if done.stdout.strip() == version:
             return candidate
     return None
 
@@ -68,7 +68,7 @@ def test_every_interpreter_makes_the_same_members(
         {"model_input": str(archive)}, {"payload_sample": str(tmp_path / "here")}, SETTINGS
     )
 
-    # -S, -E, -s: no installed package, no variable of Python's, no folder of the user's.
+    # -S, -E, -s: no installed packages, none of Python's variables, no folder of the user's.
     isolated = [python, "-S", "-E", "-s"]
     paths = ["--model", str(archive), "--output", str(tmp_path / "there")]
     done = subprocess.run(

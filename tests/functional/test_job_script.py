@@ -1,4 +1,4 @@
-"""The Processing job script, from a copy of its folder alone: paths, progress, what it writes."""
+"""The Processing job script, in a copy of only its folder: paths, progress, what it writes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NO_FILE = gz(member("xgboost-model", b"x") + END)
 
 @pytest.fixture(scope="session")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the script in a copy of its folder, with nothing beside it."""
+    """Return the script in a copy of its folder, without the rest of the project."""
     folder = tmp_path_factory.mktemp("code") / "lambda_fn"
     shutil.copytree(ROOT / "lambda_fn", folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder / "mims_payload.py"
@@ -179,13 +179,13 @@ FOLDERS: Dict[str, Dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("files", FOLDERS.values(), ids=FOLDERS)
-def test_what_a_models_folder_may_hold(files: Dict[str, bytes], tmp_path: Path) -> None:
+def test_what_a_models_folder_may_contain(files: Dict[str, bytes], tmp_path: Path) -> None:
     model = lay(tmp_path / "model", files)
     assert first_field(make(model, tmp_path / "out")) == "age"
 
 
 @pytest.mark.parametrize("archive", [ARCHIVE[:90], NO_FILE])
-def test_a_file_that_was_used_in_place_of_the_archive_leaves_a_warning(
+def test_a_file_that_is_used_instead_of_the_archive_gives_a_warning(
     archive: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = lay(tmp_path / "model", {"model.tar.gz": archive, NAME: GOOD})
@@ -196,7 +196,7 @@ def test_a_file_that_was_used_in_place_of_the_archive_leaves_a_warning(
     assert lines == [f"Warning: {warning}"]
 
 
-def test_a_nested_file_leaves_a_warning_and_a_limit_holds_for_loose_files(
+def test_a_nested_file_gives_a_warning_and_a_limit_applies_to_loose_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = lay(tmp_path / "model", {f"code/{NAME}": GOOD})
@@ -224,7 +224,7 @@ def test_the_same_file_gives_the_same_bytes_loose_and_packed(tmp_path: Path) -> 
     assert packed == loose
 
 
-def test_main_honours_the_given_environment_alone(
+def test_main_uses_only_the_given_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = lay(tmp_path / "model", {"model.tar.gz": ARCHIVE})
@@ -240,7 +240,7 @@ def test_main_honours_the_given_environment_alone(
             mims_payload.main(inputs, outputs, {})
 
 
-def test_main_takes_paths_as_texts_and_as_path_objects(tmp_path: Path) -> None:
+def test_main_takes_paths_as_strings_and_as_path_objects(tmp_path: Path) -> None:
     model = lay(tmp_path / "model", {"model.tar.gz": ARCHIVE})
     payload = mims_payload.main({"model_input": model}, {"payload_sample": tmp_path / "output"}, {})
     assert payload == str(tmp_path / "output" / "payload.tar.gz")
@@ -269,7 +269,7 @@ def test_a_failed_write_leaves_the_payload_that_was_there(
     assert [path.name for path in output.iterdir()] == ["payload.tar.gz"]
 
 
-def test_the_payload_stands_under_its_name_only_when_it_is_whole(
+def test_the_payload_has_its_name_only_when_it_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = lay(tmp_path / "model", {"model.tar.gz": ARCHIVE})
@@ -285,7 +285,9 @@ def test_the_payload_stands_under_its_name_only_when_it_is_whole(
     assert moved == [(path.parent, path.stat().st_size, False)]
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("model.tar.gz", NAME):
         model = lay(tmp_path / name[:5], {name: ARCHIVE})
 
@@ -298,12 +300,12 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.undo()
 
 
-# --- progress, and what SageMaker shows of a failure
+# --- progress, and what SageMaker shows about a failure
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The time of day for what tells progress; `now` sets it."""
+    """The clock of the lines of progress; `now` sets it."""
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
@@ -317,12 +319,12 @@ def test_a_line_of_progress_every_ten_seconds(
         clock.now += 3.0
     assert reading.bytes == 5_000_000
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5  # 60 seconds; a line with the first chunk after each ten
+    assert len(lines) == 5  # in 60 seconds: one with the first chunk after each ten
     assert lines[0] == "Read 1 of 5 MB (0.1 MB/s)"
     assert lines[-1] == "Read 5 of 5 MB (0.1 MB/s)"
 
 
-def test_on_a_terminal_one_line_moves_and_is_gone_at_the_end(
+def test_on_a_terminal_one_line_is_updated_and_removed_at_the_end(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -353,7 +355,7 @@ def failed(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
-def test_the_error_stands_in_the_jobs_message_where_its_folder_exists(
+def test_the_error_is_in_the_jobs_message_if_its_folder_exists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = tmp_path / "output" / "message"
@@ -374,7 +376,7 @@ def test_the_error_stands_in_the_jobs_message_where_its_folder_exists(
 
 
 @pytest.mark.parametrize("defect", [ValueError("secret"), RecursionError(), KeyError("secret")])
-def test_a_defect_is_one_line_too_and_tells_no_value(
+def test_a_defect_is_one_line_too_and_shows_no_value(
     defect: Exception,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""Archives and settings that are made to cost memory: the process stays under 384 MiB."""
+"""Archives and settings designed to use much memory: the process stays under 384 MiB."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 LAMBDA_FN = Path(__file__).parents[2] / "lambda_fn"
-MOST_MIB = 384
-# What a run of the function holds, and of the job script: the most memory that the process held.
+MAX_MIB = 384
+# Runs the core as the function does, or the job script; prints the outcome and the peak of memory.
 MEASURED = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
@@ -26,13 +26,13 @@ path, given = sys.argv[2], json.loads(sys.argv[3])
 def chunks():
     with open(path, "rb") as file:
         yield from iter(lambda: file.read(256 * 1024), b"")
-def most_mib():
+def peak_mib():
     status = open("/proc/self/status").read()
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 if len(sys.argv) > 4:
     import mims_payload
     mims_payload.main({"model_input": path}, {"payload_sample": sys.argv[4]}, given)
-    print("made", most_mib())
+    print("made", peak_mib())
     sys.exit()
 import app
 from mims.aws import s3
@@ -49,14 +49,14 @@ try:
     outcome = "made"
 except PayloadError as error:
     outcome = type(error).__name__
-print(outcome, most_mib())
+print(outcome, peak_mib())
 """
 
 Members = Iterable[Tuple[str, bytes]]
 
 
 class Case(NamedTuple):
-    """Members of a model archive, the environment, and what comes of them."""
+    """Members of a model archive, the environment, and the expected outcome."""
 
     members: Callable[[], Members]
     outcome: str
@@ -92,13 +92,13 @@ def long_paths(count: int) -> Iterator[Tuple[str, bytes]]:
 
 
 def examples(count: int) -> Iterator[Tuple[str, bytes]]:
-    """MLflow's examples, each with a text of 4 MB."""
+    """MLflow's examples, each with a string of 4 MB."""
     for index in range(count):
         yield f"{index}/input_example.json", as_json([{"a": f"{index}" + "x" * 4_000_000}])
 
 
 CASES = {
-    "containers under a key that nobody asks for": Case(lambda: unused("[[{}]],"), "made"),
+    "containers under an unused key": Case(lambda: unused("[[{}]],"), "made"),
     "more of them, the limit raised": Case(
         lambda: unused("[{}],", 15 * 1024**2),
         "ArchiveLimitError",
@@ -109,7 +109,7 @@ CASES = {
         "ArchiveLimitError",
         {"MAX_HYPERPARAMETERS_BYTES": str(10**9)},
     ),
-    "one text, not all of it ASCII, the limit raised": Case(
+    "one string, not all of it ASCII, the limit raised": Case(
         lambda: hyperparameters('{"x":"😀'.encode() + b"a" * (60 * 1024**2) + b'"}'),
         "ArchiveLimitError",
         {"MAX_HYPERPARAMETERS_BYTES": str(10**9)},
@@ -135,7 +135,7 @@ CASES = {
         ),
         "InvalidHyperparametersError",
     ),
-    "a record that holds all fields five thousand times": Case(
+    "a record that has all fields five thousand times": Case(
         lambda: hyperparameters(
             as_json({"tab_field_list": [f"c{index}" for index in range(20_000)]})
         ),
@@ -153,7 +153,7 @@ CASES = {
         "PayloadTooLargeError",
         {"CONTENT_TYPES": "application/json; format=lists"},
     ),
-    "a text of 100 KB in a column of 10,000 samples": Case(
+    "a string of 100 KB in a column of 10,000 samples": Case(
         lambda: hyperparameters(
             as_json({"field_info": {"t": {"type": "text", "default": "x" * 100_000}}})
         ),
@@ -183,7 +183,7 @@ def packed(path: Path, members: Members) -> Path:
 
 
 def measured(path: Path, environment: Mapping[str, str], *output: str) -> Tuple[str, int]:
-    """Return what came of it and the most MiB that the process held; of the job with `output`."""
+    """Return the outcome and the peak of memory in MiB; with `output`, those of the job script."""
     arguments = [str(LAMBDA_FN), str(path), json.dumps(dict(environment)), *output]
     script = subprocess.run(
         [sys.executable, "-c", MEASURED, *arguments],
@@ -197,10 +197,10 @@ def measured(path: Path, environment: Mapping[str, str], *output: str) -> Tuple[
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_a_costly_model_leaves_the_function_its_memory(case: Case, tmp_path: Path) -> None:
+def test_a_costly_model_stays_within_the_functions_memory(case: Case, tmp_path: Path) -> None:
     archive = packed(tmp_path / "model.tar.gz", case.members())
     outcome, peak = measured(archive, case.environment)
-    assert (outcome, peak < MOST_MIB) == (case.outcome, True), peak
+    assert (outcome, peak < MAX_MIB) == (case.outcome, True), peak
 
 
 PAYLOADS: Dict[str, Callable[[], List[Tuple[str, bytes]]]] = {
@@ -210,7 +210,7 @@ PAYLOADS: Dict[str, Callable[[], List[Tuple[str, bytes]]]] = {
     "a description of a million keys": lambda: [
         ("metadata.json", b"{%s}" % b",".join(b'"%x":1e1' % index for index in range(2_000_000)))
     ],
-    "a description of one text": lambda: [
+    "a description of one string": lambda: [
         ("metadata.json", '{"a":"😀'.encode() + b"a" * (23 * 1024**2) + b'"}')
     ],
     "a body of containers": lambda: [
@@ -223,15 +223,15 @@ PAYLOADS: Dict[str, Callable[[], List[Tuple[str, bytes]]]] = {
 
 
 @pytest.mark.parametrize("members", PAYLOADS.values(), ids=list(PAYLOADS))
-def test_a_costly_payload_is_refused_in_as_much_memory(
+def test_a_costly_payload_is_refused_within_the_same_memory(
     members: Callable[[], List[Tuple[str, bytes]]], tmp_path: Path
 ) -> None:
     outcome, peak = measured(packed(tmp_path / "payload.tar.gz", members()), {})
     assert outcome in ("ArchiveLimitError", "CorruptArchiveError")
-    assert peak < MOST_MIB
+    assert peak < MAX_MIB
 
 
-def test_the_job_script_holds_no_more(tmp_path: Path) -> None:
+def test_the_job_script_needs_no_more_memory(tmp_path: Path) -> None:
     archive = packed(tmp_path / "model.tar.gz", long_lists(100))
     outcome, peak = measured(archive, {}, str(tmp_path))
-    assert (outcome, peak < MOST_MIB) == ("made", True), peak
+    assert (outcome, peak < MAX_MIB) == ("made", True), peak

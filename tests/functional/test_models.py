@@ -1,4 +1,4 @@
-"""Reading a model from S3 by ranges: what is asked for, what is taken, what heals."""
+"""Reading a model from S3 by ranges: the requests, the checks of answers, and resuming."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Answer = Callable[[Parameters], Dict[str, Any]]
 
 
 class Body(io.BytesIO):
-    """A body that sends `content`, then raises `error`, where there is one."""
+    """A body that sends `content`, then raises `error`, if there is one."""
 
     def __init__(self, content: bytes, error: Exception | None = None) -> None:
         super().__init__(content)
@@ -68,7 +68,7 @@ class Body(io.BytesIO):
 class ResetBody(Body):
     """A body whose last bytes are lost with its connection, as the SDK loses them.
 
-    `read` raises where fewer bytes than it is asked for come before the reset.
+    `read` raises if fewer bytes than it is asked for come before the reset.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -79,7 +79,7 @@ class ResetBody(Body):
 
 
 class ScriptedS3:
-    """Answers each GET as the next line of its script says, and keeps what was asked for."""
+    """Answers each GET by the next entry of its script, and records the parameters."""
 
     def __init__(self, *script: Answer) -> None:
         self.script = list(script)
@@ -106,7 +106,7 @@ def _sent(
     body_type: Type[Body] = Body,
     **changed: Any,
 ) -> Answer:
-    """An answer to a ranged GET; its body breaks off with `error` after `until` bytes."""
+    """Return an answer to a ranged GET, whose body breaks off with `error` after `until` bytes."""
 
     def answer(parameters: Parameters) -> Dict[str, Any]:
         first, last = _asked_range(parameters, len(content))
@@ -131,7 +131,7 @@ def _asked_range(parameters: Parameters, size: int) -> Tuple[int, int]:
 
 
 def _whole(content: bytes = CONTENT, etag: str = ETAG) -> Answer:
-    """The answer of a server that does not know `Range`."""
+    """Return the answer of a server that does not support `Range`."""
 
     def answer(_parameters: Parameters) -> Dict[str, Any]:
         return {
@@ -158,7 +158,7 @@ def _session(s3: object, seconds: float = 3600.0) -> S3Session:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> List[Tuple[float, float]]:
-    """Make the back-off's pauses no pauses, and return between what they would have been drawn."""
+    """Skip the pauses of the back-off, and return the bounds between which they were drawn."""
     drawn: List[Tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:
@@ -202,7 +202,7 @@ def test_a_small_object_takes_one_request(size: int) -> None:
     assert b"".join(Model(_session(s3), SOURCE)) == CONTENT[:size]
 
 
-def test_an_object_of_no_bytes_is_read_as_such() -> None:
+def test_an_empty_object_is_read() -> None:
     s3 = ScriptedS3(_refused(416, "InvalidRange"), _whole(b""))
     model = Model(_session(s3), SOURCE, known_etag=OTHER_ETAG)
     assert (b"".join(model), model.size, model.etag) == (b"", 0, ETAG)
@@ -221,7 +221,7 @@ def test_chunks_are_no_larger_than_their_size() -> None:
     assert max(map(len, model)) == max(CHUNK, FIRST_PART)
 
 
-def test_each_iteration_begins_with_the_kept_part_and_asks_for_the_rest_anew() -> None:
+def test_each_iteration_begins_with_the_kept_part_and_asks_for_the_rest_again() -> None:
     s3 = ScriptedS3(_sent(), _sent(), _sent())
     model = Model(_session(s3), SOURCE)
     assert b"".join(model) == b"".join(model) == CONTENT
@@ -248,7 +248,7 @@ def test_leaving_closes_the_body_and_does_not_read_it_to_its_end() -> None:
     assert s3.bodies[1].read_bytes <= 12 * CHUNK
 
 
-def test_leaving_shuts_down_a_connection_on_which_nothing_comes() -> None:
+def test_leaving_shuts_down_a_connection_that_hangs() -> None:
     shut = threading.Event()
 
     class Hanging(Body):
@@ -276,12 +276,12 @@ BREAKS = [
     ConnectionClosedError(endpoint_url="s3"),
     ConnectionResetError(),
     TimeoutError(),
-    None,  # the body ends in good order, but too early
+    None,  # the body ends normally, but too early
 ]
 
 
 @pytest.mark.parametrize("error", BREAKS, ids=lambda error: type(error).__name__)
-def test_a_body_that_breaks_off_is_taken_up_at_the_offset_reached(error: Exception | None) -> None:
+def test_a_body_that_breaks_off_is_resumed_at_the_offset_reached(error: Exception | None) -> None:
     s3 = ScriptedS3(_sent(), _sent(until=2 * CHUNK + 100, error=error), _sent())
     session = _session(s3)
     assert b"".join(Model(session, SOURCE)) == CONTENT
@@ -292,7 +292,7 @@ def test_a_body_that_breaks_off_is_taken_up_at_the_offset_reached(error: Excepti
 
 
 @pytest.mark.parametrize("error", BREAKS, ids=lambda error: type(error).__name__)
-def test_a_first_part_that_breaks_off_is_taken_up_too(error: Exception | None) -> None:
+def test_a_first_part_that_breaks_off_is_resumed_too(error: Exception | None) -> None:
     s3 = ScriptedS3(_sent(until=100, error=error), _sent(), _sent())
     session = _session(s3)
     assert b"".join(Model(session, SOURCE, known_etag=OTHER_ETAG)) == CONTENT
@@ -302,14 +302,14 @@ def test_a_first_part_that_breaks_off_is_taken_up_too(error: Exception | None) -
     assert s3.asked[1]["IfMatch"] == ETAG
 
 
-def test_three_breaks_in_a_row_heal() -> None:
+def test_reading_survives_three_breaks_in_a_row() -> None:
     broken = _sent(until=0, error=ConnectionResetError())
     session = _session(ScriptedS3(_sent(), broken, broken, broken, _sent()))
     assert b"".join(Model(session, SOURCE)) == CONTENT
     assert session.resumes == 3
 
 
-def test_what_goes_on_breaking_without_a_byte_is_an_error() -> None:
+def test_too_many_breaks_without_a_byte_in_between_are_an_error() -> None:
     broken = _sent(until=0, error=ConnectionResetError())
     s3 = ScriptedS3(_sent(), *[broken] * 6)
     with pytest.raises(StorageError, match="6 times in a row at offset 262,144"):
@@ -333,7 +333,7 @@ def test_resets_that_each_lose_less_than_a_chunk_let_the_reading_advance() -> No
     assert s3.ranges[1:4] == [f"bytes={FIRST_PART + taken * KIB}-" for taken in (0, 0, 48)]
 
 
-def test_chunks_are_as_large_as_ever_again_after_a_break() -> None:
+def test_chunks_grow_to_their_full_size_again_after_a_break() -> None:
     broken = _sent(until=0, error=ConnectionResetError())
     sizes = list(map(len, Model(_session(ScriptedS3(_sent(), broken, _sent())), SOURCE)))
     assert sizes[1:8] == [KIB << power for power in range(4, 10)] + [CHUNK]
@@ -363,7 +363,7 @@ CONTRADICTORY: Dict[str, Dict[str, Any]] = {
         "ContentLength": len(CONTENT) - FIRST_PART + 1,
     },
     "no range": {"ContentRange": ""},
-    "no range that is one": {"ContentRange": "bytes */100"},
+    "an invalid range": {"ContentRange": "bytes */100"},
     "another length": {"ContentLength": 17},
     "no length": {"ContentLength": None},
     "no ETag": {"ETag": ""},
@@ -401,20 +401,20 @@ def test_a_body_with_another_etag_is_never_spliced_on() -> None:
 
 
 @pytest.mark.parametrize("status", [412, 416])
-def test_an_object_replaced_meanwhile_is_told(status: int) -> None:
+def test_an_object_replaced_meanwhile_is_an_error(status: int) -> None:
     s3 = ScriptedS3(_sent(), _sent(until=10, error=ConnectionResetError()), _refused(status, "x"))
     with pytest.raises(ModelReplacedError):
         b"".join(Model(_session(s3), SOURCE))
 
 
-def test_an_object_replaced_by_an_empty_one_before_a_byte_came_is_told() -> None:
+def test_an_object_replaced_by_an_empty_one_before_the_first_byte_is_an_error() -> None:
     s3 = ScriptedS3(_sent(until=0, error=ConnectionResetError()), _refused(416, "InvalidRange"))
     with pytest.raises(ModelReplacedError):
         Model(_session(s3), SOURCE)
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_an_object_that_is_gone_is_told(status: int) -> None:
+def test_an_object_that_is_gone_is_an_error(status: int) -> None:
     with pytest.raises(ModelGoneError):
         Model(_session(ScriptedS3(_refused(status, "NoSuchKey"))), SOURCE)
     s3 = ScriptedS3(_sent(), _refused(status, "NoSuchKey"))
@@ -440,7 +440,7 @@ def test_an_unchanged_object_is_not_read() -> None:
         (500, "InternalError", StorageError),
     ],
 )
-def test_what_s3_refuses_is_a_typed_error_and_not_asked_for_again(
+def test_a_refusal_of_s3_is_a_typed_error_and_is_not_repeated(
     status: int, code: str, error: type[PayloadError]
 ) -> None:
     s3 = ScriptedS3(_refused(status, code))
@@ -526,7 +526,7 @@ def test_nothing_is_asked_for_after_the_deadline() -> None:
     assert not s3.asked
 
 
-def test_it_reads_what_moto_holds() -> None:
+def test_it_reads_an_object_of_moto() -> None:
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket="models")

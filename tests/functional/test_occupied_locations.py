@@ -1,4 +1,4 @@
-"""What lies where a payload goes: what this generator made is replaced, nobody else's object is."""
+"""Objects where a payload goes: those that this generator made are replaced, others are not."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def flat() -> bytes:
     return generate([model_archive()], read_settings({"PAYLOAD_LAYOUT": "flat"})).archive
 
 
-def lay(s3: S3Client, body: bytes, metadata: Any = None) -> None:
+def store(s3: S3Client, body: bytes, metadata: Any = None) -> None:
     s3.put_object(Bucket=BUCKET, Key=PAYLOAD_KEY, Body=body, Metadata=metadata or {})
 
 
-def there(s3: S3Client) -> bytes:
+def stored(s3: S3Client) -> bytes:
     return s3.get_object(Bucket=BUCKET, Key=PAYLOAD_KEY)["Body"].read()
 
 
@@ -43,7 +43,7 @@ FOREIGN: Dict[str, Any] = {
     "a model": (model_archive(), {}),
     "a damaged payload": (PAYLOAD[:-20], {}),
     "metadata of somebody else": (b"by hand", {"field-count": "many", "model-etag": '"x"'}),
-    "a digest that is none": (b"by hand", {"model-etag": '"x"', "settings-sha256": "x"}),
+    "an invalid digest": (b"by hand", {"model-etag": '"x"', "settings-sha256": "x"}),
 }
 
 
@@ -52,22 +52,22 @@ FOREIGN: Dict[str, Any] = {
 def test_somebody_else_s_object_is_not_replaced(
     force: bool, content: bytes, metadata: Dict[str, str], function: Function, s3: S3Client
 ) -> None:
-    lay(s3, content, metadata)
+    store(s3, content, metadata)
     with pytest.raises(PayloadOccupiedError, match="replace_foreign") as caught:
         function({**REQUEST, "force": force})
     assert PAYLOAD_KEY.rsplit("/", 1)[-1] in str(caught.value)
-    assert there(s3) == content
+    assert stored(s3) == content
     (line,) = function.log()
     assert (line["error"], line["permanent"]) == ("PayloadOccupiedError", True)
 
 
 @pytest.mark.parametrize(("content", "metadata"), FOREIGN.values(), ids=FOREIGN)
-def test_it_is_replaced_where_the_request_says_so(
+def test_it_is_replaced_if_the_request_says_so(
     content: bytes, metadata: Dict[str, str], function: Function, s3: S3Client
 ) -> None:
-    lay(s3, content, metadata)
+    store(s3, content, metadata)
     assert function(event("request_replace_foreign"))["status"] == "updated"
-    assert there(s3) == PAYLOAD
+    assert stored(s3) == PAYLOAD
     assert function(REQUEST)["status"] == "unchanged"
 
 
@@ -79,19 +79,19 @@ OURS: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("content", "metadata"), OURS.values(), ids=OURS)
-def test_what_this_generator_made_is_replaced(
+def test_a_payload_of_this_generator_is_replaced(
     content: bytes, metadata: Dict[str, str], function: Function, s3: S3Client
 ) -> None:
-    lay(s3, content, metadata)
+    store(s3, content, metadata)
     assert function(REQUEST)["status"] == "updated"
-    assert there(s3) == PAYLOAD
+    assert stored(s3) == PAYLOAD
 
 
 def test_a_large_object_is_foreign_and_is_not_read(
     function: Function, s3: S3Client, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(payloads, "STORED_PAYLOAD_BYTES", len(PAYLOAD) - 1)
-    lay(s3, PAYLOAD)
+    store(s3, PAYLOAD)
     calls.made.clear()
     with pytest.raises(PayloadOccupiedError):
         function(REQUEST)
@@ -100,19 +100,19 @@ def test_a_large_object_is_foreign_and_is_not_read(
     assert function(REQUEST)["status"] == "updated"
 
 
-def test_a_model_that_is_gone_is_told_before_what_lies_there(
+def test_a_model_that_is_gone_is_reported_before_the_location_is_checked(
     function: Function, s3: S3Client
 ) -> None:
-    lay(s3, b"by hand")
+    store(s3, b"by hand")
     s3.delete_object(Bucket=BUCKET, Key=KEY)
     assert function(event("eventbridge_object_created"))["reason"] == "the model is gone"
 
 
-def test_what_lies_there_is_looked_at_before_the_model_is_read_on(
+def test_the_location_is_checked_before_the_rest_of_the_model_is_read(
     function: Function, s3: S3Client, calls: Calls
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive(("w", bytes(9_000_000))) + bytes(9**6))
-    lay(s3, b"by hand")
+    store(s3, b"by hand")
     calls.made.clear()
     with pytest.raises(PayloadOccupiedError):
         function(REQUEST)
@@ -120,10 +120,10 @@ def test_what_lies_there_is_looked_at_before_the_model_is_read_on(
     assert ranges == ["bytes=0-262143", None]
 
 
-def test_a_payload_that_cannot_be_read_is_not_taken_for_foreign(
+def test_a_payload_that_cannot_be_read_is_not_mistaken_for_foreign(
     function: Function, s3: S3Client, refuse: Refuse
 ) -> None:
-    lay(s3, PAYLOAD)
+    store(s3, PAYLOAD)
     refuse("GetObject", 503, "SlowDown", key="payload.tar.gz")
     with pytest.raises(StorageError):
         function(REQUEST)
@@ -132,38 +132,38 @@ def test_a_payload_that_cannot_be_read_is_not_taken_for_foreign(
 def test_a_task_on_an_occupied_location_succeeds_with_its_reason(
     function: Function, s3: S3Client
 ) -> None:
-    lay(s3, b"by hand")
+    store(s3, b"by hand")
     (result,) = function(event("batch_operations_2"))["results"]
     assert result["resultCode"] == "Succeeded"
     assert result["resultString"].startswith("no payload: PayloadOccupiedError: ")
 
 
-# --- what the metadata tell ---
+# --- the metadata ---
 
 
-def test_the_metadata_are_ascii_and_short_and_tell_what_a_result_does(
+def test_the_metadata_are_ascii_and_short_and_match_the_result(
     function: Function, s3: S3Client
 ) -> None:
     result = function(REQUEST)
     metadata = s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)["Metadata"]
     assert sum(len(name) + len(value) for name, value in metadata.items()) < 2000
     assert all(value.isascii() for value in metadata.values())
-    told = json.loads(metadata["result"])
-    assert told == {name: result[name] for name in told}
+    description = json.loads(metadata["result"])
+    assert description == {name: result[name] for name in description}
 
 
 @pytest.mark.parametrize("result", ["", "{}", "[]", "null", "[", '{"content_types": 5}', "\\"])
-def test_a_payload_whose_metadata_tell_too_little_is_made_anew(
+def test_a_payload_with_incomplete_metadata_is_made_again(
     result: str, function: Function, s3: S3Client
 ) -> None:
     function(REQUEST)
     metadata = s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)["Metadata"]
-    lay(s3, PAYLOAD, {**metadata, "result": result})
+    store(s3, PAYLOAD, {**metadata, "result": result})
     assert function(REQUEST)["status"] == "updated"
     assert function(REQUEST)["status"] == "unchanged"
 
 
-def test_another_key_to_encrypt_with_updates_the_payload(
+def test_another_encryption_key_updates_the_payload(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function(REQUEST)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # model's key → payload's key, in the model's bucket
-BESIDE = {
+NEXT_TO_MODEL = {
     "model.tar.gz": "payload/payload.tar.gz",
     "job/output/model.tar.gz": "job/output/payload/payload.tar.gz",
     "/model.tar.gz": "/payload/payload.tar.gz",
@@ -35,8 +35,8 @@ BESIDE = {
 }
 
 
-@pytest.mark.parametrize(("key", "payload_key"), BESIDE.items())
-def test_the_payload_lies_beside_the_model(
+@pytest.mark.parametrize(("key", "payload_key"), NEXT_TO_MODEL.items())
+def test_the_payload_is_next_to_the_model(
     key: str, payload_key: str, function: Function, s3: S3Client
 ) -> None:
     if key.endswith("/"):
@@ -50,7 +50,7 @@ def test_the_payload_lies_beside_the_model(
 
 
 @pytest.mark.parametrize(
-    ("bucket", "prefix", "place"),
+    ("bucket", "prefix", "location"),
     [
         ("payloads", "", f"s3://payloads/{BUCKET}/"),
         ("payloads", "samples/v1", f"s3://payloads/samples/v1/{BUCKET}/"),
@@ -62,7 +62,7 @@ def test_the_payload_lies_beside_the_model(
 def test_a_payload_bucket_or_prefix_moves_it(
     bucket: str,
     prefix: str,
-    place: str,
+    location: str,
     key: str,
     function: Function,
     s3: S3Client,
@@ -73,13 +73,13 @@ def test_a_payload_bucket_or_prefix_moves_it(
     monkeypatch.setenv("PAYLOAD_BUCKET", bucket)
     monkeypatch.setenv("PAYLOAD_PREFIX", prefix)
     result = function({"bucket": BUCKET, "key": key})
-    assert result["payload_s3_uri"] == place + BESIDE.get(
+    assert result["payload_s3_uri"] == location + NEXT_TO_MODEL.get(
         key, "job/payload-churn.tgz/payload.tar.gz"
     )
     assert s3.head_object(Bucket=result["payload_s3_bucket"], Key=result["payload_s3_key"])
 
 
-def test_a_request_names_its_own_place(
+def test_a_request_names_its_own_location(
     function: Function, s3: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.create_bucket(Bucket="samples")
@@ -98,20 +98,20 @@ def test_the_model_itself_is_never_overwritten(function: Function, s3: S3Client)
 
 
 @pytest.mark.parametrize("destination", [Destination(), Destination("payloads", "prefix")])
-def test_no_payload_is_taken_for_a_model(destination: Destination) -> None:
-    for key in (*BESIDE, KEY):
+def test_no_payload_is_mistaken_for_a_model(destination: Destination) -> None:
+    for key in (*NEXT_TO_MODEL, KEY):
         location = payload_location(Request(BUCKET, key), destination)
         assert notified_request(location.bucket, location.key).skip_reason
 
 
-def test_a_payload_beside_an_uncompressed_model_is_not_in_its_folder() -> None:
-    for key in BESIDE:
+def test_a_payload_next_to_an_uncompressed_model_is_not_in_its_folder() -> None:
+    for key in NEXT_TO_MODEL:
         if key.endswith("/"):
             location = payload_location(Request(BUCKET, key), Destination())
             assert not location.key.startswith(key)
 
 
-def test_a_key_that_grows_too_long_is_refused_before_any_call(
+def test_a_payloads_key_that_is_too_long_is_refused_before_any_call(
     function: Function, calls: Calls
 ) -> None:
     folder = "ü" * ((1024 - len("/payload/payload.tar.gz")) // 2)  # two bytes a character
@@ -122,7 +122,7 @@ def test_a_key_that_grows_too_long_is_refused_before_any_call(
         function({"model_s3_uri": f"s3://{BUCKET}/{folder}/model.tar.gz"})
 
 
-# --- whose buckets, which key ---
+# --- the buckets' owners, and the key ---
 
 
 def test_owners_and_key_go_with_every_call(
@@ -153,7 +153,7 @@ def test_owners_and_key_go_with_every_call(
     assert put["SSEKMSKeyId"] == variables["PAYLOAD_KMS_KEY_ID"]
 
 
-def test_a_bucket_that_holds_both_has_the_owner_of_the_models(
+def test_a_bucket_of_models_and_payloads_has_the_owner_of_the_models(
     function: Function, s3: S3Client, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.create_bucket(Bucket="elsewhere")
@@ -166,12 +166,12 @@ def test_a_bucket_that_holds_both_has_the_owner_of_the_models(
         assert parameters.get("ExpectedBucketOwner") == owner
 
 
-def test_without_owners_and_key_none_is_named(function: Function, calls: Calls) -> None:
+def test_without_owners_and_key_none_are_sent(function: Function, calls: Calls) -> None:
     function(event("request"))
-    named: Dict[str, Any] = {}
+    sent: Dict[str, Any] = {}
     for _, parameters in calls.made:
-        named.update(parameters)
-    assert not {"ExpectedBucketOwner", "ServerSideEncryption", "SSEKMSKeyId"} & set(named)
+        sent.update(parameters)
+    assert not {"ExpectedBucketOwner", "ServerSideEncryption", "SSEKMSKeyId"} & set(sent)
 
 
 def _noise() -> bytes:

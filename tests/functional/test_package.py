@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it works in fresh environments, without any network."""
+"""The wheel: what is in it, and that it works in new environments, without a network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ELSEWHERE = {"PATH": os.defpath}
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built by the backend that pyproject.toml names."""
+    """Return the wheel, built by the backend that pyproject.toml names."""
     if importlib.util.find_spec("hatchling") is None:
         pytest.skip("hatchling is not installed; requirements/dev.txt has it")
     folder = tmp_path_factory.mktemp("wheel")
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
-def test_it_holds_the_core_the_command_and_the_pipeline_package_alone(wheel: Path) -> None:
+def test_it_contains_only_the_core_the_command_and_the_pipeline_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as files:
         names = files.namelist()
         information = f"mims_payload-{VERSION}.dist-info"
@@ -54,11 +54,11 @@ def test_it_holds_the_core_the_command_and_the_pipeline_package_alone(wheel: Pat
     assert metadata["Requires-Python"] == ">=3.8"
     assert metadata.get_all("Provides-Extra") == ["aws", "pipeline"]
     required = metadata.get_all("Requires-Dist") or []
-    assert [one for one in required if "extra ==" not in one] == []
+    assert [distribution for distribution in required if "extra ==" not in distribution] == []
     assert "mims-payload = mims_payload:script" in entry_points
 
 
-# Without the extra `pipeline`, boto3, no request is made; contracts and archives are judged.
+# Without the extra `pipeline` (boto3), requests cannot be made, but contracts and archives checked.
 PROGRAM = """
 import sys
 import mims_payload

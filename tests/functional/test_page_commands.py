@@ -1,4 +1,4 @@
-"""The commands on the pages print what the pages show beneath them, on a terminal of 80 columns."""
+"""On a terminal of 80 columns, the commands on the pages print what the pages show below them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ import pytest
 from tests.pages import PAGES, ROOT, Block, blocks
 
 ADDRESS = "http://localhost:8080/invocations"
-# What another machine, or the same one at another time, prints otherwise: seconds and memory, and
-# the size of what another zlib packed.
+# What differs on another machine, or at another time: seconds and memory, and sizes of archives,
+# which depend on zlib.
 VARYING = re.compile(
     r"\b\d+\.\d+(?= s\b)|\b\d+(?= bytes in )|(?<=Time\": )[\d.]+|(?<=PeakMemory\": )[\d.]+"
 )
 
 
 def with_output(page: Path) -> List[Tuple[Block, str]]:
-    """Return the page's bash blocks, each with the output that stands beneath it, or empty."""
+    """Return the page's bash blocks, each with the output below it, which may be empty."""
     found = blocks(page.read_text("utf-8"))
     shown = []
     for block, after in zip(found, [*found[1:], None]):
@@ -109,7 +109,7 @@ def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
     except OSError as error:
-        if error.errno == errno.EIO:  # Linux's way to say that the other end was closed
+        if error.errno == errno.EIO:  # on Linux, the other end was closed
             return b""
         raise
 

@@ -1,4 +1,4 @@
-"""The thread that reads ahead: what it gives, how far it goes, and that it is gone afterwards."""
+"""The thread that reads ahead: its chunks, how far ahead it reads, and that it ends."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_no_more_than_the_depth_is_read_ahead() -> None:
     ahead = read_ahead(chunks(), _nothing, _forever)
     next(ahead)
     assert full.wait(_WITHIN)
-    # The chunk in hand, and those ahead: the thread has no place left to read another into.
+    # The current chunk, and those ahead: the thread has no room for another one.
     assert len(asked) == 1 + DEPTH
     ahead.close()
     assert len(asked) == 1 + DEPTH
@@ -101,7 +101,7 @@ def test_leaving_ends_the_thread_and_closes_what_it_reads_from(given: int) -> No
     assert closed.is_set() == (given > 0)
 
 
-def test_leaving_breaks_off_a_read_that_hangs() -> None:
+def test_leaving_interrupts_a_read_that_hangs() -> None:
     reading, interrupted = threading.Event(), threading.Event()
 
     def chunks() -> Generator[bytes, None, None]:
@@ -145,12 +145,12 @@ def test_chunks_that_keep_coming_end_when_the_time_is_up() -> None:
             pass
 
 
-def test_waiting_in_vain_for_a_moment_is_no_end_while_time_is_left() -> None:
+def test_a_wait_in_vain_is_not_the_end_while_time_is_left() -> None:
     asked: List[float] = []
     late = threading.Event()
 
     def time_left() -> float:
-        # The first wait is over before the chunk comes, as a clock may round it.
+        # The first wait ends before the chunk comes, as it may if a clock rounds.
         asked.append(1.0)
         if len(asked) == 2:
             late.set()

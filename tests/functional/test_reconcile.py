@@ -1,4 +1,4 @@
-"""The five steps, one case each: what a run does when something moves under its hands."""
+"""The five steps of a run, and what it does if something changes in the meantime."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OLD, NEW, NEWEST = archive("old"), archive("new"), archive("newest")
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each model is read in two parts, and taken up again without a pause."""
+    """Each model is read in two parts, and reading is resumed without a pause."""
     monkeypatch.setattr(models, "FIRST_PART", PART)
     monkeypatch.setattr(s3_calls, "_BACKOFF", 0.0)
 
@@ -52,7 +52,7 @@ def upload(s3: MemoryS3, content: bytes) -> None:
 
 
 def made_from(s3: MemoryS3) -> bytes:
-    """Return the model that the payload was made from, by its content as by its metadata."""
+    """Return the model that the payload was made from, according to its content and metadata."""
     payload = s3.objects[BUCKET, PAYLOAD]
     (model,) = (m for m in (OLD, NEW, NEWEST) if generate([m], SETTINGS).archive == payload.content)
     assert payload.metadata["model-etag"] == StoredObject(model).etag
@@ -60,7 +60,7 @@ def made_from(s3: MemoryS3) -> bytes:
 
 
 def stopped_before(s3: MemoryS3, operation: str, count: int = 1) -> SteppedRun:
-    """Return a run that is stopped before its call of that kind, the `count`-th of them."""
+    """Return a run that is stopped before its `count`-th call of that operation."""
     run = SteppedRun(s3, SETTINGS)
     while run.operation != operation or count > 1:
         count -= run.operation == operation
@@ -108,7 +108,7 @@ def test_an_updated_payload_is_never_replaced_by_a_run_that_is_merely_slow(s3: M
 
 def test_a_model_that_is_replaced_after_it_was_read_is_read_again(s3: MemoryS3) -> None:
     run = stopped_before(s3, "put_object")
-    upload(s3, NEW)  # and nobody tells
+    upload(s3, NEW)  # without an event
     run.finish()
     assert (status(run), made_from(s3)) == (("updated", 1), NEW)
 
@@ -132,7 +132,7 @@ def test_two_versions_are_never_spliced(s3: MemoryS3) -> None:
     assert (status(run), made_from(s3)) == (("created", 1), NEW)
 
 
-def test_a_body_that_breaks_off_is_taken_up_in_the_same_version(s3: MemoryS3) -> None:
+def test_a_body_that_breaks_off_is_resumed_in_the_same_version(s3: MemoryS3) -> None:
     run = stopped_before(s3, "get_object", count=2)
     run.step(Fate.CUT)
     run.finish()
@@ -186,7 +186,7 @@ def test_a_conflict_of_writers_is_another_round_after_a_pause(
 ) -> None:
     run = stopped_before(s3, "put_object")
     run.step(Fate.CONFLICT)
-    run.step()  # is it there all the same?
+    run.step()  # the run checks whether it is there all the same
     for _ in range(2):
         run.step()
     run.step(Fate.CONFLICT)
@@ -196,7 +196,7 @@ def test_a_conflict_of_writers_is_another_round_after_a_pause(
     assert all(0 < pause <= most for pause, most in zip(pauses, (0.2, 0.4)))
 
 
-def test_a_lost_race_that_is_no_conflict_is_repeated_at_once(
+def test_a_lost_race_that_is_not_a_conflict_is_repeated_at_once(
     s3: MemoryS3, pauses: List[float]
 ) -> None:
     run = stopped_before(s3, "put_object")
@@ -222,14 +222,14 @@ def test_a_model_that_went_back_is_not_read_again(s3: MemoryS3) -> None:
     run = stopped_before(s3, "put_object")
     upload(s3, NEW)
     SteppedRun(s3, SETTINGS).finish()
-    upload(s3, OLD)  # the payload that lies there is NEW's
+    upload(s3, OLD)  # the stored payload is NEW's
     run.finish()
     assert (status(run), made_from(s3)) == (("updated", 1), OLD)
     assert run.result is not None
     assert run.result["bytes_read"] == len(OLD) + PART
 
 
-def test_what_somebody_puts_there_meanwhile_is_not_replaced(s3: MemoryS3) -> None:
+def test_an_object_that_somebody_puts_there_meanwhile_is_not_replaced(s3: MemoryS3) -> None:
     run = stopped_before(s3, "put_object")
     s3.objects[BUCKET, PAYLOAD] = StoredObject(b"by hand")
     run.finish()
@@ -237,7 +237,7 @@ def test_what_somebody_puts_there_meanwhile_is_not_replaced(s3: MemoryS3) -> Non
     assert s3.objects[BUCKET, PAYLOAD].content == b"by hand"
 
 
-def test_what_goes_away_while_it_is_looked_into_is_another_round(s3: MemoryS3) -> None:
+def test_an_object_that_is_deleted_while_it_is_checked_means_another_round(s3: MemoryS3) -> None:
     s3.objects[BUCKET, PAYLOAD] = StoredObject(b"by hand")
     run = stopped_before(s3, "get_object", count=2)
     del s3.objects[BUCKET, PAYLOAD]
@@ -245,7 +245,7 @@ def test_what_goes_away_while_it_is_looked_into_is_another_round(s3: MemoryS3) -
     assert (status(run), made_from(s3)) == (("created", 1), OLD)
 
 
-# --- answers that get lost ---
+# --- lost answers ---
 
 
 @pytest.mark.parametrize("fate", [Fate.LOST, Fate.REPEATED])
@@ -258,9 +258,9 @@ def test_a_run_s_own_payload_after_a_lost_answer_counts_as_written(
     assert (status(run), made_from(s3)) == (("created", 0), OLD)
 
 
-def test_another_s_payload_after_a_lost_answer_does_not(s3: MemoryS3) -> None:
+def test_another_run_s_payload_after_a_lost_answer_does_not_count_as_written(s3: MemoryS3) -> None:
     run = stopped_before(s3, "put_object")
-    run.step(Fate.REPEATED)  # it is there; the SDK asks again
+    run.step(Fate.REPEATED)  # it is there; the SDK tries again
     SteppedRun(s3, read_settings({"SAMPLE_COUNT": "2"})).finish()
     run.finish()
     assert (status(run), made_from(s3)) == (("updated", 1), OLD)
@@ -274,7 +274,7 @@ def test_a_put_that_was_not_done_is_an_error(s3: MemoryS3) -> None:
     assert (BUCKET, PAYLOAD) not in s3.objects
 
 
-def test_after_a_lost_answer_the_model_is_looked_at_all_the_same(s3: MemoryS3) -> None:
+def test_the_model_is_still_checked_after_a_lost_answer(s3: MemoryS3) -> None:
     run = stopped_before(s3, "put_object")
     run.step(Fate.LOST)
     upload(s3, NEW)
@@ -282,7 +282,7 @@ def test_after_a_lost_answer_the_model_is_looked_at_all_the_same(s3: MemoryS3) -
     assert (status(run), made_from(s3)) == (("updated", 1), NEW)
 
 
-def test_a_forced_write_that_failed_is_not_taken_for_done() -> None:
+def test_a_forced_write_that_failed_is_not_reported_as_done() -> None:
     """The payload that was there looks just like the one that was to be written."""
     s3 = Failing()
     upload(s3, OLD)
@@ -294,7 +294,7 @@ def test_a_forced_write_that_failed_is_not_taken_for_done() -> None:
 
 
 class Failing(MemoryS3):
-    """S3 that takes no writes once `fails` is set."""
+    """S3 that refuses writes once `fails` is set."""
 
     fails = False
 
@@ -308,7 +308,7 @@ class Failing(MemoryS3):
 
 
 def test_five_rounds_are_enough_or_an_error() -> None:
-    """Each round's model is replaced after it was written."""
+    """In each round, the model is replaced after the payload was written."""
     s3 = Restless()
     upload(s3, OLD)
     session = S3Session(s3, time.monotonic() + 60)  # type: ignore[arg-type]

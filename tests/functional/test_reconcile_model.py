@@ -1,7 +1,7 @@
-"""Whatever happens, and in whatever order: when all is quiet, the payload is the newest model's.
+"""Whatever happens, in whatever order: when all is quiet, the payload is the newest model's.
 
-Uploads and deletes, runs that overlap call by call, crashes between any two calls, answers that get
-lost, S3's refusals. What fails is delivered again, as whoever started it would.
+Uploads and deletions, runs that overlap call by call, crashes between any two calls, lost answers,
+S3's refusals. An event whose run fails is delivered again, as its sender would do it.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from tests.functional.stepped_runs import BUCKET, MODEL, PAYLOAD, Crashed, Fate,
 PART = 4
 CONTENTS = (b"x: model one", b"x: model two", b"y: model three")
 SETTINGS = GivenSettings()
-MOST_RUNS = 3
+MAX_RUNS = 3
 
-# So many calls of a run go well, and then one that may not.
+# How many calls of a run succeed, before one that may not.
 calls = st.integers(0, 5)
 fates = st.sampled_from([Fate.ANSWERED] * 8 + list(Fate))
 
 
 def payload_of(content: bytes) -> bytes:
-    assert content in CONTENTS, "a payload was made from what was never uploaded"
+    assert content in CONTENTS, "a payload was made from a model that was never uploaded"
     return b"payload of " + content[:1]
 
 
@@ -66,7 +66,7 @@ def _small_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Reconciliation(RuleBasedStateMachine):
-    """One key, its uploads, and the deliveries that are owed for them."""
+    """One key, its uploads, and the events that are still to be delivered for them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,10 +78,10 @@ class Reconciliation(RuleBasedStateMachine):
     @initialize(
         content=st.sampled_from(CONTENTS),
         current=st.booleans(),
-        order=st.lists(st.integers(0, MOST_RUNS - 1), max_size=20),
+        order=st.lists(st.integers(0, MAX_RUNS - 1), max_size=20),
     )
     def begin(self, content: bytes, current: bool, order: List[int]) -> None:
-        """A model is there, and perhaps its payload; `order` is that in which runs end at last."""
+        """A model is there, and perhaps its payload; `order` is the order in which runs end."""
         self.upload(content)
         if current:
             self._calm_down()
@@ -98,30 +98,30 @@ class Reconciliation(RuleBasedStateMachine):
 
     @rule()
     def delete_payload(self) -> None:
-        """Whoever deletes it must start a run to have it again."""
+        """Delete the payload; only another run will make it again."""
         self.s3.objects.pop((BUCKET, PAYLOAD), None)
         self.owed += 1
 
-    @precondition(lambda self: self.owed and len(self.runs) < MOST_RUNS)
+    @precondition(lambda self: self.owed and len(self.runs) < MAX_RUNS)
     @rule(calls=calls, fate=fates)
     def deliver(self, calls: int, fate: Fate) -> None:
         self.owed -= 1
         self.runs.append(SteppedRun(self.s3, SETTINGS))
         self.step(-1, calls, fate)
 
-    @precondition(lambda self: len(self.runs) < MOST_RUNS)
+    @precondition(lambda self: len(self.runs) < MAX_RUNS)
     @rule(calls=calls, fate=fates)
     def deliver_twice(self, calls: int, fate: Fate) -> None:
         self.owed += 1
         self.deliver(calls, fate)
 
     @precondition(lambda self: self.runs)
-    @rule(which=st.integers(0, MOST_RUNS - 1), calls=calls, fate=fates)
+    @rule(which=st.integers(0, MAX_RUNS - 1), calls=calls, fate=fates)
     def step(self, which: int, calls: int, fate: Fate) -> None:
         run = self.runs[which % len(self.runs)]
-        for each in [Fate.ANSWERED] * calls + [fate]:
+        for next_fate in [Fate.ANSWERED] * calls + [fate]:
             if not run.over:
-                run.step(each)
+                run.step(next_fate)
         self._collect()
 
     def teardown(self) -> None:
@@ -138,22 +138,22 @@ class Reconciliation(RuleBasedStateMachine):
             assert not run.violations
 
     @invariant()
-    def payload_is_whole_and_says_what_it_is(self) -> None:
+    def payload_is_complete_and_matches_its_metadata(self) -> None:
         payload = self.s3.objects.get((BUCKET, PAYLOAD))
         if payload is not None:
             made_from = {StoredObject(content).etag: content for content in CONTENTS}
             assert payload.content == payload_of(made_from[payload.metadata["model-etag"]])
 
     def _calm_down(self) -> None:
-        """Deliver what is owed, to the end, without a fault."""
+        """Deliver the remaining events, and let all runs end without faults."""
         while self.owed or self.runs:
-            if self.owed and len(self.runs) < MOST_RUNS:
+            if self.owed and len(self.runs) < MAX_RUNS:
                 self.deliver(0, Fate.ANSWERED)
-            else:  # once the order is used up, whoever began last ends first
+            else:  # once the order is used up, the run that began last ends first
                 self.step(self.order.pop() if self.order else -1, 0, Fate.ANSWERED)
 
     def _collect(self) -> None:
-        """Take the runs that are over; what failed is owed once more."""
+        """Remove the runs that are over; the event of a failed one is to be delivered again."""
         for run in [run for run in self.runs if run.over]:
             self.runs.remove(run)
             assert not run.violations

@@ -1,4 +1,4 @@
-"""What waits in a queue of failures goes to the function again, once each."""
+"""The events in a queue of failures are handed to the function again, once each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVENTS = Path(__file__).resolve().parents[2] / "events"
 
 
 class Functions:
-    """Lambda, as far as it is asked: it takes events, until it does not."""
+    """A client of Lambda that accepts so many events, then refuses them."""
 
     def __init__(self, refuses_after: int = 10**9) -> None:
         self.events: List[Any] = []
@@ -37,7 +37,7 @@ class Functions:
 
 
 class OneAtATime:
-    """A client of one call at a time: moto's queues give two threads the same message."""
+    """A client that makes one call at a time: moto's queues give two threads the same message."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -88,7 +88,7 @@ def uris(events: List[Any]) -> List[str]:
 
 
 @pytest.mark.parametrize("parallel", [1, 4])
-def test_each_event_is_handed_over_once_and_taken_out(
+def test_each_event_is_handed_over_once_and_deleted(
     sqs: Any, queue_url: str, parallel: int
 ) -> None:
     events, functions = fill(sqs, queue_url, 137), Functions()
@@ -123,7 +123,7 @@ def test_no_more_are_taken_than_are_wanted(sqs: Any, queue_url: str) -> None:
     assert hidden_and_waiting(sqs, queue_url) == 27
 
 
-def test_what_fails_again_at_once_does_not_go_round_for_ever(sqs: Any, queue_url: str) -> None:
+def test_events_that_fail_again_at_once_are_not_replayed_for_ever(sqs: Any, queue_url: str) -> None:
     fill(sqs, queue_url, 25)
 
     class Bad(Functions):
@@ -135,7 +135,7 @@ def test_what_fails_again_at_once_does_not_go_round_for_ever(sqs: Any, queue_url
     assert hidden_and_waiting(sqs, queue_url) == 25
 
 
-def test_what_lambda_does_not_take_stays_in_the_queue(sqs: Any, queue_url: str) -> None:
+def test_events_that_lambda_refuses_stay_in_the_queue(sqs: Any, queue_url: str) -> None:
     fill(sqs, queue_url, 30)
     functions = Functions(refuses_after=7)
     with pytest.raises(ClientError, match="TooManyRequests"):
@@ -143,13 +143,13 @@ def test_what_lambda_does_not_take_stays_in_the_queue(sqs: Any, queue_url: str) 
     assert hidden_and_waiting(sqs, queue_url) == 23
 
 
-def test_of_a_failed_invocation_its_event_is_replayed() -> None:
+def test_the_event_of_a_failed_invocation_is_replayed() -> None:
     record = json.loads((EVENTS / "failure_record.json").read_text())
     assert json.loads(replay.event_in(json.dumps(record))) == record["requestPayload"]
 
 
 @pytest.mark.parametrize("name", ["eventbridge_object_created.json", "training_job.json"])
-def test_an_event_is_replayed_as_it_is(name: str) -> None:
+def test_an_event_is_replayed_unchanged(name: str) -> None:
     body = (EVENTS / name).read_text()
     assert replay.event_in(body) == body
 
@@ -170,8 +170,8 @@ def _clients(sqs: Any, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Dict[
         def describe_stacks(self, StackName: str) -> Any:
             if StackName != "mims-payload":
                 raise ClientError({"Error": {"Message": "no such stack"}}, "DescribeStacks")
-            told = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
-            return {"Stacks": [{"Outputs": told}]}
+            listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+            return {"Stacks": [{"Outputs": listed}]}
 
     clients: Dict[str, Any] = {"sqs": sqs, "lambda": Functions(), "cloudformation": Stacks()}
     monkeypatch.setattr(replay, "_client", lambda service, _region: clients[service])
@@ -191,14 +191,14 @@ def test_the_command_replays_all_that_wait(
     assert hidden_and_waiting(sqs, clients["undelivered"]) == 2
 
 
-def test_an_empty_queue_is_told(
+def test_an_empty_queue_is_not_an_error(
     clients: Dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert replay.main([]) == 0
     assert "Handed 0 of 0 events" in capsys.readouterr().out
 
 
-def test_a_stack_that_is_not_there_or_another_ones_is_told(
+def test_a_missing_stack_and_one_without_the_outputs_are_errors(
     clients: Dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert replay.main(["--stack", "other"]) == 1
@@ -215,7 +215,7 @@ def test_the_template_has_the_outputs_that_a_replay_reads(clients: Dict[str, Any
 
 
 @pytest.mark.parametrize("arguments", [["--count", "0"], ["--parallel", "-1"], ["queue"]])
-def test_a_command_line_that_is_none_is_refused(arguments: List[str]) -> None:
+def test_an_invalid_command_line_is_refused(arguments: List[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         replay.main(arguments)
     assert caught.value.code == 2

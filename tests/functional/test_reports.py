@@ -1,4 +1,4 @@
-"""What the function writes: one line a model, metrics, and never a hyperparameter's value."""
+"""What the function logs: one line for each model, metrics, and never a hyperparameter's value."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_a_line_for_each_model(function: Function, s3: S3Client) -> None:
     assert line["level"] == "INFO"
     assert line["service"] == SERVICE
     assert line["function_request_id"] == Context.aws_request_id
-    told = {name: value for name, value in result.items() if value is not None}
-    assert {name: line[name] for name in told} == told
+    known = {name: value for name, value in result.items() if value is not None}
+    assert {name: line[name] for name in known} == known
     assert line["seconds"] >= line["archive_seconds"] >= 0
     assert line["peak_memory_mb"] > 10
 
@@ -60,7 +60,7 @@ def test_a_line_for_each_of_several(function: Function) -> None:
     assert [line["status"] for line in function.log()] == ["created"] + ["unchanged"] * 3
 
 
-def test_a_line_for_what_is_skipped(function: Function) -> None:
+def test_a_line_for_a_skipped_event(function: Function) -> None:
     sent = event("eventbridge_object_created")
     sent["detail"]["object"]["key"] = "notes.txt"
     function(sent)
@@ -78,7 +78,7 @@ def test_a_line_for_a_failure(function: Function, s3: S3Client) -> None:
     assert (line["model_s3_uri"], line["model_etag"], line["bytes_read"]) == (URI, etag, 10)
 
 
-def test_a_line_for_an_event_of_no_known_shape(function: Function) -> None:
+def test_a_line_for_an_event_of_unknown_shape(function: Function) -> None:
     function({**event("sqs"), "Records": [{**event("sqs")["Records"][0], "body": "{}"}]})
     (line,) = function.log()
     assert (line["error"], "model_s3_uri" in line) == ("InvalidRequestError", False)
@@ -103,7 +103,7 @@ def test_each_status_is_counted(status: str, function: Function, s3: S3Client) -
     assert line["ArchiveBytesRead"] == [result["bytes_read"]]
 
 
-def test_what_is_skipped_is_counted(function: Function) -> None:
+def test_a_skipped_event_is_counted(function: Function) -> None:
     sent = event("eventbridge_object_created")
     sent["detail"]["object"]["key"] = "notes.txt"
     function(sent)
@@ -125,7 +125,7 @@ def test_a_failure_is_counted_as_a_whole_and_by_its_error(
     assert (dimensions(whole), whole["PayloadsFailed"]) == ([{"service"}], [1.0])
 
 
-def test_the_time_that_a_bad_archive_took_is_told(function: Function, s3: S3Client) -> None:
+def test_the_time_that_a_bad_archive_took_is_counted(function: Function, s3: S3Client) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"no archive")
     with pytest.raises(CorruptArchiveError):
         function(REQUEST)
@@ -164,7 +164,7 @@ def test_hundreds_of_models_lose_no_count(function: Function) -> None:
     assert sum(len(line["ModelsSkipped"]) for line in function.metrics()) == 250
 
 
-def test_an_invocation_of_nothing_writes_no_metric(function: Function) -> None:
+def test_an_invocation_without_requests_writes_no_metrics(function: Function) -> None:
     function(event("s3_test_event"))
     assert (function.metrics(), function.log()) == ([], [])
 
@@ -181,7 +181,7 @@ def test_the_first_invocation_of_a_process_counts_a_cold_start(
     assert len(function.metrics()) == 1
 
 
-def test_each_line_says_which_invocation_it_is_of(function: Function) -> None:
+def test_each_line_says_which_invocation_it_belongs_to(function: Function) -> None:
     function(REQUEST)
     (line,) = function.log()
     assert line["function_name"] == Context.function_name
@@ -198,7 +198,7 @@ def test_the_metrics_of_one_invocation_are_not_in_the_next(function: Function) -
     assert "PayloadsCreated" not in line
 
 
-# --- what is never written ---
+# --- what is never logged ---
 
 CANARY = "CANARY-7f3a"
 SECRET: Dict[str, Any] = {
@@ -237,7 +237,7 @@ def test_no_value_of_the_hyperparameters_or_the_payload_is_written(
         CANARY.encode(),
     ],
 )
-def test_no_value_is_written_where_hyperparameters_are_malformed(
+def test_no_value_is_written_if_hyperparameters_are_malformed(
     content: bytes, function: Function, s3: S3Client
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=model_archive(("hyperparameters.json", content)))

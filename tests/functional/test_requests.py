@@ -1,4 +1,4 @@
-"""Requests by name: what is refused, before anything is read, and what is told."""
+"""Requests by name: those that are refused before anything is read, and warnings."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ from tests.functional.events import (
         {"version_id": "v1", "payload_s3_uri": f"s3://{BUCKET}/{PAYLOAD_KEY}"},
     ],
 )
-def test_a_request_that_cannot_be_meant_is_refused(
-    change: Dict[str, Any], function: Function
-) -> None:
+def test_an_invalid_request_is_refused(change: Dict[str, Any], function: Function) -> None:
     with pytest.raises(InvalidRequestError):
         function({"model_s3_uri": URI, **change})
     (line,) = function.log()
@@ -60,7 +58,7 @@ def test_a_request_that_cannot_be_meant_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "message"),
     [
         ({"bucket": None, "key": KEY}, "no bucket"),
         ({"bucket": BUCKET, "key": None}, "no key"),
@@ -74,8 +72,10 @@ def test_a_request_that_cannot_be_meant_is_refused(
         ),
     ],
 )
-def test_a_refused_name_is_told(sent: Any, told: str, function: Function, calls: Calls) -> None:
-    with pytest.raises(InvalidRequestError, match=told):
+def test_the_error_says_what_is_wrong_with_a_name(
+    sent: Any, message: str, function: Function, calls: Calls
+) -> None:
+    with pytest.raises(InvalidRequestError, match=message):
         function(sent)
     assert calls.made == []
 
@@ -103,7 +103,7 @@ def test_settings_of_a_request_are_checked_before_anything_is_read(
     assert calls.made == []
 
 
-# What names an access point, or another thing that is not a bucket → how it is called.
+# Names of access points and others that are not buckets → what the error calls them.
 NOT_BUCKETS = {
     "arn:aws:s3:us-east-1:111122223333:accesspoint/models": "access point",
     "arn:aws:s3:us-east-1:111122223333:accesspoint:models": "access point",
@@ -118,12 +118,12 @@ NOT_BUCKETS = {
 }
 
 
-@pytest.mark.parametrize(("bucket", "what"), NOT_BUCKETS.items())
+@pytest.mark.parametrize(("bucket", "kind"), NOT_BUCKETS.items())
 @pytest.mark.parametrize("form", ["uri", "bucket", "payload", "event", "task", "PAYLOAD_BUCKET"])
 def test_an_access_point_is_refused_by_name_and_never_split(
     form: str,
     bucket: str,
-    what: str,
+    kind: str,
     function: Function,
     calls: Calls,
     monkeypatch: pytest.MonkeyPatch,
@@ -144,9 +144,9 @@ def test_an_access_point_is_refused_by_name_and_never_split(
         sent = {"model_s3_uri": URI}
     if form == "task":
         (result,) = function(sent)["results"]
-        assert (result["resultCode"], what in result["resultString"]) == ("PermanentFailure", True)
+        assert (result["resultCode"], kind in result["resultString"]) == ("PermanentFailure", True)
     else:
-        with pytest.raises((InvalidRequestError, InvalidSettingsError), match=what) as caught:
+        with pytest.raises((InvalidRequestError, InvalidSettingsError), match=kind) as caught:
             function(sent)
         assert "Name the bucket itself" in str(caught.value)
     assert calls.made == []
@@ -154,7 +154,7 @@ def test_an_access_point_is_refused_by_name_and_never_split(
 
 @pytest.mark.parametrize("bucket", ["s3://models", "models/churn", "my models", " "])
 @pytest.mark.parametrize("form", ["bucket", "The event's bucket", "PAYLOAD_BUCKET"])
-def test_what_cannot_be_a_bucket_s_name_is_refused_under_its_own(
+def test_an_invalid_bucket_name_is_refused_with_the_key_that_has_it(
     form: str, bucket: str, function: Function, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: Any = {"bucket": bucket, "key": KEY}
@@ -178,7 +178,7 @@ def test_what_cannot_be_a_bucket_s_name_is_refused_under_its_own(
         ("arn:aws:s3:us-east-1:111122223333:accesspoint/models", "PermanentFailure"),
     ],
 )
-def test_a_task_s_arn_is_a_bucket_s_or_refused(arn: str, code: str, function: Function) -> None:
+def test_a_task_s_arn_must_be_that_of_a_bucket(arn: str, code: str, function: Function) -> None:
     sent = event("batch_operations_1")
     sent["tasks"][0]["s3BucketArn"] = arn
     (result,) = function(sent)["results"]
@@ -192,7 +192,7 @@ def test_many_unknown_keys_are_one_warning(function: Function) -> None:
     assert len(warning) <= 500
 
 
-def test_an_unknown_key_of_a_request_is_told_as_a_warning(function: Function) -> None:
+def test_an_unknown_key_of_a_request_gives_a_warning(function: Function) -> None:
     result = function({"model_s3_uri": URI, "forse": True, "Comment": "x"})
     assert result["status"] == "created"
     assert [w for w in result["warnings"] if "'forse'" in w]

@@ -1,4 +1,4 @@
-"""A result: what fits where it must, and what is cut first where it does not."""
+"""The sizes of results and metadata, and what is left out first if they are too large."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def test_a_result_always_fits(warnings: List[str], member: str) -> None:
     description = Description(
         ("text/csv",), 1, 1, {"source": "onnx", "member": member}, warnings=tuple(warnings)
     )
-    told = Result("created", "s3://b/" + "k" * 1000, payload=description).as_dict()
-    assert len(json.dumps(told)) <= ANSWER_BYTES
-    assert len(told["warnings"]) <= 20
+    answer = Result("created", "s3://b/" + "k" * 1000, payload=description).as_dict()
+    assert len(json.dumps(answer)) <= ANSWER_BYTES
+    assert len(answer["warnings"]) <= 20
 
 
 def test_the_largest_result_fits() -> None:
@@ -44,8 +44,8 @@ def test_the_largest_result_fits() -> None:
     description = Description(
         ("a/b",) * 50, 1, 1, {"source": "onnx", "member": "\U0001f600" * 10**6}, warnings=warnings
     )
-    told = Result("created", "s3://b/" + "\U0001f600" * 256, payload=description).as_dict()
-    assert len(json.dumps(told)) <= ANSWER_BYTES
+    answer = Result("created", "s3://b/" + "\U0001f600" * 256, payload=description).as_dict()
+    assert len(json.dumps(answer)) <= ANSWER_BYTES
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_largest_result_fits() -> None:
         (10_000, "k" * 1000, (), "status"),
     ],
 )
-def test_an_answer_of_many_always_fits(
+def test_an_answer_with_many_results_always_fits(
     count: int, key: str, warnings: Tuple[str, ...], kept: str
 ) -> None:
     listed = as_dicts([result(key, warnings)] * count)
@@ -68,34 +68,34 @@ def test_an_answer_of_many_always_fits(
     if kept == "all":
         assert listed[0] == result(key, warnings).as_dict()
     elif kept == "counted":
-        told = "… and 20 more warnings, in the log"
-        assert listed[0] == {**result(key, warnings).as_dict(), "warnings": [told]}
+        counted = "… and 20 more warnings, in the log"
+        assert listed[0] == {**result(key, warnings).as_dict(), "warnings": [counted]}
     else:
         assert list(listed[0]) == kept.split()
 
 
-def test_of_more_results_than_can_be_listed_the_statuses_are_counted() -> None:
+def test_only_the_statuses_are_counted_of_more_results_than_can_be_listed() -> None:
     skipped = Result("skipped", "s3://bucket/notes.txt", reason="it is not a model")
     listed = as_dicts([result()] * 12_000 + [skipped] * 3)
     assert listed == [{"status": "created", "count": 12_000}, {"status": "skipped", "count": 3}]
 
 
-def test_an_answer_of_many_is_not_written_whole_to_be_measured() -> None:
+def test_an_answer_with_many_results_is_not_serialised_whole_to_measure_it() -> None:
     results = [result(f"{number}", (f"{number}" + "w" * 490,) * 20) for number in range(2000)]
     tracemalloc.start()
     try:
         as_dicts(results)
-        _, most = tracemalloc.get_traced_memory()
+        _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < 8_000_000  # the warnings alone are 20 MB of JSON
+    assert peak < 8_000_000  # the warnings alone are 20 MB of JSON
 
 
 # --- the metadata of a payload ---
 
 
-def written(**told: Any) -> Tuple[Dict[str, str], Any]:
-    description = Description(("text/csv",), 3, 1, **told)
+def written(**parts: Any) -> Tuple[Dict[str, str], Any]:
+    description = Description(("text/csv",), 3, 1, **parts)
     metadata = payloads._metadata(STAMP, description)
     return metadata, payloads._read_description(metadata["result"])
 
@@ -104,7 +104,7 @@ ODD = st.text(alphabet=st.one_of(st.characters(), st.sampled_from(' \x7f\n"\\\U0
 
 
 @given(st.lists(ODD, max_size=25), st.one_of(st.none(), ODD, ODD.map(lambda text: text * 50)))
-def test_metadata_are_short_ascii_without_two_blanks_and_read_back(
+def test_metadata_are_short_ascii_without_two_spaces_and_read_back(
     warnings: List[str], member: Any
 ) -> None:
     fields_from = {"source": "sklearn", "member": member}
@@ -130,16 +130,14 @@ def test_warnings_are_cut_before_the_member() -> None:
     assert read.fields_from["source"] == "sklearn"
 
 
-def test_what_a_payload_tells_is_taken_from_it() -> None:
+def test_a_description_is_taken_from_the_payload() -> None:
     made = Payload(
         b"", ("text/csv",), 2, 1, FieldsFrom("onnx", "m.onnx"), "onnx", None, ("w",) * 30, ("s",)
     )
-    told = payloads.describe(made)
-    assert (told.content_types, told.field_count, told.sample_count) == (("text/csv",), 2, 1)
-    assert (told.fields_from, told.family, told.recipe) == (
-        {"source": "onnx", "member": "m.onnx"},
-        "onnx",
-        None,
-    )
-    assert len(told.warnings) == 20
-    assert "s" not in told.warnings  # they are the settings', of whoever asks
+    described = payloads.describe(made)
+    assert described.content_types == ("text/csv",)
+    assert (described.field_count, described.sample_count) == (2, 1)
+    assert described.fields_from == {"source": "onnx", "member": "m.onnx"}
+    assert (described.family, described.recipe) == ("onnx", None)
+    assert len(described.warnings) == 20
+    assert "s" not in described.warnings  # warnings about settings belong to each request

@@ -1,4 +1,4 @@
-"""What a run does, calls S3 for, and says of it, when nothing goes wrong."""
+"""What a run does, its calls to S3, and its result, when nothing goes wrong."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def versioned(s3: S3Client) -> S3Client:
     return s3
 
 
-def test_a_result_says_all_there_is_to_say(function: Function, s3: S3Client) -> None:
+def test_a_result_is_complete(function: Function, s3: S3Client) -> None:
     etag = s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"]
     result = function({**REQUEST, "settings": {"content_types": "text/csv; header=absent"}})
     assert set(result) == RESULT_KEYS
@@ -108,7 +108,7 @@ def test_the_payload_is_what_the_core_makes(function: Function, s3: S3Client) ->
     assert body(s3) == generate([model_archive()]).archive
 
 
-def test_a_payload_carries_what_it_was_made_from_and_a_checksum(
+def test_a_payload_has_metadata_about_its_model_and_a_checksum(
     function: Function, s3: S3Client, calls: Calls
 ) -> None:
     function(REQUEST)
@@ -134,7 +134,7 @@ def test_a_member_at_the_beginning_takes_four_requests_and_256_kib(
     assert (result["requests"], result["bytes_read"]) == (4, 262_144)
 
 
-def test_what_is_up_to_date_takes_two_requests_and_reads_nothing(
+def test_a_payload_that_is_up_to_date_takes_two_requests_and_reads_nothing(
     function: Function, s3: S3Client, calls: Calls
 ) -> None:
     created = function(REQUEST)
@@ -146,10 +146,10 @@ def test_what_is_up_to_date_takes_two_requests_and_reads_nothing(
     assert again == {**created, **figures, "status": "unchanged"}
 
 
-def test_what_is_up_to_date_is_told_in_full(
+def test_a_payload_that_is_up_to_date_has_a_full_result(
     function: Function, s3: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SAMPLE_COUNTS", "2")  # a misspelling, told whoever made the payload
+    monkeypatch.setenv("SAMPLE_COUNTS", "2")  # a misspelling, which every result warns about
     put(s3, model_archive(("nested/hyperparameters.json", hyperparameters())))
     sent = {**REQUEST, "settings": {"recipe": "xgboost"}, "odd": 1}
     created, again = function(sent), function(sent)
@@ -166,7 +166,7 @@ def test_what_is_up_to_date_is_told_in_full(
     assert "SAMPLE_COUNTS" not in metadata["result"]
 
 
-def test_a_payload_is_written_on_the_condition_of_what_was_seen(
+def test_a_payload_is_written_on_the_condition_that_nothing_changed(
     function: Function, s3: S3Client, calls: Calls
 ) -> None:
     function(REQUEST)
@@ -178,7 +178,7 @@ def test_a_payload_is_written_on_the_condition_of_what_was_seen(
     assert (second["IfMatch"], "IfNoneMatch" in second) == (etag, False)
 
 
-def test_reading_on_is_on_the_condition_of_the_same_object(
+def test_the_rest_is_read_on_the_condition_of_the_same_object(
     function: Function, s3: S3Client, calls: Calls
 ) -> None:
     etag = put(s3, model_archive(WEIGHTS, ("hyperparameters.json", hyperparameters())))
@@ -223,7 +223,7 @@ def test_other_limits_do_not_update_the_payload(
     assert function(REQUEST)["status"] == "unchanged"
 
 
-def test_force_writes_what_is_up_to_date(function: Function, calls: Calls) -> None:
+def test_force_writes_a_payload_that_is_up_to_date(function: Function, calls: Calls) -> None:
     function(REQUEST)
     assert function({**REQUEST, "force": False})["status"] == "unchanged"
     calls.made.clear()
@@ -235,7 +235,7 @@ def test_force_writes_what_is_up_to_date(function: Function, calls: Calls) -> No
 # --- old versions ---
 
 
-def test_an_old_version_goes_to_a_place_of_its_own(
+def test_an_old_version_goes_to_its_own_location(
     function: Function, versioned: S3Client, calls: Calls
 ) -> None:
     old = versioned.put_object(Bucket=BUCKET, Key=KEY, Body=other_archive())
@@ -281,7 +281,9 @@ def test_settings_come_from_environment_and_request(
     assert first == {"age": 7.0, "income": 0.0, "region": "north"}
 
 
-def test_warnings_of_request_and_payload_are_told(function: Function, s3: S3Client) -> None:
+def test_warnings_of_request_and_payload_are_in_the_result(
+    function: Function, s3: S3Client
+) -> None:
     put(s3, model_archive(("nested/hyperparameters.json", hyperparameters())))
     result = function({**REQUEST, "unknown": 1})
     assert [w for w in result["warnings"] if "unknown" in w]

@@ -1,4 +1,4 @@
-"""The role of the function suffices for it, and for little else: moto judges S3 calls by it."""
+"""The function's role allows what it needs, and little else: moto checks calls to S3 against it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def archive() -> bytes:
 
 
 def client_in_role(**parameters: str) -> S3Client:
-    """A client with the permissions that the function has in a stack of these parameters."""
+    """Return a client with the permissions that the function has in a stack of these parameters."""
     template = resolved(**{**SMALLEST, **parameters})
-    # The other statements hold references to resources of the stack, which moto does not know.
+    # The other statements have references to resources of the stack, which moto does not know.
     on_s3 = [
         statement
         for statement in statements(template, "FunctionRole").values()
@@ -60,8 +60,8 @@ def client_in_role(**parameters: str) -> S3Client:
     return client
 
 
-def judged(call: Callable[..., Any], **arguments: Any) -> Any:
-    """Make a call whose requests to AWS are allowed or refused by their maker's role."""
+def with_permissions(call: Callable[..., Any], **arguments: Any) -> Any:
+    """Make a call in which moto checks the permissions of each request's role."""
     return set_initial_no_auth_action_count(0)(call)(**arguments)
 
 
@@ -118,14 +118,16 @@ def test_the_role_suffices_to_make_and_to_renew_a_payload(
     client = client_in_role(**parameters)
     monkeypatch.setattr(s3, "client", lambda: client)
     answers = [
-        judged(app.lambda_handler, event={"model_s3_uri": request_, **extra}, context=None)
+        with_permissions(
+            app.lambda_handler, event={"model_s3_uri": request_, **extra}, context=None
+        )
         for extra in ({}, {}, {"force": True})
     ]
     assert [answer["status"] for answer in answers] == ["created", "unchanged", "updated"]
     assert {answer["payload_s3_uri"] for answer in answers} == {payload}
 
 
-def test_the_places_that_examples_name_are_open_to_the_role() -> None:
+def test_the_role_may_write_to_the_locations_in_the_examples() -> None:
     template = resolved(**{**SMALLEST, "ModelBucketName": BUCKET})
     allowed = statements(template, "FunctionRole")["WritePayloads"]["Resource"]
     examples = [event(file.stem) for file in FOLDER.glob("request*.json")]
@@ -158,7 +160,7 @@ def test_the_role_keeps_a_request_to_the_models_and_payloads_of_its_stack(
     client = client_in_role(**PREFIXED)
     monkeypatch.setattr(s3, "client", lambda: client)
     with pytest.raises(AccessDeniedError):
-        judged(app.lambda_handler, event=request_, context=None)
+        with_permissions(app.lambda_handler, event=request_, context=None)
 
 
 @pytest.mark.parametrize(
@@ -170,14 +172,14 @@ def test_the_role_keeps_a_request_to_the_models_and_payloads_of_its_stack(
         (PREFIXED, "payloads", "samples/models/training/mims-load-test/x/payload"),
     ],
 )
-def test_the_role_may_look_at_what_lies_where_a_payload_goes(
+def test_the_role_may_read_the_object_at_a_payloads_location(
     models: S3Client, parameters: Dict[str, str], bucket: str, folder: str
 ) -> None:
     models.put_object(Bucket=bucket, Key=f"{folder}/payload.tar.gz", Body=b"whose?")
     client = client_in_role(**parameters)
     there = {"Bucket": bucket, "Key": f"{folder}/payload.tar.gz"}
-    assert judged(client.head_object, **there)["ContentLength"] == 6
-    assert judged(client.get_object, **there)["Body"].read() == b"whose?"
+    assert with_permissions(client.head_object, **there)["ContentLength"] == 6
+    assert with_permissions(client.get_object, **there)["Body"].read() == b"whose?"
 
 
 @pytest.mark.parametrize(
@@ -197,5 +199,5 @@ def test_the_role_can_neither_replace_nor_delete_a_model(
 ) -> None:
     client = client_in_role()
     with pytest.raises(ClientError, match="AccessDenied"):
-        judged(getattr(client, operation), **arguments)
+        with_permissions(getattr(client, operation), **arguments)
     assert models.head_object(Bucket="models", Key="churn/model.tar.gz")

@@ -1,7 +1,7 @@
 """The state machine, run by moto's Step Functions with the real handler.
 
-moto knows neither Lambda's own errors nor how Step Functions spells SageMaker's. The stand-in for
-Lambda here makes the former up; the latter are left to the tests of the definition.
+moto knows neither Lambda's own errors nor how Step Functions spells SageMaker's. The class `Lambda`
+here imitates the former; the latter are left to the tests of the definition.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def archive(name: str = "hyperparameters.json", content: Optional[bytes] = None)
 class Lambda:
     """Lambda as Step Functions sees it: the handler's answer, or its error by name.
 
-    `faults` are what goes wrong with the next invocations instead: an exception of the function's,
-    or the name of an error of Lambda's own; `None` for nothing.
+    `faults` are for the next invocations, one each: an exception of the function's, or the name of
+    one of Lambda's own errors; `None` for no fault.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Lambda:
 
 
 class Machine:
-    """The deployed state machine and what it works on."""
+    """The deployed state machine, with the function and the S3 that it uses."""
 
     def __init__(self, function: Lambda, delays: List[float]) -> None:
         self.function = function
@@ -93,7 +93,7 @@ class Machine:
         )["stateMachineArn"]
 
     def run(self, **execution_input: Any) -> Dict[str, Any]:
-        """Return the finished execution, its output parsed."""
+        """Return the finished execution, with its output parsed."""
         arn = self._states.start_execution(
             stateMachineArn=self._arn, name=uuid.uuid4().hex, input=json.dumps(execution_input)
         )["executionArn"]
@@ -168,7 +168,7 @@ def test_the_function_gets_the_request_and_nothing_else(machine: Machine) -> Non
     assert machine.function.events == [request]
 
 
-def test_of_an_answer_what_is_needed_is_kept(machine: Machine) -> None:
+def test_only_the_needed_part_of_an_answer_is_kept(machine: Machine) -> None:
     machine.s3.put_object(
         Bucket="models", Key="churn/model.tar.gz", Body=archive("code/hyperparameters.json")
     )
@@ -219,10 +219,10 @@ def test_the_model_is_registered_with_a_payload_that_a_load_test_can_send(
     assert specification["Containers"][0]["ModelDataUrl"] == MODEL
     assert sorted(specification["SupportedContentTypes"]) == ["application/json", "text/csv"]
     assert specification["SupportedResponseMIMETypes"] == ["application/json"]
-    # A load test sends every file, so there is nothing but the first content type's.
+    # A load test sends every file, so there are only those of the first content type.
     row = b"0.0,0.0,DEFAULT_TEXT"
     assert files(machine) == {"sample_payload_0001.csv": row, "sample_payload_0002.csv": row}
-    # The payload itself is where and what it would be without a registration.
+    # The payload itself is the same as without a registration, at the same location.
     assert execution["output"]["payload"]["payload_s3_key"] == "churn/payload/payload.tar.gz"
     assert set(files(machine, "churn/payload/payload.tar.gz")) == {
         "application_json/sample_payload.json",
@@ -260,7 +260,7 @@ def test_a_load_test_gets_the_content_type_that_is_named_first(
     execution = machine.run(request=request, registration=registration)
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
     assert set(files(machine)) == {expected}
-    # The package says that its model takes what the load test sends, and each type once.
+    # The package says that its model accepts what the load test sends, and lists each type once.
     arn = execution["output"]["model_package"]["ModelPackageArn"]
     package = boto3.client("sagemaker").describe_model_package(ModelPackageName=arn)
     supported = package["InferenceSpecification"]["SupportedContentTypes"]
@@ -277,7 +277,7 @@ def test_the_only_content_type_of_the_environment_keeps_its_parameters(
     assert files(machine) == {"sample_payload_0001.csv": b"0.0,0.0,DEFAULT_TEXT"}
 
 
-def test_of_several_content_types_of_the_environment_one_must_be_named(
+def test_one_of_several_content_types_in_the_environment_must_be_named(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONTENT_TYPES", "text/csv; header=absent, application/json")
@@ -310,9 +310,7 @@ def test_an_event_can_be_registered_too(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("absent", ["version_id", "settings", "force", "replace_foreign"])
-def test_what_a_request_says_is_null_is_absent_from_both_tasks(
-    machine: Machine, absent: str
-) -> None:
+def test_a_null_in_a_request_counts_as_absent_in_both_tasks(machine: Machine, absent: str) -> None:
     execution = machine.run(
         request={"model_s3_uri": MODEL, absent: None}, registration=REGISTRATION
     )
@@ -320,12 +318,12 @@ def test_what_a_request_says_is_null_is_absent_from_both_tasks(
     assert set(files(machine)) == {"sample_payload_0001.json"}
 
 
-def test_a_registration_that_is_null_is_none(machine: Machine) -> None:
+def test_a_registration_that_is_null_counts_as_absent(machine: Machine) -> None:
     execution = machine.run(request={"model_s3_uri": MODEL}, registration=None)
     assert execution["states"] == ["GeneratePayload", "IsRegistrationWanted", "Done"]
 
 
-def test_a_content_type_of_the_registration_that_is_null_is_none(machine: Machine) -> None:
+def test_a_content_type_of_the_registration_that_is_null_counts_as_absent(machine: Machine) -> None:
     settings = {"content_types": "text/csv, application/json"}
     execution = machine.run(
         request={"model_s3_uri": MODEL, "settings": settings},
@@ -335,7 +333,7 @@ def test_a_content_type_of_the_registration_that_is_null_is_none(machine: Machin
     assert set(files(machine)) == {"sample_payload_0001.csv"}
 
 
-def test_both_payloads_replace_what_is_foreign_where_the_request_says_so(machine: Machine) -> None:
+def test_both_payloads_replace_foreign_objects_if_the_request_says_so(machine: Machine) -> None:
     for key in ("churn/payload/payload.tar.gz", LOAD_TEST_KEY):
         machine.s3.put_object(Bucket="models", Key=key, Body=b"by hand")
     request = {"model_s3_uri": MODEL, "replace_foreign": True}
@@ -368,7 +366,7 @@ def test_a_load_test_of_an_old_version_is_of_that_version(machine: Machine) -> N
     )
 
 
-def test_a_registration_may_say_otherwise(machine: Machine) -> None:
+def test_a_registration_may_override_the_defaults(machine: Machine) -> None:
     registration = {
         **REGISTRATION,
         "Domain": "NATURAL_LANGUAGE_PROCESSING",
@@ -387,11 +385,11 @@ def test_a_registration_may_say_otherwise(machine: Machine) -> None:
     assert package["InferenceSpecification"]["SupportedContentTypes"] == ["text/plain"]
 
 
-def test_the_registration_is_a_request_that_sagemaker_takes(machine: Machine) -> None:
+def test_the_registration_is_a_request_that_sagemaker_accepts(machine: Machine) -> None:
     execution = machine.run(request={"model_s3_uri": MODEL}, registration=REGISTRATION)
     [request] = execution["sdk_requests"]
     assert faults("sagemaker", "CreateModelPackage", request) == []
-    # The same for each try of one execution, so that a lost answer registers nothing twice.
+    # The same for each attempt of one execution, so that nothing is registered twice.
     name = hashlib.md5(execution["executionArn"].encode()).hexdigest()
     assert request["ClientToken"] == name
 
@@ -402,7 +400,7 @@ def test_transient_errors_are_tried_again(machine: Machine, error: Any) -> None:
     execution = machine.run(request={"model_s3_uri": MODEL})
     assert execution["status"] == "SUCCEEDED"
     assert len(machine.function.events) == 3
-    assert [delay <= most for delay, most in zip(machine.delays, (5, 10))] == [True, True]
+    assert [delay <= limit for delay, limit in zip(machine.delays, (5, 10))] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -496,7 +494,7 @@ def test_permanent_errors_are_caught_by_name_and_keep_their_reason(
         ("ZeroDivisionError", "PayloadFailed"),
     ],
 )
-def test_errors_that_are_hard_to_come_by_are_caught_too(
+def test_errors_that_are_hard_to_provoke_are_caught_too(
     machine: Machine, error: str, state: str
 ) -> None:
     machine.function.faults.append(error)
@@ -506,7 +504,7 @@ def test_errors_that_are_hard_to_come_by_are_caught_too(
     assert execution["states"][-1] == state
 
 
-def test_what_was_skipped_is_not_registered(machine: Machine) -> None:
+def test_a_skipped_model_is_not_registered(machine: Machine) -> None:
     event = {
         "source": "aws.s3",
         "detail": {"bucket": {"name": "models"}, "object": {"key": "churn/other.tar.gz"}},

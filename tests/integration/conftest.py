@@ -1,4 +1,4 @@
-"""The real parts: one S3 server for all tests, a key of its own for each."""
+"""One real S3 server for all tests, and a separate prefix for each."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def s3_server() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def s3(s3_server: S3Server) -> S3Client:
-    """A client that speaks to the server without a proxy between."""
+    """A client that talks to the server directly, without a proxy."""
     return s3_server.client()
 
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest) -> str:
-    """A prefix of this test's own in the bucket."""
+    """A prefix in the bucket for this test only."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     return f"{name}-{uuid.uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""Model archives for these tests, and what their payloads must hold."""
+"""Model archives for these tests, and the fields in their payloads."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def hyperparameters(*fields: str) -> bytes:
 
 
 def weights(size: int, seed: int = 0) -> bytes:
-    """Bytes that no compression makes smaller, the same at every run."""
+    """Return bytes that cannot be compressed, the same in every run."""
     return random.Random(seed).randbytes(size)
 
 
 def large_model(*fields: str, size: int = 3 * MIB, seed: int = 0) -> bytes:
-    """An archive of about `size` bytes whose last member are the hyperparameters."""
+    """Return an archive of about `size` bytes, with hyperparameters.json as the last member."""
     return packed(
         ("model.bin", weights(size, seed)), ("hyperparameters.json", hyperparameters(*fields))
     )
 
 
 def fields_of(payload: bytes) -> list[str]:
-    """The names of the fields in the payload's sample, in their order."""
+    """Return the names of the fields in the payload's sample, in their order."""
     sample = unpacked(payload)["application_json/sample_payload.json"]
     body: dict[str, Any] = json.loads(sample)
     return list(body["instances"][0])

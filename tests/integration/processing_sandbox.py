@@ -1,13 +1,14 @@
-"""A Processing job's container, as near as it goes without Docker and SageMaker.
+"""A Processing job's container, as close to it as possible without Docker and SageMaker.
 
-The job's request says what runs, with which environment, and where its inputs and outputs lie. It
-runs in namespaces of its own (mounts, processes, network: nothing but a loopback that is down), in
-a root folder that is read-only and holds the system's programs and libraries, the interpreter and
-the job's folders; `/tmp` is small; the user has no privilege. The outputs and `/opt/ml/output`
-alone may be written. All mounts end with the process, and the host never sees them.
+The job's request says what runs, with which environment, and where its inputs and outputs are. It
+runs in its own namespaces (mounts, processes, and a network with nothing but a loopback that is
+down), in a read-only root folder with the system's programs and libraries, the interpreter and the
+job's folders; `/tmp` is small; the user has no privileges. Only the outputs and `/opt/ml/output`
+can be written. All mounts end with the process, and the host never sees them.
 
 Root needs nothing else; other users need user namespaces, which some machines forbid: `refusal`
-says why. What of a real job is not here: its image, its instance, S3, the copying to and from it.
+says why. These parts of a real job are missing: its image, its instance, S3, and copying to and
+from it.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ TMP_KIB = 64
 NOBODY = 65534
 SECONDS = 120  # a run takes one
 
-# A user namespace takes over its mounts' flags as they are: a remount that drops one is refused, as
-# mount_namespaces(7) says: https://man7.org/linux/man-pages/man7/mount_namespaces.7.html
+# A user namespace must keep the flags of its mounts: a remount without one of them is refused, see
+# mount_namespaces(7): https://man7.org/linux/man-pages/man7/mount_namespaces.7.html
 _KEPT_FLAGS = {os.ST_NOSUID: "nosuid", os.ST_NODEV: "nodev", os.ST_NOEXEC: "noexec"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a job's container."""
+    """The result of running a job's container."""
 
     exit_code: int
     output: str
@@ -46,7 +47,7 @@ class Run:
 
 
 def refusal() -> str:
-    """Why this machine cannot run a job so; empty where it can."""
+    """Return the reason why this machine cannot run a job like this; empty if it can."""
     missing = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
     if sys.platform != "linux" or missing:
         return f"needs Linux and its programs; missing: {', '.join(missing) or sys.platform}"
@@ -82,17 +83,17 @@ def run_job(
     Raises
     ------
     RuntimeError
-        The container could not be laid out.
+        The container could not be set up.
     """
     specification = request["AppSpecification"]
     command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
     mounts = [
-        (inputs[each["InputName"]], each["S3Input"]["LocalPath"], "ro")
-        for each in request["ProcessingInputs"]
+        (inputs[part["InputName"]], part["S3Input"]["LocalPath"], "ro")
+        for part in request["ProcessingInputs"]
     ]
     mounts += [
-        (outputs[each["OutputName"]], each["S3Output"]["LocalPath"], "rw")
-        for each in request["ProcessingOutputConfig"]["Outputs"]
+        (outputs[part["OutputName"]], part["S3Output"]["LocalPath"], "rw")
+        for part in request["ProcessingOutputConfig"]["Outputs"]
     ]
     mounts.append((messages, MESSAGE_FOLDER, "rw"))
     for folder, _, mode in mounts:
@@ -110,13 +111,13 @@ def run_job(
         timeout=SECONDS,
     )
     if not status.exists():
-        raise RuntimeError(f"the container was not laid out: {ended.stderr.strip()}")
+        raise RuntimeError(f"the container was not set up: {ended.stderr.strip()}")
     return Run(int(status.read_text()), ended.stdout, ended.stderr, left.read_text().splitlines())
 
 
 def _unshare() -> list[str]:
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    # --kill-child: what the job may leave running ends with it.
+    # --kill-child: processes that the job leaves running end with it.
     return ["unshare", *user, "--mount", "--net", "--pid", "--fork", "--kill-child"]
 
 
@@ -127,7 +128,7 @@ def _script(
     status: Path,
     left: Path,
 ) -> Iterator[str]:
-    """Yield the commands that lay the container out, run it, and look at what it left."""
+    """Yield the commands that set up the container, run it, and list what it left in /tmp."""
     inside = shlex.quote(str(root))
     yield "mount --make-rprivate /"
     yield f"mount -t tmpfs -o size=1m,mode=755 root {inside}"
@@ -153,19 +154,19 @@ def _script(
 
 
 def _bind(source: Path, target: str, root: Path, mode: str) -> Iterator[str]:
-    place = shlex.quote(f"{root}{target}")
+    mount_point = shlex.quote(f"{root}{target}")
     flags = os.statvfs(source).f_flag
     kept = [name for flag, name in _KEPT_FLAGS.items() if flags & flag]
-    yield f"mkdir -p {place}"
-    yield f"mount --bind {shlex.quote(str(source))} {place}"
-    yield f"mount -o {','.join(['remount', 'bind', mode, *kept])} {place}"
+    yield f"mkdir -p {mount_point}"
+    yield f"mount --bind {shlex.quote(str(source))} {mount_point}"
+    yield f"mount -o {','.join(['remount', 'bind', mode, *kept])} {mount_point}"
 
 
 def _unprivileged(root: Path, command: list[str]) -> str:
-    """The command, in its root and without any privilege.
+    """Return the command that runs `command` in this root, without any privileges.
 
-    Root becomes nobody; another user, whom the namespace calls root, stays who it is and loses
-    what the namespace gave it.
+    Root becomes nobody; any other user, who is root only in the namespace, stays the same and loses
+    the privileges that the namespace gave it.
     """
     drop = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
     if os.geteuid() == 0:

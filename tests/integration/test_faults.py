@@ -1,8 +1,8 @@
-"""What goes wrong between the function and S3 heals, or ends in a typed error; never in a splice.
+"""Faults between the function and S3 are survived, or end in a typed error, never in a splice.
 
-A real S3 server, a proxy before it that breaks what a test tells it to, and the function under the
-real runtime client. After each fault nothing is left behind: no answer held on to, and in the
-function's process no thread, socket or file more than before.
+The tests use a real S3 server, a proxy in front of it that causes faults, and the function under
+the real runtime client. After each fault nothing is left behind: no open answer, and in the
+function's process no more threads, sockets or files than before.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from tests.integration.model_archives import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# The two ranges that a run asks for: the beginning, and all the rest, taken up where it broke off.
+# The ranges that a run asks for: the beginning, and the rest, which may be resumed at any offset.
 BEGINNING = r"bytes=0-262143$"
 REST = r"bytes=262144-$"
-TAKEN_UP = r"bytes=\d+-$"
+RESUMED = r"bytes=\d+-$"
 ANY = r"bytes="
 ALWAYS = 1000
 SIZE = 3 * MIB
-END = SIZE - 256 * KIB - 500  # bytes of the rest after which the member has not come yet
+END = SIZE - 256 * KIB - 500  # a number of bytes of the rest, shortly before the member
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The only folder that the function is told it may write to."""
+    """The only folder that the function's environment names as writable."""
     return tmp_path_factory.mktemp("disk")
 
 
@@ -69,7 +69,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def warm(
     proxy: FaultProxy, s3_server: S3Server, s3: S3Client, disk: Path
 ) -> Iterator[LocalFunction]:
-    """A function that has been through everything once, so that what it keeps is there."""
+    """A function that has run once, so that it already holds what it keeps between runs."""
     s3.put_object(Bucket=BUCKET, Key="warm/model.tar.gz", Body=large_model("x"))
     environment = {**s3_server.environment(proxy.endpoint_url), "TMPDIR": str(disk)}
     with LocalFunction(environment) as function:
@@ -86,7 +86,7 @@ def held(warm: LocalFunction) -> Counter[str]:
 def function(
     warm: LocalFunction, held: Counter[str], proxy: FaultProxy, disk: Path
 ) -> Iterator[LocalFunction]:
-    """The function, for one test; afterwards it holds nothing that it did not hold when new."""
+    """The function, for one test; afterwards it must hold no more than before."""
     proxy.rules.clear()
     proxy.requests.clear()
     yield warm
@@ -101,7 +101,7 @@ def key(folder: str) -> str:
 
 
 def holdings(function: LocalFunction) -> Counter[str]:
-    """How many threads, sockets and files (by name) the function's process has."""
+    """Return how many threads, sockets and files (by name) the function's process has."""
     function.wait_until_idle()
     process = Path(f"/proc/{function.process_id}")
     if not process.exists():
@@ -125,7 +125,7 @@ def payload(s3: S3Client, answer: Answer) -> bytes:
     return s3.get_object(Bucket=BUCKET, Key=answer.result["payload_s3_key"])["Body"].read()
 
 
-def test_without_a_fault_a_member_that_comes_first_takes_four_requests(
+def test_without_a_fault_a_first_member_takes_four_requests(
     function: LocalFunction, proxy: FaultProxy, s3: S3Client, key: str
 ) -> None:
     upload(
@@ -142,7 +142,7 @@ def test_without_a_fault_a_member_that_comes_first_takes_four_requests(
     assert answer.result["bytes_read"] == 256 * KIB
 
 
-def test_without_a_fault_the_connection_is_dropped_when_the_member_is_whole(
+def test_without_a_fault_the_connection_is_dropped_when_the_member_is_complete(
     function: LocalFunction, proxy: FaultProxy, s3: S3Client, key: str
 ) -> None:
     members = [
@@ -156,11 +156,11 @@ def test_without_a_fault_the_connection_is_dropped_when_the_member_is_whole(
     proxy.wait_until_idle()
 
     assert answer.result["resumes"] == 0
-    # What is on its way in the sockets' buffers and the read-ahead is lost; most is never sent.
+    # The bytes in the sockets' buffers and the read-ahead are lost; most are never sent.
     assert sum(request.sent for request in proxy.requests if request.method == "GET") < 32 * MIB
 
 
-HEALS: dict[str, list[tuple[Callable[[], Fault], str, int]]] = {
+SURVIVED: dict[str, list[tuple[Callable[[], Fault], str, int]]] = {
     "reset before the first answer": [(reset, BEGINNING, 1)],
     "reset before the second answer": [(reset, REST, 1)],
     "cut in the beginning": [(lambda: cut_body(100_000), BEGINNING, 1)],
@@ -169,12 +169,12 @@ HEALS: dict[str, list[tuple[Callable[[], Fault], str, int]]] = {
     "cut at the end of the rest": [(lambda: cut_body(END), REST, 1)],
     "cut once in each part": [
         (lambda: cut_body(100_000), BEGINNING, 1),
-        (lambda: cut_body(SIZE // 2), TAKEN_UP, 1),
-        (lambda: cut_body(100_000), TAKEN_UP, 1),
+        (lambda: cut_body(SIZE // 2), RESUMED, 1),
+        (lambda: cut_body(100_000), RESUMED, 1),
     ],
-    "three cuts in a row": [(lambda: cut_body(50_000), TAKEN_UP, 3)],
-    "twelve cuts in a row, each within a chunk": [(lambda: cut_body(100_000), TAKEN_UP, 12)],
-    "three cuts in a row without a byte between": [(lambda: cut_body(0), TAKEN_UP, 3)],
+    "three cuts in a row": [(lambda: cut_body(50_000), RESUMED, 3)],
+    "twelve cuts in a row, each within a chunk": [(lambda: cut_body(100_000), RESUMED, 12)],
+    "three cuts in a row without a byte between": [(lambda: cut_body(0), RESUMED, 3)],
     "short body in the beginning": [(lambda: short_body(100_000), BEGINNING, 1)],
     "short body in the rest": [(lambda: short_body(SIZE // 2), REST, 1)],
     "SlowDown at the beginning": [(lambda: refuse(503, "SlowDown"), BEGINNING, 2)],
@@ -185,15 +185,15 @@ HEALS: dict[str, list[tuple[Callable[[], Fault], str, int]]] = {
     "Range ignored always": [(ignore_range, ANY, ALWAYS)],
     "Range ignored after a cut": [
         (lambda: cut_body(MIB), REST, 1),
-        (ignore_range, TAKEN_UP, ALWAYS),
+        (ignore_range, RESUMED, ALWAYS),
     ],
     "stalled before the first answer": [(stall, BEGINNING, 1)],
     "stalled in the rest": [(lambda: stall(MIB), REST, 1)],
 }
 
 
-@pytest.mark.parametrize("faults", HEALS.values(), ids=HEALS.keys())
-def test_a_fault_while_reading_heals(
+@pytest.mark.parametrize("faults", SURVIVED.values(), ids=SURVIVED.keys())
+def test_reading_survives_a_fault(
     faults: list[tuple[Callable[[], Fault], str, int]],
     function: LocalFunction,
     proxy: FaultProxy,
@@ -213,7 +213,7 @@ def test_a_fault_while_reading_heals(
     assert all(rule.applied for rule in rules)
 
 
-def test_a_connection_that_is_taken_up_asks_for_the_same_version_at_the_offset_reached(
+def test_a_resumed_connection_asks_for_the_same_version_at_the_offset_reached(
     function: LocalFunction, proxy: FaultProxy, s3: S3Client, key: str
 ) -> None:
     etag = upload(s3, key, large_model("x", size=SIZE))
@@ -289,7 +289,7 @@ def test_a_model_deleted_while_its_connection_is_down_is_skipped(
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{folder}/")
 
 
-def test_a_model_deleted_while_its_connection_is_down_is_an_error_where_it_was_asked_for(
+def test_a_model_deleted_while_its_connection_is_down_is_an_error_for_a_request(
     function: LocalFunction, proxy: FaultProxy, s3: S3Client, key: str
 ) -> None:
     upload(s3, key, large_model("x", size=SIZE))
@@ -301,7 +301,7 @@ def test_a_model_deleted_while_its_connection_is_down_is_an_error_where_it_was_a
     assert answer.error_type == "ModelNotFoundError"
 
 
-def test_a_payload_whose_answer_got_lost_counts_as_written(
+def test_a_payload_whose_answer_was_lost_counts_as_written(
     function: LocalFunction, proxy: FaultProxy, s3: S3Client, key: str
 ) -> None:
     upload(s3, key, large_model("x", size=SIZE))
@@ -347,7 +347,7 @@ def test_a_newer_payload_is_not_replaced_by_a_slower_run(
         ),
     ],
 )
-def test_a_fault_that_does_not_heal_is_a_typed_error(
+def test_a_fault_that_does_not_pass_is_a_typed_error(
     fault: Callable[[], Fault],
     error_type: str,
     function: LocalFunction,
@@ -358,7 +358,7 @@ def test_a_fault_that_does_not_heal_is_a_typed_error(
 ) -> None:
     upload(s3, key, large_model("x", size=SIZE))
     proxy.on(fault(), key=key, range=REST, times=ALWAYS)
-    proxy.on(fault(), key=key, range=TAKEN_UP, times=ALWAYS)
+    proxy.on(fault(), key=key, range=RESUMED, times=ALWAYS)
 
     answer = send(function, key)
 
@@ -373,7 +373,7 @@ def test_stalls_for_ever_end_at_the_deadline_and_before_the_time_out(
 ) -> None:
     upload(s3, key, large_model("x", size=SIZE))
     proxy.on(stall(1000), key=key, range=part, times=ALWAYS)
-    proxy.on(stall(1000), key=key, range=TAKEN_UP, times=ALWAYS)
+    proxy.on(stall(1000), key=key, range=RESUMED, times=ALWAYS)
 
     # The function's own deadline is 10 s before the end: 3 s after the start.
     answer = send(function, key, timeout=13)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
-# Where a defect is planted → what is replaced there.
+# Where a defect is planted → the function that it replaces.
 PLANTS = {
     "settings": "app.read_settings",
     "inputs.search": "mims.aws.reconcile.find_inputs",
@@ -193,7 +193,7 @@ def test_a_bad_request_is_reported_by_the_name_of_its_error(
     assert answer.error_type == error_type
 
 
-def test_one_line_is_logged_for_a_model_and_no_value_of_its(
+def test_one_line_without_values_is_logged_for_a_model(
     function: LocalFunction, s3: S3Client, folder: str
 ) -> None:
     secret = "do-not-log-me"
@@ -212,8 +212,8 @@ def test_one_line_is_logged_for_a_model_and_no_value_of_its(
     assert secret.encode() in unpacked(read(s3, answer.result))["metadata.json"]
 
 
-def test_no_variable_of_powertools_makes_the_event_be_logged(s3_server: S3Server) -> None:
-    """A training job's event holds its hyperparameters."""
+def test_no_variable_of_powertools_makes_the_function_log_the_event(s3_server: S3Server) -> None:
+    """A training job's event contains its hyperparameters."""
     event = json.loads((EVENTS / "training_job.json").read_text())
     event["detail"]["HyperParameters"]["note"] = "do-not-log-me"
     environment = {**s3_server.environment(), "POWERTOOLS_LOGGER_LOG_EVENT": "true"}
@@ -225,18 +225,18 @@ def test_no_variable_of_powertools_makes_the_event_be_logged(s3_server: S3Server
     assert "do-not-log-me" not in answer.log
 
 
-@pytest.mark.parametrize("place", ["settings", "inputs.search", "aws.events.s3_notification"])
+@pytest.mark.parametrize("where", ["settings", "inputs.search", "aws.events.s3_notification"])
 @pytest.mark.parametrize("shape", ["notification", "queue", "batch"])
-def test_nothing_of_a_defect_s_message_leaves_the_process(
-    place: str, shape: str, s3_server: S3Server, s3: S3Client, folder: str, tmp_path: Path
+def test_a_defect_s_message_never_leaves_the_process(
+    where: str, shape: str, s3_server: S3Server, s3: S3Client, folder: str, tmp_path: Path
 ) -> None:
-    """The function's own code, with a defect planted in it, under the real runtime client."""
+    """Run the function's own code, with a defect planted in it, under the real runtime client."""
     shutil.copytree(lambda_function.TASK_ROOT, tmp_path / "code")
     (tmp_path / "code" / "planted.py").write_text(
         "import json, app, mims.aws.reconcile, mims.aws.events.s3_notification\n"
         "def fail(*_, **__):\n"
         "    raise KeyError(''.join(['customer', '-', '4711']))\n"
-        f"{PLANTS[place]} = fail\n"
+        f"{PLANTS[where]} = fail\n"
         "lambda_handler = app.lambda_handler\n"
     )
     key = f"{folder}/model.tar.gz"
@@ -255,8 +255,8 @@ def test_nothing_of_a_defect_s_message_leaves_the_process(
         answer = function.invoke(event)
 
     assert "customer-4711" not in json.dumps([answer.result, answer.error]) + answer.log
-    if shape == "batch" and place == "aws.events.s3_notification":
-        assert answer.result["results"][0]["resultCode"] == "Succeeded"  # it was not in its way
+    if shape == "batch" and where == "aws.events.s3_notification":
+        assert answer.result["results"][0]["resultCode"] == "Succeeded"  # that code was not run
         return
     assert "InternalError" in answer.log
     if shape == "notification":
@@ -269,14 +269,15 @@ def test_nothing_of_a_defect_s_message_leaves_the_process(
         assert task["resultCode"] == "PermanentFailure"
 
 
-def test_four_runtimes_at_once_agree_on_one_payload(
+def test_four_runtimes_at_once_make_one_payload(
     s3_server: S3Server, s3: S3Client, folder: str
 ) -> None:
     key = f"{folder}/model.tar.gz"
     s3.put_object(Bucket=BUCKET, Key=key, Body=large_model("x"))
     with ExitStack() as stack, ThreadPoolExecutor(4) as threads:
         functions = [stack.enter_context(LocalFunction(s3_server.environment())) for _ in range(4)]
-        answers = list(threads.map(lambda each: each.invoke(notification(BUCKET, key)), functions))
+        event = notification(BUCKET, key)
+        answers = list(threads.map(lambda function: function.invoke(event), functions))
 
     assert [answer.error for answer in answers] == [None] * 4
     results = [answer.result["results"][0] for answer in answers]

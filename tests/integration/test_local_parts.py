@@ -1,4 +1,4 @@
-"""The stand-ins for AWS do what the other tests take for granted, and leave nothing behind."""
+"""The local replacements for AWS do what the other tests rely on, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ needs_seaweedfs = pytest.mark.skipif(
     reason="needs SeaweedFS, and /proc to look for its processes",
 )
 
-# A handler of a few lines, for what the function itself never does.
+# A small handler, for things that the function itself never does.
 HANDLER = """
 import os, time
 def handle(event, context):
@@ -58,7 +58,7 @@ def handle(event, context):
     if event == "nan":
         return float("nan")
     if event == "raise":
-        raise LookupError("what is looked for")
+        raise LookupError("not found")
     left = context.get_remaining_time_in_millis()
     return {"event": event, "environment": dict(os.environ), "left": left}
 """
@@ -84,7 +84,7 @@ def read_through(proxy: FaultProxy, key: str, read_timeout: float = 30, **parame
 
 
 @needs_seaweedfs
-def test_an_ended_server_leaves_no_process_folder_socket_or_thread(
+def test_a_stopped_server_leaves_no_process_folder_socket_or_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -102,7 +102,7 @@ def test_an_ended_server_leaves_no_process_folder_socket_or_thread(
 
 
 @needs_seaweedfs
-def test_the_server_ends_with_whoever_runs_it_even_if_that_is_killed(tmp_path: Path) -> None:
+def test_the_server_ends_with_its_parent_even_if_that_is_killed(tmp_path: Path) -> None:
     program = (
         "from local.s3_server import running_s3_server\n"
         "with running_s3_server() as server:\n"
@@ -129,7 +129,7 @@ def test_the_server_ends_with_whoever_runs_it_even_if_that_is_killed(tmp_path: P
 
 @dataclass(frozen=True)
 class Traces:
-    """What servers whose temporary files lie in `folder` have left so far."""
+    """The traces, so far, of servers whose temporary files are in `folder`."""
 
     folder: Path
     processes: list[str]
@@ -143,10 +143,10 @@ class Traces:
 
 
 def traces_of_servers(folder: Path) -> Traces:
-    """Look at this machine's processes; their sockets lie in /tmp, and are named to the keeper."""
+    """Find servers among this machine's processes; the keeper's arguments name their sockets."""
     processes = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it may have ended meanwhile
+        with contextlib.suppress(OSError):  # the process may have ended meanwhile
             processes.append(process.read_text(errors="replace"))
     processes = [command for command in processes if f"{folder}/seaweedfs-" in command]
     sockets = re.findall(r"/tmp/seaweedfs-[a-z0-9]+-grpc-\d+\.sock", "\n".join(processes))
@@ -154,13 +154,13 @@ def traces_of_servers(folder: Path) -> Traces:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Look every 20 ms, at most 10 s long: what is waited for belongs to no process of ours."""
+    """Check every 20 ms for 10 s: this process is not the parent of those that are waited for."""
     pause = threading.Event()
     for _ in range(500):
         if condition():
             return
         pause.wait(0.02)
-    raise AssertionError("it did not come about within 10 s")
+    raise AssertionError("the condition was not met within 10 s")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     ],
     ids=lambda value: value.__qualname__.split(".")[0] if callable(value) else "",
 )
-def test_a_fault_is_applied_once_and_then_all_is_well(
+def test_a_fault_is_applied_once_and_then_requests_succeed(
     fault: Fault, range_asked: str, outcome: Any, proxy: FaultProxy, s3: S3Client, folder: str
 ) -> None:
     key = f"{folder}/object ü"
@@ -199,7 +199,7 @@ def test_a_fault_is_applied_once_and_then_all_is_well(
     assert names == ["", fault.__qualname__.split(".")[0], ""]
 
 
-def test_a_lost_answer_is_that_of_a_call_that_took_effect(
+def test_a_call_whose_answer_is_lost_has_taken_effect(
     proxy: FaultProxy, s3: S3Client, folder: str
 ) -> None:
     proxy.on(lose_answer(), method="PUT")
@@ -211,7 +211,7 @@ def test_a_lost_answer_is_that_of_a_call_that_took_effect(
     assert s3.get_object(Bucket=BUCKET, Key=f"{folder}/object")["Body"].read() == b"written"
 
 
-def test_what_happens_while_a_connection_is_down_has_happened_when_the_client_knows(
+def test_what_is_run_before_a_reset_is_done_when_the_client_sees_the_reset(
     proxy: FaultProxy, s3: S3Client, folder: str
 ) -> None:
     key = f"{folder}/object"
@@ -224,7 +224,9 @@ def test_what_happens_while_a_connection_is_down_has_happened_when_the_client_kn
     assert read_through(proxy, key) == b"newer"
 
 
-def test_the_proxy_ends_with_a_client_still_holding_on(s3_server: S3Server, folder: str) -> None:
+def test_the_proxy_ends_though_a_client_is_still_connected(
+    s3_server: S3Server, folder: str
+) -> None:
     s3_server.client().put_object(Bucket=BUCKET, Key=f"{folder}/object", Body=OBJECT)
     threads = threading.active_count()
     with FaultProxy(s3_server) as proxy:
@@ -253,14 +255,14 @@ def test_the_function_sees_lambdas_variables_and_its_own_and_no_others(
     assert "HOME" not in environment
 
 
-def test_an_error_of_the_function_comes_with_its_name_and_message(handler: Path) -> None:
+def test_an_error_of_the_function_has_its_name_and_message(handler: Path) -> None:
     with LocalFunction({}, "handler.handle", handler) as function:
         answer = function.invoke("raise")
 
-    assert (answer.error_type, answer.error_message) == ("LookupError", "what is looked for")
+    assert (answer.error_type, answer.error_message) == ("LookupError", "not found")
 
 
-def test_a_result_that_is_no_json_is_an_error(handler: Path) -> None:
+def test_a_result_that_is_not_json_is_an_error(handler: Path) -> None:
     with LocalFunction({}, "handler.handle", handler) as function:
         assert function.invoke("nan").error_type == "Runtime.InvalidResult"
 
@@ -270,7 +272,7 @@ def test_a_handler_that_is_not_there_is_an_error(handler: Path) -> None:
         assert function.invoke({}).error_type == "Runtime.HandlerNotFound"
 
 
-def test_a_function_that_ends_or_overruns_is_an_error_and_the_next_event_finds_a_new_one(
+def test_a_function_that_exits_or_times_out_is_an_error_and_the_next_event_gets_a_new_one(
     handler: Path,
 ) -> None:
     with LocalFunction({}, "handler.handle", handler) as function:
@@ -282,7 +284,7 @@ def test_a_function_that_ends_or_overruns_is_an_error_and_the_next_event_finds_a
     assert after.result["event"] == "fine"
 
 
-def test_an_ended_function_leaves_no_process_folder_or_thread(handler: Path) -> None:
+def test_a_stopped_function_leaves_no_process_folder_or_thread(handler: Path) -> None:
     threads = threading.active_count()
     with LocalFunction({}, "handler.handle", handler) as function:
         function.invoke({})

@@ -33,12 +33,12 @@ SETTINGS = {
     "SAMPLE_COUNT": "3",
     "DEFAULT_TEXT_VALUE": "{timestamp}",
 }
-WEIGHTS_KIB = 512  # eight times what /tmp holds
+WEIGHTS_KIB = 512  # eight times the size of /tmp
 
 
 @dataclass
 class Job:
-    """A job's folders on this side, and its request."""
+    """A job's folders on the host, and its request."""
 
     folder: Path
     request: Dict[str, Any]
@@ -60,7 +60,7 @@ class Job:
         return self.folder / "messages"
 
     def run(self, *entrypoint: str) -> Run:
-        """Run the request's own entry point, or another in its place."""
+        """Run the request's own entry point, or another instead."""
         request = self.request
         if entrypoint:
             specification = {**request["AppSpecification"], "ContainerEntrypoint": entrypoint}
@@ -77,7 +77,7 @@ class Job:
         )
 
     def written(self) -> List[str]:
-        """What lies in the folders that the job may write to."""
+        """Return the names of the files in the folders that the job may write to."""
         return sorted(path.name for path in [*files(self.output), *files(self.messages)])
 
 
@@ -105,7 +105,7 @@ def files(folder: Path) -> List[Path]:
 
 
 def unpacked_model(folder: Path) -> Path:
-    """A model's files; the weights come before the hyperparameters and do not compress."""
+    """Write a model's files: weights that cannot be compressed, then the hyperparameters."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "a-model.bin").write_bytes(random.Random(7).randbytes(WEIGHTS_KIB * 1024))
     (folder / "hyperparameters.json").write_text(json.dumps(HYPERPARAMETERS), encoding="utf-8")
@@ -121,8 +121,8 @@ def packed_model(archive: Path, scratch: Path) -> None:
             tar.add(path, arcname=path.name)
 
 
-def lay_out(form: str, model: Path, scratch: Path) -> None:
-    """Lay a model out below its input's folder, as SageMaker does it in one of its ways."""
+def write_model(form: str, model: Path, scratch: Path) -> None:
+    """Write a model to the folder of its input, in one of the forms in which SageMaker does."""
     if form == "archive":
         packed_model(model / "model.tar.gz", scratch)
     elif form == "archive in a folder of its name":
@@ -136,8 +136,8 @@ def lay_out(form: str, model: Path, scratch: Path) -> None:
 FORMS = ("archive", "archive in a folder of its name", "files", "files in a folder")
 
 
-def test_the_container_is_one(job: Job) -> None:
-    """Everything else here proves something only where this holds."""
+def test_the_container_is_isolated(job: Job) -> None:
+    """Check what all other tests here depend on."""
     run = job.run("python3", "-c", PROBE)
     assert run.exit_code == 0, run.errors
     seen = json.loads(run.output)
@@ -147,7 +147,7 @@ def test_the_container_is_one(job: Job) -> None:
     assert seen["network"] == "ENETUNREACH"
     assert seen["capabilities"] == [0, 0, 0, 0, 0]
     assert (os.geteuid() != 0) or seen["user"] == processing_sandbox.NOBODY
-    assert seen["processes"] <= 3  # the shell that laid it out, and itself
+    assert seen["processes"] <= 3  # the shells that set the container up, and the probe itself
     assert not seen["project_in_sight"]
     assert {key: seen["environment"][key] for key in SETTINGS} == SETTINGS
     assert set(seen["environment"]) - set(SETTINGS) <= {"PATH", "PWD", "LC_CTYPE"}
@@ -193,7 +193,7 @@ print(json.dumps({{
 def test_the_payload_is_the_one_that_main_makes(
     job: Job, tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lay_out(form, job.model, tmp_path / "unpacked")
+    write_model(form, job.model, tmp_path / "unpacked")
 
     run = job.run()
 
@@ -217,8 +217,8 @@ def test_the_payload_is_the_one_that_main_makes(
     capsys.readouterr()
 
 
-def test_nothing_of_the_archive_is_unpacked(job: Job, tmp_path: Path) -> None:
-    """The weights, which come first, fit into no folder but the output, which has the payload."""
+def test_the_archive_is_not_unpacked(job: Job, tmp_path: Path) -> None:
+    """Only the output's folder has room for the weights, which come first; it has the payload."""
     packed_model(job.model / "model.tar.gz", tmp_path / "unpacked")
     run = job.run()
     assert json.loads(run.output.splitlines()[-1])["ArchiveBytesRead"] > WEIGHTS_KIB * 1024
@@ -227,7 +227,7 @@ def test_nothing_of_the_archive_is_unpacked(job: Job, tmp_path: Path) -> None:
     assert run.left_in_tmp == []
 
 
-def test_a_failure_is_told_and_leaves_nothing(job: Job, tmp_path: Path) -> None:
+def test_a_failure_is_reported_and_leaves_nothing(job: Job, tmp_path: Path) -> None:
     packed_model(tmp_path / "whole.tar.gz", tmp_path / "unpacked")
     content = (tmp_path / "whole.tar.gz").read_bytes()
     (job.model / "model.tar.gz").write_bytes(content[: len(content) // 2])
@@ -237,9 +237,9 @@ def test_a_failure_is_told_and_leaves_nothing(job: Job, tmp_path: Path) -> None:
     assert run.exit_code == 1
     assert job.written() == ["message"]
     assert run.left_in_tmp == []
-    (told,) = run.errors.splitlines()
-    assert told.startswith("CorruptArchiveError: ")
-    assert (job.messages / "message").read_text() == told
+    (line,) = run.errors.splitlines()
+    assert line.startswith("CorruptArchiveError: ")
+    assert (job.messages / "message").read_text() == line
     assert json.loads(run.output.splitlines()[-1])["error"] == "CorruptArchiveError"
 
 

@@ -1,4 +1,4 @@
-"""Real runs that race for one payload: four processes of the function before a real S3 server."""
+"""Real runs that race for one payload: four processes of the function, and a real S3 server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def functions(s3_server: S3Server) -> Iterator[list[LocalFunction]]:
 
 
 def all_at_once(functions: list[LocalFunction], event: Any, pool: ThreadPoolExecutor) -> Any:
-    """Send the event to every function at the same time; return the answers to come."""
+    """Send the event to every function at the same time; return futures of the answers."""
     together = threading.Barrier(len(functions))
 
     def send(function: LocalFunction) -> Answer:
@@ -44,10 +44,10 @@ def all_at_once(functions: list[LocalFunction], event: Any, pool: ThreadPoolExec
 
 
 @pytest.mark.parametrize("condition", ["IfNoneMatch", "IfMatch"])
-def test_of_writers_with_one_condition_the_server_lets_exactly_one_through(
+def test_the_server_lets_exactly_one_of_several_writers_with_one_condition_succeed(
     condition: str, s3_server: S3Server, s3: S3Client, folder: str
 ) -> None:
-    """What the other tests here stand on."""
+    """Check what the other tests here depend on."""
     writers = [s3_server.client(retries={"total_max_attempts": 1}) for _ in range(6)]
     key = f"{folder}/object"
     for number in range(5):
@@ -82,7 +82,7 @@ def test_of_writers_with_one_condition_the_server_lets_exactly_one_through(
 def test_runs_that_race_leave_the_payload_of_the_newest_model(
     functions: list[LocalFunction], s3: S3Client, folder: str
 ) -> None:
-    """Each round two uploads; the second comes while the first one's runs are under way."""
+    """Make two uploads in each round, the second while the runs of the first are under way."""
     key, payload_key = f"{folder}/model.tar.gz", f"{folder}/payload/payload.tar.gz"
     event = object_created(BUCKET, key, 0, "")
     models = {

@@ -1,4 +1,4 @@
-"""`scripts/run`, from the command to its output and its end. (Its environment is there already.)"""
+"""`scripts/run`: its output, and how it ends. (Its environment is made by other means here.)"""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_without_arguments_it_shows_what_the_server_of_the_real_model_reads(
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_a_model_and_settings_of_ones_own(tmp_path: Path) -> None:
+def test_the_user_s_own_model_and_settings(tmp_path: Path) -> None:
     model = tmp_path / "churn.tgz"
     model.write_bytes(packed(("hyperparameters.json", hyperparameters("age", "income"))))
 
@@ -78,7 +78,7 @@ def test_a_model_and_settings_of_ones_own(tmp_path: Path) -> None:
     assert "    age,income\n    42.0,0.0\n" in done.stdout
     assert "    42.0, 0.0\n" in done.stdout  # of the npy file, which is binary
     assert "s3://payloads/models/churn/output/payload/payload.tar.gz" in done.stdout
-    # The function's own warning, once, in words that are broken into lines.
+    # The function's own warning, once, wrapped over several lines.
     words = " ".join(done.stdout.split())
     assert words.count("The variable CONTENT_TYPE is not a setting") == 1
     made = sorted(path.name for path in (tmp_path / "made" / "here").iterdir())
@@ -143,7 +143,7 @@ def test_a_bad_archive_shows_the_functions_own_error_and_no_earlier_payload(
         (["--kep"], 2, "--kep"),
     ],
 )
-def test_a_wrong_call_is_told_before_anything_starts(
+def test_an_invalid_call_is_an_error_before_anything_starts(
     arguments: list[str], code: int, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -186,12 +186,12 @@ def test_a_signal_stops_everything_that_was_started(
     assert not list(tmp_path.glob("function-*"))
 
 
-# --- scripts/venv, which makes its environment at the first run
+# --- scripts/venv, which makes the environment when it is first run
 
 
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
-    """scripts/venv in a checkout of its own, with requirements that fetch nothing."""
+    """scripts/venv in a separate checkout, with requirements that download nothing."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "venv", tmp_path / "scripts" / "venv")
     (tmp_path / "requirements.txt").write_text("# nothing\n")
@@ -210,19 +210,19 @@ def first_run(scripts: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_of_two_first_runs_one_makes_the_environment_and_the_other_waits(scripts: Path) -> None:
+def test_one_of_two_first_runs_makes_the_environment_and_the_other_waits(scripts: Path) -> None:
     runs = [first_run(scripts), first_run(scripts)]
-    told = sorted(running.communicate(timeout=120)[1] for running in runs)
+    messages = sorted(running.communicate(timeout=120)[1] for running in runs)
     assert [running.returncode for running in runs] == [0, 0]
-    assert told[0].startswith("Making .venv-x with Python ")
-    assert "  nothing at all\n" in told[0]
-    assert told[1] == "Waiting for another process, which makes .venv-x ...\n"
+    assert messages[0].startswith("Making .venv-x with Python ")
+    assert "  nothing at all\n" in messages[0]
+    assert messages[1] == "Waiting for another process, which makes .venv-x ...\n"
     again = first_run(scripts)
     assert again.communicate(timeout=60) == ("", "")
     assert (scripts / ".venv-x" / "bin" / "pip").exists()
 
 
-def test_a_first_run_that_is_stopped_leaves_nothing_and_says_one_line(scripts: Path) -> None:
+def test_a_first_run_that_is_stopped_leaves_nothing_and_prints_one_line(scripts: Path) -> None:
     running = first_run(scripts)
     assert running.stderr is not None
     assert running.stderr.readline().startswith("Making")

@@ -1,10 +1,10 @@
-"""Thousands of deliveries, twice and out of order, under faults: no payload stale, none missing.
+"""Thousands of events, twice and out of order, with faults: no payload is stale or missing.
 
-Twenty keys are overwritten again and again while four processes of the function look at them; each
-speaks to the real S3 server through a proxy of its own, which breaks one request in so many, and
-now and then kills the process. What fails is delivered again, as Lambda's queue does.
+Twenty keys are overwritten again and again while four processes of the function handle the events;
+each talks to the real S3 server through its own proxy, which causes a fault in a small share of the
+requests, and sometimes kills the process. Failed events are delivered again, as by Lambda's queue.
 
-`SOAK_OVERWRITES` (25) uploads of each key make it longer, `SOAK_SEED` (1) makes it another one.
+`SOAK_OVERWRITES` sets the number of uploads of each key (25), and `SOAK_SEED` the seed (1).
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ SEED = int(os.environ.get("SOAK_SEED", "1"))
 FAULTS = 0.06  # of all requests
 OUTAGES = 0.004
 KILLS = 0.003
-SLOW = 0.4  # of all writes; so slow that a few other runs come and go meanwhile
-BURST = 5  # so many uploads of a key follow one another
-WAITING = 2  # so many events wait at most before the next upload
-MOST_FAILURES = 50  # of one event, before something is wrong beyond the faults
+SLOW = 0.4  # of all writes; slow enough that a few other runs begin and end meanwhile
+BURST = 5  # the number of uploads of a key in a row
+MAX_WAITING = 2  # the number of events that may wait before the next upload
+MAX_FAILURES = 50  # of one event, before something other than the faults must be wrong
 SUCCESSES = ("created", "updated", "unchanged")
 TRANSIENT = ("StorageError", "ModelChangingError", "Runtime.ExitError")
 
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.soak
 
 
 class Deliveries:
-    """Events that wait to be delivered, in no order, each until it was delivered to its end."""
+    """Events to deliver in random order, each until it has succeeded."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
@@ -64,19 +64,21 @@ class Deliveries:
         self._change = threading.Condition()
 
     def add(self, key: str, *events: Any) -> None:
-        """Add events, when not too many wait: uploads and deliveries are to mingle."""
+        """Add events once few are waiting, so that uploads and deliveries overlap."""
         with self._change:
-            self._change.wait_for(lambda: self.failure or len(self._waiting) <= WAITING)
+            self._change.wait_for(lambda: self.failure or len(self._waiting) <= MAX_WAITING)
             self._waiting += [(key, event, 0) for event in events]
             self._change.notify_all()
 
     def wait_until_quiet(self, key: str) -> None:
-        """Wait until every event of the key was delivered to its end."""
+        """Wait until every event of the key has been delivered and has succeeded."""
         with self._change:
             self._change.wait_for(
                 lambda: (
                     self.failure
-                    or not (self._under_way[key] or any(key == each for each, *_ in self._waiting))
+                    or not (
+                        self._under_way[key] or key in [waiting for waiting, *_ in self._waiting]
+                    )
                 )
             )
 
@@ -93,9 +95,9 @@ class Deliveries:
             try:
                 answer = function.invoke(event, timeout=120)
                 outcome = answer.error_type or status_of(answer.result)
-            except Exception as error:  # noqa: BLE001 - the test tells it, in its own thread
+            except Exception as error:  # noqa: BLE001 - the test reports it, in its own thread
                 outcome = f"the driver failed: {error!r}"
-            self._note(key, event, failures, outcome)
+            self._record(key, event, failures, outcome)
 
     def _take(self, chance: random.Random) -> tuple[str, Any, int] | None:
         with self._change:
@@ -110,24 +112,24 @@ class Deliveries:
             self._under_way[taken[0]] += 1
             return taken
 
-    def _note(self, key: str, event: Any, failures: int, outcome: str) -> None:
+    def _record(self, key: str, event: Any, failures: int, outcome: str) -> None:
         with self._change:
             self._under_way[key] -= 1
             self.outcomes[outcome] += 1
             if outcome in TRANSIENT:
                 self._waiting.append((key, event, failures + 1))
-            if outcome not in (*TRANSIENT, *SUCCESSES) or failures > MOST_FAILURES:
+            if outcome not in (*TRANSIENT, *SUCCESSES) or failures > MAX_FAILURES:
                 self.failure = f"{outcome}, after {failures} failures, of {event}"
             self._change.notify_all()
 
 
 def status_of(result: Any) -> str:
-    """Return the status in a result, or in the one result of a notification."""
+    """Return the status of a result, or of the only result of a notification."""
     return str((result["results"][0] if "results" in result else result)["status"])
 
 
 def slow(seconds: float) -> Fault:
-    """The request is under way for so long before the server sees it."""
+    """Delay the request for so long before the server sees it."""
 
     def fault(exchange: Exchange) -> None:
         time.sleep(seconds)
@@ -137,7 +139,7 @@ def slow(seconds: float) -> Fault:
 
 
 def faults(chance: random.Random, function: LocalFunction) -> Callable[[Request], Fault | None]:
-    """Return a rule that breaks some requests, and at times kills the process that sent one."""
+    """Return a rule that causes faults in some requests, and sometimes kills their process."""
 
     def kill() -> None:
         process = function.process_id
@@ -155,7 +157,7 @@ def faults(chance: random.Random, function: LocalFunction) -> Callable[[Request]
     def rule(request: Request) -> Fault | None:
         if outage:
             return outage.pop()
-        if chance.random() < OUTAGES:  # longer than the SDK goes on trying
+        if chance.random() < OUTAGES:  # longer than the SDK keeps trying
             outage.extend([chance.choice((reset(), lose_answer(), refuse(500, "Outage")))] * 4)
             return outage.pop()
         if chance.random() < KILLS:
@@ -176,7 +178,7 @@ def faults(chance: random.Random, function: LocalFunction) -> Callable[[Request]
 
 
 def make_models() -> list[bytes]:
-    """Return models that share fields, so that payloads are equal in bytes, and of both sizes."""
+    """Return small and large models, some with the same fields and so with equal payloads."""
     return [
         packed(("weights", weights(size, seed)), ("hyperparameters.json", hyperparameters(field)))
         for seed, (size, field) in enumerate(
@@ -186,7 +188,7 @@ def make_models() -> list[bytes]:
 
 
 def judge(s3: S3Client, key: str, expected: Mapping[bytes, bytes]) -> str:
-    """Say whether the key's payload is right, stale (of another model), wrong, or missing."""
+    """Say whether the key's payload is right, stale (of an older model), wrong, or missing."""
     model = s3.get_object(Bucket=BUCKET, Key=key)
     try:
         payload = s3.get_object(
@@ -242,9 +244,9 @@ def test_when_all_is_quiet_every_payload_is_the_newest_model_s(
     injected = Counter(request.fault for request in requests if request.fault)
     print(
         f"\nseed {SEED}: {KEYS} keys, {len(bursts) * BURST} uploads; outcomes "
-        f"{dict(deliveries.outcomes)}; {len(requests)} requests, of them broken "
+        f"{dict(deliveries.outcomes)}; {len(requests)} requests, with faults "
         f"{dict(injected)}; payloads {dict(verdicts)}; {time.monotonic() - started:.0f} s"
     )
-    assert sum(deliveries.outcomes[each] for each in SUCCESSES) == 2 * BURST * len(bursts)
+    assert sum(deliveries.outcomes[status] for status in SUCCESSES) == 2 * BURST * len(bursts)
     assert verdicts == {"right": len(bursts)}
     assert sum(injected.values()) > len(bursts)

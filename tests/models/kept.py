@@ -1,4 +1,4 @@
-"""The archives of trained models that are kept here, unpacked as a model container does it."""
+"""The archives of trained models that are kept here, unpacked as in a model container."""
 
 from __future__ import annotations
 

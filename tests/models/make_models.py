@@ -1,4 +1,4 @@
-"""Train the models of `archives/` and pack what their training jobs leave.
+"""Train the models of `archives/`, and pack the folders that their training jobs leave.
 
 Run from the project's root, with the packages of `requirements/models.txt` and `torch.txt`
 and GNU tar: `python -m tests.models.make_models`.
@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Job(NamedTuple):
-    """A training job: what trains the model in a folder, and how that folder is packed."""
+    """A training job: a function that trains a model in a folder, and one that packs the folder."""
 
     train: Callable[[Path], None]
     pack: Callable[[Path, Path], None]

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
-# The moment at which every file of a model was "written": 2026-01-15 08:30:00 UTC.
+# The modification time of every file of a model: 2026-01-15 08:30:00 UTC.
 MODIFIED = 1768465800
-# What a file system adds to it, in nanoseconds. Python's PAX archives keep it.
+# The fraction of a second that a file system keeps, in nanoseconds. Python's PAX archives keep it.
 FRACTION = 483_729_100
 
 
 def settle(folder: Path, nanoseconds: int = 0) -> None:
-    """Give all of a folder the same modification time, and modes that no umask changes."""
+    """Give everything in a folder the same modification time, and modes that ignore the umask."""
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o755 if path.is_dir() else 0o644)
         modified = MODIFIED * 10**9 + nanoseconds
@@ -25,7 +25,7 @@ def settle(folder: Path, nanoseconds: int = 0) -> None:
 
 
 def pack_with_gnu_tar(folder: Path, archive: Path) -> None:
-    """`tar -czf model.tar.gz -C folder .`: GNU headers, a root entry `./`, names in `./`."""
+    """Pack by `tar -czf model.tar.gz -C folder .`: GNU headers, a root entry, names in `./`."""
     settle(folder)
     command = ["tar", "--format=gnu", "--sort=name", "--owner=root:0", "--group=root:0"]
     command += ["--use-compress-program=gzip -n", "-cf", str(archive), "-C", str(folder), "."]
@@ -33,10 +33,10 @@ def pack_with_gnu_tar(folder: Path, archive: Path) -> None:
 
 
 def pack_with_old_python(folder: Path, archive: Path) -> None:
-    """Python's tarfile before 3.8: GNU headers, each file added by its bare name, model first.
+    """Pack by Python's tarfile before 3.8: GNU headers, bare names, the model first.
 
-    So `sagemaker.utils.create_tar_file` packs a folder in local mode, in the order of
-    `os.listdir`, which is any order; reversed, the wanted file comes after the model.
+    `sagemaker.utils.create_tar_file` packs a folder like this in local mode, in the order of
+    `os.listdir`, which can be any; in reverse order, the wanted file comes after the model.
     """
     settle(folder)
     with _gzip(archive) as file, _tar(file, tarfile.GNU_FORMAT) as tar:
@@ -45,10 +45,10 @@ def pack_with_old_python(folder: Path, archive: Path) -> None:
 
 
 def pack_as_sdk_repack(folder: Path, archive: Path) -> None:
-    """`sagemaker.utils.repack_model`: `add(folder, arcname="/")`, a root entry without a name.
+    """Pack like `sagemaker.utils.repack_model`: `add(folder, arcname="/")`, a nameless root entry.
 
-    What lies under `code/`, newly copied, comes before `hyperparameters.json`. tarfile writes each
-    modification time as a PAX record, also those that were whole seconds in the first archive.
+    The newly copied files in `code/` come before `hyperparameters.json`. tarfile writes each
+    modification time as a PAX record, even if it was a whole second in the first archive.
     Source: https://github.com/aws/sagemaker-python-sdk/blob/00439b82a35f5e226436f1638b17a3ff72df94d6/src/sagemaker/utils.py
     """
     settle(folder)
@@ -58,7 +58,7 @@ def pack_as_sdk_repack(folder: Path, archive: Path) -> None:
 
 
 def pack_with_python(folder: Path, archive: Path) -> None:
-    """Python's tarfile since 3.8: PAX records for fractional times and names over 100 bytes."""
+    """Pack by Python's tarfile since 3.8: PAX records for fractional times and long names."""
     settle(folder, FRACTION)
     with _gzip(archive) as file, _tar(file, tarfile.PAX_FORMAT) as tar:
         for name in sorted(os.listdir(folder)):
@@ -67,7 +67,7 @@ def pack_with_python(folder: Path, archive: Path) -> None:
 
 @contextmanager
 def _gzip(archive: Path, tar_name: str = "model.tar") -> Iterator[gzip.GzipFile]:
-    """Open the gzip file that `tarfile.open(path, "w:gz")` writes: named, timed, level 9."""
+    """Open a gzip file as `tarfile.open(path, "w:gz")` does: with name and time, at level 9."""
     with open(archive, "wb") as raw, gzip.GzipFile(tar_name, "wb", 9, raw, MODIFIED) as file:
         yield file
 

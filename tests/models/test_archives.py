@@ -1,4 +1,4 @@
-"""Each committed archive has the dialect and order it stands for, and the core reads it."""
+"""Each committed archive has its dialect and order, and the core reads it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ INPUTS = {
 
 
 class Header(NamedTuple):
-    """A tar header as it stands in the file, and the bytes that follow it."""
+    """A tar header as it is in the file, and the bytes that follow it."""
 
     name: bytes
     kind: bytes
@@ -93,7 +93,7 @@ def compressed(name: str) -> bytes:
 
 
 def headers(name: str) -> List[Header]:
-    """Walk an archive block by block, so that no library's reading hides how a name is spelt."""
+    """Read an archive block by block, so that no library hides how a name is spelt."""
     tar = gzip.decompress(compressed(name))
     found = []
     position = 0
@@ -111,7 +111,7 @@ def member_names(name: str) -> List[bytes]:
 
 
 def hyperparameters(name: str) -> Dict[str, Any]:
-    """Read the root file with Python's tarfile, past the project's own reader."""
+    """Read the root file with Python's tarfile, not by the project's own reader."""
     with tarfile.open(fileobj=io.BytesIO(compressed(name))) as tar:
         member = "./hyperparameters.json" if name == "xgboost" else "hyperparameters.json"
         file = tar.extractfile(member)
@@ -120,7 +120,7 @@ def hyperparameters(name: str) -> Dict[str, Any]:
         return values
 
 
-def test_the_archives_are_these_and_small() -> None:
+def test_the_archives_are_these_and_are_small() -> None:
     found = {path.parent.name: path.stat().st_size for path in HERE.glob("archives/*/model.tar.gz")}
     assert sorted(found) == NAMES
     assert max(found.values()) < 40_000
@@ -161,7 +161,7 @@ def test_sklearn_is_an_sdk_repack_with_a_nameless_root_and_code_first() -> None:
         < names.index("hyperparameters.json")
         < names.index("model.joblib")
     )
-    assert compressed("sklearn")[10:25] == b"temp-model.tar\0", "the name gzip keeps"
+    assert compressed("sklearn")[10:25] == b"temp-model.tar\0", "the name that gzip keeps"
 
 
 def test_pytorch_is_pax_with_a_long_name_and_fractional_times() -> None:
@@ -189,7 +189,7 @@ def test_the_code_in_the_archive_is_the_code_in_serving(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_archive_holds_nothing_but_plain_files_and_folders_of_one_day(name: str) -> None:
+def test_the_archive_has_only_regular_files_and_folders_of_one_date(name: str) -> None:
     with tarfile.open(fileobj=io.BytesIO(compressed(name))) as tar:
         for member in tar:
             assert member.isreg() or member.isdir()
@@ -207,7 +207,7 @@ def test_every_value_of_the_lightgbm_hyperparameters_is_a_string() -> None:
 @pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
 def test_feature_columns_name_the_inputs_in_their_order(name: str) -> None:
     with tarfile.open(fileobj=io.BytesIO(compressed(name))) as tar:
-        (member,) = [one for one in tar.getnames() if one.endswith("feature_columns.txt")]
+        (member,) = [name for name in tar.getnames() if name.endswith("feature_columns.txt")]
         content = tar.extractfile(member).read().decode()  # type: ignore[union-attr]
     rows = [line for line in content.splitlines() if not line.startswith("#")]
     assert rows == [f"{index},{field}" for index, field in enumerate(INPUTS[name])]

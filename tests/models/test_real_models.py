@@ -40,7 +40,7 @@ def answers(folder: Path, records: List[Dict[str, Any]]) -> List[float]:
 
 
 def assert_probabilities(values: List[float], count: int) -> None:
-    """Check that the model answered each record, and does not answer all of them alike."""
+    """Check that the model answered each record, and each one differently."""
     assert len(values) == count
     assert all(0.0 < value < 1.0 for value in values)
     assert len({round(value, 6) for value in values}) == count
@@ -68,7 +68,7 @@ def test_xgboost_predicts_from_the_fields_as_numbers(tmp_path: Path) -> None:
 
 
 def test_xgboost_predicts_from_a_csv_row_without_a_header(tmp_path: Path) -> None:
-    """The row brings no names: the order of the columns alone says which field is which."""
+    """The row has no names: only the order of the columns says which field is which."""
     xgboost, numpy = library("xgboost"), library("numpy")
     folder = extracted("xgboost", tmp_path)
     booster = xgboost.Booster(model_file=folder / "xgboost_model.ubj")

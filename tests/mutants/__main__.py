@@ -1,6 +1,7 @@
-"""Makes each mutation in a copy of the tree, and has its tests fail; as the code is, all must pass.
+"""Makes each mutation in a copy of the tree, and expects its tests to fail.
 
-`python -m tests.mutants` ends with 0 where every mutation was seen by every test that it names.
+Without mutations, all of these tests must pass. `python -m tests.mutants` exits with 0 if every
+mutation made each of its tests fail.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ WITHIN = 300  # seconds for each
 
 
 def main() -> int:
-    """Return the exit status: 0 where each mutation was seen."""
+    """Return the exit status: 0 if the tests noticed each mutation."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="unmutated-") as folder:
         unmutated = Path(folder)
@@ -48,7 +49,7 @@ def main() -> int:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             faults = list(pool.map(partial(judge, unmutated), MUTATIONS))
     for mutation, fault in zip(MUTATIONS, faults):
-        print(f"{'SURVIVED' if fault else 'seen':8}  {mutation.what}")
+        print(f"{'SURVIVED' if fault else 'seen':8}  {mutation.description}")
         if fault:
             print(fault, file=sys.stderr)
     survived = sum(fault is not None for fault in faults)
@@ -57,7 +58,7 @@ def main() -> int:
 
 
 def judge(unmutated: Path, mutation: Mutation) -> Optional[str]:
-    """Return which of the mutation's tests did not fail, and what pytest said."""
+    """Return which of the mutation's tests passed, with pytest's output; `None` if all failed."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copy_tree(unmutated, Path(folder))
         mutate(Path(folder), mutation)
@@ -69,12 +70,12 @@ def judge(unmutated: Path, mutation: Mutation) -> Optional[str]:
 
 
 def has_failed(test: str, output: str) -> bool:
-    """Tell whether pytest's summary names the test, or one of its cases, as failed."""
+    """Say whether pytest's summary lists the test, or one of its cases, as failed."""
     return re.search(rf"^FAILED {re.escape(test)}(\[| |$)", output, re.MULTILINE) is not None
 
 
 def copy_tree(source: Path, folder: Path) -> None:
-    """Copy what the tests need, with the bytecode that an earlier run left."""
+    """Copy what the tests need, including the bytecode of an earlier run."""
     for name in COPIED:
         if (source / name).is_dir():
             ignored = shutil.ignore_patterns("models")
@@ -89,14 +90,14 @@ def mutate(folder: Path, mutation: Mutation) -> None:
     Raises
     ------
     ValueError
-        The text to be changed stands there not exactly once: the code has moved on.
+        The text to change is not there exactly once: the code has changed.
     """
     file = folder / mutation.file
     text = file.read_text()
     if text.count(mutation.old) != 1:
         raise ValueError(
-            f"'{mutation.what}': {mutation.file} holds {text.count(mutation.old)} times, not once, "
-            f"the text\n{mutation.old}"
+            f"'{mutation.description}': {mutation.file} has this text {text.count(mutation.old)} "
+            f"times, not once:\n{mutation.old}"
         )
     file.write_text(text.replace(mutation.old, mutation.new))
 

@@ -1,4 +1,4 @@
-"""Faults that a loss could come from: each a change of the code, and the tests that must see it."""
+"""Defects that could lose a payload: each is a change of the code, with tests that must fail."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Tuple
 
 @dataclass(frozen=True)
 class Mutation:
-    """`old`, which stands in `file` exactly once, becomes `new`; then each of `tests` must fail."""
+    """`old`, which is in `file` exactly once, becomes `new`; each of `tests` must then fail."""
 
-    what: str
+    description: str
     file: str
     old: str
     new: str
@@ -34,7 +34,7 @@ _QUIET = (
 
 MUTATIONS = (
     Mutation(
-        "the model is not looked at after writing",
+        "the model is not checked after writing",
         f"{_AWS}/reconcile.py",
         "if newest not in (made.etag, None):",
         "if False:",
@@ -62,11 +62,11 @@ MUTATIONS = (
         (f"{_RECONCILE}::test_a_newer_payload_is_never_replaced_by_a_run_that_is_merely_slow",),
     ),
     Mutation(
-        "reading is taken up without If-Match",
+        "reading is resumed without If-Match",
         f"{_AWS}/models.py",
         'conditions = {"IfMatch": self.etag}',
         "conditions = {}",
-        (f"{_RESULTS}::test_reading_on_is_on_the_condition_of_the_same_object",),
+        (f"{_RESULTS}::test_the_rest_is_read_on_the_condition_of_the_same_object",),
     ),
     Mutation(
         "another version's 412 is read as the end of the model",
@@ -83,53 +83,55 @@ MUTATIONS = (
         (f"{_RESULTS}::test_other_settings_update_the_payload",),
     ),
     Mutation(
-        "the generator's version is no part of the digest",
+        "the generator's version is not part of the digest",
         f"{_AWS}/reconcile.py",
         "given.sha256(VERSION, destination.kms_key_id)",
         'given.sha256("", destination.kms_key_id)',
         (f"{_RESULTS}::test_another_version_of_the_generator_updates_the_payload",),
     ),
     Mutation(
-        "a run's own payload, after a lost answer, is taken for another's",
+        "a run's own payload, after a lost answer, is mistaken for another's",
         f"{_AWS}/reconcile.py",
-        "        # got lost.\n        return _carries(session, location, stamp)",
-        "        # got lost.\n        return False",
+        "        # was lost.\n        return _carries(session, location, stamp)",
+        "        # was lost.\n        return False",
         (f"{_RECONCILE}::test_a_run_s_own_payload_after_a_lost_answer_counts_as_written",),
     ),
     Mutation(
-        "another's payload, after a lost answer, is taken for a run's own",
+        "another's payload, after a lost answer, is mistaken for a run's own",
         f"{_AWS}/reconcile.py",
-        "        # got lost.\n        return _carries(session, location, stamp)",
-        "        # got lost.\n        return True",
-        (f"{_RECONCILE}::test_another_s_payload_after_a_lost_answer_does_not",),
+        "        # was lost.\n        return _carries(session, location, stamp)",
+        "        # was lost.\n        return True",
+        (
+            f"{_RECONCILE}::test_another_run_s_payload_after_a_lost_answer_does_not_count_as_written",
+        ),
     ),
     Mutation(
-        "what lay there before is taken for what could not be written",
+        "the payload that was there is mistaken for the one that could not be written",
         f"{_AWS}/reconcile.py",
         "(stored and stored.stamp == stamp) or not",
         "not",
-        (f"{_RECONCILE}::test_a_forced_write_that_failed_is_not_taken_for_done",),
+        (f"{_RECONCILE}::test_a_forced_write_that_failed_is_not_reported_as_done",),
     ),
     Mutation(
         "a permanent error is a temporary one to S3 Batch Operations",
         f"{_AWS}/events/batch_operations.py",
         'code = "PermanentFailure" if error.permanent else "TemporaryFailure"',
         'code = "TemporaryFailure"',
-        (f"{_BATCHES}::test_a_permanent_error_is_a_permanent_failure_of_its_task_alone",),
+        (f"{_BATCHES}::test_a_permanent_error_is_a_permanent_failure_of_its_task_only",),
     ),
     Mutation(
-        "a failing record keeps the others from being looked at",
+        "a failing record stops the others",
         f"{_AWS}/events/family.py",
         "        except PayloadError as error:\n            failure = failure or error",
         "        except ZeroDivisionError as error:\n            failure = failure or error",
         (f"{_BATCHES}::test_a_failing_record_is_raised_after_the_last_one",),
     ),
     Mutation(
-        "what is up to date is read and written again",
+        "a payload that is up to date is made and written again",
         f"{_AWS}/reconcile.py",
         'known_etag = current.model_etag if current else made.etag if made else ""',
         'known_etag = ""',
-        (f"{_RESULTS}::test_what_is_up_to_date_takes_two_requests_and_reads_nothing",),
+        (f"{_RESULTS}::test_a_payload_that_is_up_to_date_takes_two_requests_and_reads_nothing",),
     ),
     Mutation(
         "the key of EventBridge is decoded",
@@ -164,24 +166,24 @@ MUTATIONS = (
         f"{_AWS}/events/request_by_name.py",
         "if version_id and not payload_s3_uri:",
         "if False:",
-        (f"{_REQUESTS}::test_a_request_that_cannot_be_meant_is_refused",),
+        (f"{_REQUESTS}::test_an_invalid_request_is_refused",),
     ),
     Mutation(
-        "the SDK goes on attempting when time is up",
+        "the SDK keeps trying when time is up",
         f"{_AWS}/s3.py",
         "    if session is not None:\n        session.check_deadline()",
         "    if session is not None:\n        pass",
         (f"{_ERRORS}::test_the_deadline_ends_the_attempts_of_the_sdk",),
     ),
     Mutation(
-        "a defect travels on as the context of what is raised in its stead",
+        "a defect stays the context of the error that is raised instead",
         f"{_AWS}/dispatch.py",
         "        defect = internal_error(error)\n    report(defect)\n    raise defect",
         "        defect = internal_error(error)\n        report(defect)\n        raise defect",
         (f"{_DEFECTS}::test_a_defect_is_raised_without_its_message",),
     ),
     Mutation(
-        "a defect is told with its message",
+        "a defect is reported with its message",
         "lambda_fn/mims/errors.py",
         'InternalError(f"{type(error).__name__} in',
         'InternalError(f"{error!r} in',
@@ -197,25 +199,25 @@ MUTATIONS = (
         "if False:",
         (
             f"{_OCCUPIED}::test_somebody_else_s_object_is_not_replaced",
-            f"{_RECONCILE}::test_what_somebody_puts_there_meanwhile_is_not_replaced",
+            f"{_RECONCILE}::test_an_object_that_somebody_puts_there_meanwhile_is_not_replaced",
         ),
     ),
     Mutation(
-        "what an earlier round made is written without a look at the newest model",
+        "an earlier round's payload is written without checking the newest model",
         f"{_AWS}/reconcile.py",
         "return made if made and made.etag == model.etag else model",
         "return made or model",
         (f"{_RECONCILE}::test_a_model_that_is_replaced_after_it_was_read_is_read_again",),
     ),
     Mutation(
-        "a missing bucket is taken for a model that is gone",
+        "a missing bucket is mistaken for a model that is gone",
         f"{_AWS}/models.py",
         'if error.code == "NoSuchBucket":',
         "if False:",
         (f"{_ERRORS}::test_a_missing_bucket_is_an_error_for_a_notification_too",),
     ),
     Mutation(
-        "the function's own answers are not known",
+        "the function's own answers are not recognised",
         f"{_AWS}/events/__init__.py",
         "    own_answers.FAMILY,\n",
         "",

@@ -1,11 +1,11 @@
-"""Judges what checkov finds: each finding is justified beside its resource, and no more are.
+"""Checks that all findings of checkov, and no others, are justified at their resources.
 
     python -m tests.template.checkov_findings render FOLDER    writes the stacks to check
     checkov --directory FOLDER --output json > REPORT
-    python -m tests.template.checkov_findings judge REPORT     exits 1 where something is amiss
+    python -m tests.template.checkov_findings judge REPORT     exits with 1 if something is wrong
 
-checkov's own handling of suppressions would keep those that nothing needs any more. And it sees
-little of a template with conditions, so it is given stacks in which they are worked out.
+checkov's own handling of suppressions would keep those that are no longer needed. And it sees
+little of a template with conditions, so it gets stacks in which they are evaluated.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def suppressions() -> Dict[Finding, str]:
 
 
 def findings(report: Any) -> Set[Finding]:
-    """Return the failed checks of a report of checkov's, over all stacks.
+    """Return the failed checks in checkov's report on all stacks.
 
     Raises
     ------
@@ -62,10 +62,10 @@ def findings(report: Any) -> Set[Finding]:
 
 
 def complaints(found: Set[Finding], accepted: Dict[Finding, str]) -> List[str]:
-    """Return what is amiss, a line each; nothing if all is well."""
+    """Return what is wrong, one line each; an empty list if nothing is."""
     return [
         *(
-            f"{check} on {name} is neither mended nor justified"
+            f"{check} on {name} is neither fixed nor justified"
             for name, check in found - set(accepted)
         ),
         *(
@@ -73,7 +73,7 @@ def complaints(found: Set[Finding], accepted: Dict[Finding, str]) -> List[str]:
             for name, check in set(accepted) - found
         ),
         *(
-            f"{check} on {name} has no reason beside it"
+            f"{check} on {name} has no reason"
             for (name, check), reason in accepted.items()
             if len(reason.split()) < 4
         ),
@@ -88,12 +88,12 @@ def main(command: str, path: str) -> int:
     found, accepted = findings(report), suppressions()
     for (name, check), reason in sorted(accepted.items()):
         print(f"accepted: {check} on {name}: {reason}")
-    amiss = complaints(found, accepted)
-    for complaint in sorted(amiss):
+    wrong = complaints(found, accepted)
+    for complaint in sorted(wrong):
         print(f"error: {complaint}", file=sys.stderr)
     summary = report["summary"]
     print(f"checkov {summary['checkov_version']}: {summary['passed']} checks passed")
-    return 1 if amiss else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it: translated from SAM, then worked out for parameters."""
+"""The template as CloudFormation sees it: translated from SAM, then evaluated for parameters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILLED_IN = {
     "LoadTestLocation": "s3://models/mims-load-test",
 }
 
-# The least that a user gives, and all that one may (of what excludes each other, one).
+# The fewest parameters that a user can give, and as many as possible (some exclude each other).
 SMALLEST = {"ModelBucketName": "models"}
 LARGEST = {
     "ModelBucketName": "models",
@@ -57,7 +57,7 @@ LARGEST = {
     "SecurityGroupIds": "sg-0123456789abcdef0",
     "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
 }
-# The stacks that checks go over, each with what no other has.
+# The stacks that are checked, each with something that no other has.
 STACKS: Dict[str, Dict[str, str]] = {
     "smallest": SMALLEST,
     "largest": LARGEST,
@@ -76,7 +76,7 @@ STACKS: Dict[str, Dict[str, str]] = {
         "PayloadPrefix": "samples",
         "ModelBucketOwner": "444455556666",
     },
-    "queue beside the rule": {**SMALLEST, "CreateQueue": "true"},
+    "queue besides the rule": {**SMALLEST, "CreateQueue": "true"},
     "results to a topic": {
         **SMALLEST,
         "ResultDestinationArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:results",
@@ -90,7 +90,7 @@ STACKS: Dict[str, Dict[str, str]] = {
     },
 }
 
-# What `sam package` puts in the place of the paths.
+# What `sam package` replaces the paths by.
 _PACKAGED = {
     "PayloadFunction": ("CodeUri", "s3://artifacts/function"),
     "PayloadStateMachine": ("DefinitionUri", "s3://artifacts/definition"),
@@ -98,26 +98,27 @@ _PACKAGED = {
 _SUB_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _NO_VALUE = object()
 
-# The translator warns of a toggle of its authors' that only the service has.
+# The translator warns about a feature toggle that only the service has.
 logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
 
 Template = Dict[str, Any]
 
 
 def source() -> Template:
-    """Return template.yaml as it is written, with its intrinsic functions in their long form."""
+    """Return template.yaml as written, with intrinsic functions in their long form."""
     return copy.deepcopy(_source())
 
 
 def translated(**parameters: str) -> Template:
-    """Return the CloudFormation template that SAM makes of template.yaml, offline."""
+    """Return the CloudFormation template that SAM makes from template.yaml, offline."""
     return copy.deepcopy(_translated(tuple(sorted(_values(source(), parameters).items()))))
 
 
 def resolved(*, partition: str = "aws", **parameters: str) -> Template:
-    """Return the translated template with its parameters and conditions worked out.
+    """Return the translated template with its parameters and conditions evaluated.
 
-    References to resources stay intrinsic functions. Resources whose condition is false are gone.
+    References to resources stay intrinsic functions. Resources whose condition is false are left
+    out.
 
     Raises
     ------
@@ -154,7 +155,7 @@ def resolved(*, partition: str = "aws", **parameters: str) -> Template:
 
 
 def definition() -> Dict[str, Any]:
-    """Return the state machine's definition, with what the smallest stack fills in."""
+    """Return the state machine's definition, with the variables of the smallest stack filled in."""
     text = DEFINITION.read_text()
     for name, value in FILLED_IN.items():
         text = text.replace(f"${{{name}}}", value)
@@ -185,7 +186,7 @@ def references(node: Any) -> Iterator[str]:
 
 
 def statements(template: Template, role: str) -> Dict[str, Dict[str, Any]]:
-    """Return the statements of a role's policies by their Sid, without it.
+    """Return the statements of a role's policies, without their Sids, by Sid.
 
     Raises
     ------
@@ -226,7 +227,7 @@ def _translated(values: Tuple[Tuple[str, str], ...]) -> Template:
         template["Resources"][name]["Properties"][key] = location
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
     result: Template = translator.translate(template, dict(values))
-    translator.metrics.publish()  # else it warns, when the process ends, that it did not
+    translator.metrics.publish()  # else it warns when the process ends
     return result
 
 
@@ -247,8 +248,8 @@ def _values(template: Template, parameters: Mapping[str, str]) -> Dict[str, str]
 
 def _allows(declaration: Mapping[str, Any], value: str) -> bool:
     if declaration["Type"] == "Number":
-        least, most = declaration.get("MinValue", 0), declaration.get("MaxValue", int(value))
-        if not least <= int(value) <= most:
+        minimum, maximum = declaration.get("MinValue", 0), declaration.get("MaxValue", int(value))
+        if not minimum <= int(value) <= maximum:
             return False
     return (
         value in [str(item) for item in declaration.get("AllowedValues", [value])]
@@ -275,11 +276,11 @@ def _resolve(node: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]
         if function == "Fn::Sub":
             return _substitute(argument, scope, conditions)
         if function in _FUNCTIONS:
-            worked_out = _resolve(argument, scope, conditions)
-            # Of what refers to a resource, nothing can be split or selected here.
-            if function in ("Fn::Select", "Fn::Split") and isinstance(worked_out[1], dict):
-                return {function: worked_out}
-            return _FUNCTIONS[function](worked_out)
+            evaluated = _resolve(argument, scope, conditions)
+            # A reference to a resource has no value here that could be split or selected from.
+            if function in ("Fn::Select", "Fn::Split") and isinstance(evaluated[1], dict):
+                return {function: evaluated}
+            return _FUNCTIONS[function](evaluated)
     resolved_items = {key: _resolve(value, scope, conditions) for key, value in node.items()}
     return {key: value for key, value in resolved_items.items() if value is not _NO_VALUE}
 
@@ -287,7 +288,7 @@ def _resolve(node: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]
 def _substitute(argument: Any, scope: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
     text, variables = (argument, {}) if isinstance(argument, str) else argument
     known = {**scope, **_resolve(variables, scope, conditions)}
-    # A text that still refers to resources stands in the outer one as its own references do.
+    # A string that still refers to resources becomes part of the outer one, with its references.
     known = {
         name: value["Fn::Sub"] if isinstance(value, dict) and "Fn::Sub" in value else value
         for name, value in known.items()

@@ -1,4 +1,4 @@
-"""The judge of checkov's findings; checkov itself is run by scripts/check-security."""
+"""The check of checkov's findings; checkov itself is run by scripts/check-security."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.template.checkov_findings import complaints, findings, render, suppressions
 from tests.template.stack import STACKS
 
-REASON = "for a reason that is told"
+REASON = "for a reason that is given"
 
 
 def report(*failed: tuple[str, str], stacks: tuple[str, ...] = tuple(STACKS)) -> dict[str, object]:
@@ -27,17 +27,17 @@ def report(*failed: tuple[str, str], stacks: tuple[str, ...] = tuple(STACKS)) ->
     }
 
 
-def test_a_finding_is_mended_or_justified() -> None:
+def test_a_finding_is_fixed_or_justified() -> None:
     found = findings(
         report(("AWS::S3::Bucket.Bucket", "CKV_1"), ("AWS::SQS::Queue.Queue", "CKV_2"))
     )
     assert complaints(found, {("Bucket", "CKV_1"): REASON, ("Queue", "CKV_2"): REASON}) == []
     assert complaints(found, {("Bucket", "CKV_1"): REASON}) == [
-        "CKV_2 on Queue is neither mended nor justified"
+        "CKV_2 on Queue is neither fixed nor justified"
     ]
 
 
-def test_a_justification_that_nothing_needs_goes() -> None:
+def test_a_justification_that_is_not_needed_is_an_error() -> None:
     assert complaints(set(), {("Bucket", "CKV_1"): REASON}) == [
         "CKV_1 on Bucket is justified, but not found"
     ]
@@ -45,16 +45,16 @@ def test_a_justification_that_nothing_needs_goes() -> None:
 
 def test_a_justification_has_a_reason() -> None:
     assert complaints({("Bucket", "CKV_1")}, {("Bucket", "CKV_1"): "not needed"}) == [
-        "CKV_1 on Bucket has no reason beside it"
+        "CKV_1 on Bucket has no reason"
     ]
 
 
-def test_a_report_that_leaves_a_stack_out_is_no_report() -> None:
+def test_a_report_without_one_of_the_stacks_is_refused() -> None:
     with pytest.raises(ValueError, match="every stack"):
         findings(report(stacks=("smallest",)))
 
 
-def test_stacks_are_written_without_what_would_hide_a_finding(tmp_path: Path) -> None:
+def test_stacks_are_written_without_suppressions(tmp_path: Path) -> None:
     render(tmp_path)
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(STACKS)
     for path in tmp_path.iterdir():

@@ -1,4 +1,4 @@
-"""Which events start the function, and what becomes of those that cannot."""
+"""Which events start the function, where failures go, and the queue."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_prefix_keeps_other_models_out(key: str, expected: bool) -> None:
     assert matches(MODELS, upload(key), ModelPrefix="training/") is expected
 
 
-def test_other_buckets_and_other_happenings_do_not_start_the_function() -> None:
+def test_other_buckets_and_other_events_do_not_start_the_function() -> None:
     assert not matches(MODELS, upload("a/model.tar.gz", bucket="models-2"))
     assert not matches(MODELS, upload("a/model.tar.gz", detail_type="Object Tags Added"))
     assert not matches(MODELS, {**upload("a/model.tar.gz"), "source": "my.app"})
@@ -91,7 +91,7 @@ def test_other_buckets_and_other_happenings_do_not_start_the_function() -> None:
 @pytest.mark.parametrize(
     "detail_type", ["Object Created", "Object Deleted", "Object Restore Completed"]
 )
-def test_whatever_may_change_the_newest_version_of_a_model_starts_the_function(
+def test_events_that_may_change_the_newest_version_of_a_model_start_the_function(
     detail_type: str,
 ) -> None:
     assert matches(MODELS, upload("a/model.tar.gz", detail_type=detail_type))
@@ -108,7 +108,7 @@ def test_whatever_may_change_the_newest_version_of_a_model_starts_the_function(
         ("success_record_eventbridge.json", False),
     ],
 )
-def test_events_as_aws_sends_them_meet_the_rule(name: str, expected: bool) -> None:
+def test_the_rule_matches_events_as_aws_sends_them(name: str, expected: bool) -> None:
     event = json.loads((ROOT / "events" / name).read_text())
     bucket = event["detail"].get("bucket", {}).get("name", "models")
     assert matches(MODELS, event, ModelBucketName=bucket) is expected
@@ -208,7 +208,7 @@ def test_rules_call_the_alias_and_may_do_so() -> None:
         assert permission["Principal"] == "events.amazonaws.com"
 
 
-def test_rules_of_this_stack_and_no_other_may_fill_their_queue() -> None:
+def test_only_rules_of_this_stack_may_send_to_their_queue() -> None:
     policies = of_type(resolved(**SMALLEST), "AWS::SQS::QueuePolicy")
     assert list(policies) == ["UndeliveredEventQueuePolicy"]
     policy = policies["UndeliveredEventQueuePolicy"]
@@ -232,7 +232,7 @@ def test_rules_of_this_stack_and_no_other_may_fill_their_queue() -> None:
     ]
 
 
-def test_what_fails_is_tried_twice_more_and_kept_for_two_weeks() -> None:
+def test_a_failed_event_is_tried_twice_more_and_kept_for_two_weeks() -> None:
     template = resolved(**SMALLEST)
     [config] = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
     assert config == {
@@ -255,11 +255,12 @@ def test_what_fails_is_tried_twice_more_and_kept_for_two_weeks() -> None:
 
 
 def test_the_configuration_of_retries_keeps_the_name_that_sam_gave_it() -> None:
-    # A function's alias has one: another name would be another resource, made before this one goes.
+    # An alias can have only one. Under another name, it would be another resource, which would be
+    # made before this one is deleted.
     assert "PayloadFunctionEventInvokeConfig" in resolved(**SMALLEST)["Resources"]
 
 
-def test_the_result_of_a_run_goes_where_it_is_wanted() -> None:
+def test_the_result_of_a_run_goes_to_the_given_destination() -> None:
     template = resolved(**LARGEST)
     [config] = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
     assert config["DestinationConfig"]["OnSuccess"] == {
@@ -284,7 +285,7 @@ def test_results_go_to_a_bus_or_a_topic(arn: str) -> None:
 # --- the queue
 
 
-def test_the_queue_is_worked_off_a_message_a_run_by_no_more_runs_than_allowed() -> None:
+def test_each_run_takes_one_message_of_the_queue_and_the_number_of_runs_is_limited() -> None:
     template = resolved(**SMALLEST, CreateQueue="true", QueueConcurrency="7")
     [mapping] = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert mapping == {
@@ -296,7 +297,7 @@ def test_the_queue_is_worked_off_a_message_a_run_by_no_more_runs_than_allowed() 
     }
 
 
-def test_the_queue_gives_a_run_its_time_and_a_failure_its_place() -> None:
+def test_the_queue_waits_for_a_run_and_keeps_failures() -> None:
     template = resolved(**SMALLEST, CreateQueue="true")
     queues = of_type(template, "AWS::SQS::Queue")
     timeout = template["Resources"]["PayloadFunction"]["Properties"]["Timeout"]
@@ -348,19 +349,19 @@ def test_the_bucket_and_this_accounts_rules_topics_and_people_may_send(
     }
 
 
-def test_uploads_go_through_the_queue_where_that_is_wanted() -> None:
+def test_uploads_go_through_the_queue_if_the_stack_says_so() -> None:
     template = resolved(**SMALLEST, CreateQueue="true", UploadsThroughQueue="true")
     [target] = template["Resources"][MODELS]["Properties"]["Targets"]
     assert target["Arn"] == {"Fn::GetAtt": ["RequestQueue", "Arn"]}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["UndeliveredEventQueue", "Arn"]}}
-    # The rule has no business with the function any more; that of training jobs has.
+    # This rule no longer calls the function; that of training jobs does.
     permissions = of_type(template, "AWS::Lambda::Permission").values()
     assert [permission["SourceArn"]["Fn::GetAtt"][0] for permission in permissions] == [
         TRAINING_JOBS
     ]
 
 
-def test_a_queue_alone_leaves_uploads_as_they_are() -> None:
+def test_a_queue_alone_does_not_change_the_way_of_uploads() -> None:
     template = resolved(**SMALLEST, CreateQueue="true")
     [target] = template["Resources"][MODELS]["Properties"]["Targets"]
     assert target["Arn"] == {"Ref": "PayloadFunctionAliaslive"}

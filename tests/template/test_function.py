@@ -1,4 +1,4 @@
-"""The deployed function: its shape, its environment, and that a changed setting reaches it."""
+"""The deployed function: its properties, its environment, and that a changed setting reaches it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from tests.template.stack import (
     translated,
 )
 
-# Where payloads go, and whose buckets are asked for: no settings of a payload.
-PLACES = ("PAYLOAD_BUCKET", "PAYLOAD_PREFIX", "PAYLOAD_KMS_KEY_ID", "MODEL_BUCKET_OWNER")
+# Where payloads go, and who owns the buckets: these are not settings of a payload.
+LOCATIONS = ("PAYLOAD_BUCKET", "PAYLOAD_PREFIX", "PAYLOAD_KMS_KEY_ID", "MODEL_BUCKET_OWNER")
 OWNERS = ["MODEL_BUCKET_OWNER", "PAYLOAD_BUCKET_OWNER"]
 
 
@@ -57,15 +57,15 @@ def test_the_function_is_what_the_code_is_made_for() -> None:
     assert properties["LoggingConfig"] == {"LogGroup": {"Ref": "FunctionLogGroup"}}
 
 
-def test_code_and_definition_lie_where_the_template_says() -> None:
+def test_code_and_definition_are_where_the_template_says() -> None:
     resources = source()["Resources"]
     code = ROOT / resources["PayloadFunction"]["Properties"]["CodeUri"]
     assert (code / "mims").is_dir()
     assert (ROOT / resources["PayloadStateMachine"]["Properties"]["DefinitionUri"]).is_file()
 
 
-def test_the_environment_of_the_smallest_stack_holds_the_defaults() -> None:
-    # What is empty counts as unset: the code has the contract's defaults.
+def test_the_environment_of_the_smallest_stack_has_the_defaults() -> None:
+    # Empty variables count as unset: the code has the contract's defaults.
     assert environment() == {
         "RECIPE": "",
         "CONTENT_TYPES": "",
@@ -92,7 +92,7 @@ def test_the_environment_of_the_smallest_stack_holds_the_defaults() -> None:
 
 def test_every_setting_has_a_parameter_but_limits_and_values_of_single_fields() -> None:
     settings = {setting.variable for setting in SETTINGS if setting.variable and not setting.limit}
-    others = {name for name in environment() if name.startswith(("POWERTOOLS_", *PLACES))}
+    others = {name for name in environment() if name.startswith(("POWERTOOLS_", *LOCATIONS))}
     assert set(environment()) - others == settings
 
 
@@ -159,7 +159,7 @@ def test_an_owner_is_expected_of_every_bucket(
     assert [variables[name] for name in OWNERS] == [model_owner, payload_owner]
 
 
-def test_vpc_and_reserved_concurrency_are_there_only_if_given() -> None:
+def test_vpc_and_reserved_concurrency_are_set_only_if_given() -> None:
     smallest = function(resolved(**SMALLEST))
     assert "VpcConfig" not in smallest
     assert "ReservedConcurrentExecutions" not in smallest
@@ -182,7 +182,7 @@ def test_the_alias_follows_the_published_version() -> None:
     assert alias["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
 
 
-def test_earlier_versions_stay_to_roll_back_to() -> None:
+def test_earlier_versions_are_kept_for_rolling_back() -> None:
     template = translated(**SMALLEST)
     [version] = [
         resource
@@ -193,7 +193,7 @@ def test_earlier_versions_stay_to_roll_back_to() -> None:
 
 
 def test_sam_alone_would_publish_no_version_for_a_changed_setting() -> None:
-    # The reason for SettingsRecord. Once this fails, it can go.
+    # The reason for SettingsRecord. Once this fails, that can be removed.
     changed = translated(**SMALLEST, ContentTypes="text/csv")
     assert set(of_type(changed, "AWS::Lambda::Version")) == set(
         of_type(translated(**SMALLEST), "AWS::Lambda::Version")
@@ -204,7 +204,7 @@ def test_a_changed_setting_publishes_a_version() -> None:
     template = resolved(**SMALLEST)
     [version] = of_type(template, "AWS::Lambda::Version").values()
     assert version["Description"] == {"Fn::Sub": "settings ${SettingsRecord.VersionNumber}"}
-    # CloudFormation makes both anew when these properties change.
+    # CloudFormation replaces both when these properties change.
     for resource_type, changed in [
         ("AWS::AppConfig::HostedConfigurationVersion", "/properties/Content"),
         ("AWS::Lambda::Version", "/properties/Description"),
@@ -213,8 +213,8 @@ def test_a_changed_setting_publishes_a_version() -> None:
         assert changed in schema["createOnlyProperties"]
 
 
-# Another value for every parameter, with what a rule demands beside it. What changes nothing of the
-# function, as the account's own id for an owner, must not change the record either.
+# Another value for every parameter, with others that a rule requires. A change that does not affect
+# the function, such as the account's own id for an owner, must not change the record either.
 CHANGES: List[Dict[str, str]] = [
     {"Recipe": "auto"},
     {"ContentTypes": "text/csv"},
@@ -261,14 +261,14 @@ CHANGES: List[Dict[str, str]] = [
     {"SubnetIds": "subnet-0a", "SecurityGroupIds": "sg-0a"},
     {"PermissionsBoundaryArn": LARGEST["PermissionsBoundaryArn"]},
 ]
-# Pairs of stacks between which some value is another, and the function the same.
+# The stacks to which each change is made.
 BASES = [SMALLEST, {**SMALLEST, "PayloadBucketName": "payloads"}]
 
 
 def published(template: Template) -> Dict[str, Any]:
-    """Return what a version of the function is a snapshot of."""
+    """Return the properties that are part of a published version of the function."""
     properties = function(template)
-    # A limit on its runs is no part of a version, and its code is no parameter's.
+    # The limit of its runs is not part of a version, and no parameter changes its code.
     return {
         key: value for key, value in properties.items() if key != "ReservedConcurrentExecutions"
     }
@@ -284,7 +284,7 @@ def test_every_parameter_is_changed_below() -> None:
     assert changed == set(source()["Parameters"])
 
 
-@pytest.mark.parametrize("base", BASES, ids=["beside", "apart"])
+@pytest.mark.parametrize("base", BASES, ids=["one bucket", "two buckets"])
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_the_record_changes_when_the_function_does_and_only_then(
     base: Dict[str, str], change: Dict[str, str]
@@ -293,7 +293,7 @@ def test_the_record_changes_when_the_function_does_and_only_then(
     assert (record(before) != record(after)) is (published(before) != published(after))
 
 
-def test_the_record_holds_what_the_environment_holds() -> None:
+def test_the_record_has_the_values_of_the_environment() -> None:
     for parameters in STACKS.values():
         template = resolved(**parameters)
         lines = record(template).splitlines()
@@ -302,40 +302,40 @@ def test_the_record_holds_what_the_environment_holds() -> None:
             assert f"{name}={variables[name]}" in lines
 
 
-def test_no_value_can_pass_for_two_lines_of_the_record() -> None:
+def test_no_value_can_be_mistaken_for_two_lines_of_the_record() -> None:
     for name in ("FieldDefaults", "DefaultTextValue", "DefaultCategoricalValue", "ContentTypes"):
         with pytest.raises(ValueError, match=name):
             resolved(**SMALLEST, **{name: "a\nb"})
 
 
-def test_the_settings_carry_the_stacks_name() -> None:
+def test_the_settings_have_the_stacks_name() -> None:
     resources = resolved(**SMALLEST)["Resources"]
     assert resources["SettingsApplication"]["Properties"]["Name"] == "mims"
     assert "mims" in resources["SettingsRecord"]["Properties"]["Description"]
 
 
-# What makes the longest JSON of each character that a pattern allows.
+# Characters whose JSON is longest, in the order in which patterns may allow them.
 COSTLY = ['"', "\\", "\U0001f600", "z", "9", "e"]
 
 
 def longest(name: str) -> str:
-    """Return the value of a parameter that takes the most bytes, as JSON in UTF-8."""
+    """Return the value of a parameter that has the most bytes as JSON in UTF-8."""
     declaration = source()["Parameters"][name]
     if "AllowedValues" in declaration:
         return max(map(str, declaration["AllowedValues"]), key=len)
     if declaration["Type"] == "Number":
         return str(declaration["MaxValue"])
     pattern, length = str(declaration["AllowedPattern"]), int(declaration["MaxLength"])
-    texts = [character * length for character in COSTLY]
-    return max((text for text in texts if re.fullmatch(pattern, text)), key=in_json)
+    values = [character * length for character in COSTLY]
+    return max((value for value in values if re.fullmatch(pattern, value)), key=json_bytes)
 
 
-def in_json(text: str) -> int:
-    return len(json.dumps(text, ensure_ascii=False).encode())
+def json_bytes(value: str) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
-def test_the_longest_environment_is_one_that_lambda_takes() -> None:
-    # Lambda measures the JSON of all variables, as its error says, and takes 4 KB of it.
+def test_lambda_accepts_the_longest_environment() -> None:
+    # Lambda measures the JSON of all variables, as its error says, and accepts 4 KB.
     template = translated(**SMALLEST)
     variables = function(template)["Environment"]["Variables"]
     values = {}
@@ -365,7 +365,7 @@ def test_the_longest_environment_is_one_that_lambda_takes() -> None:
         "PayloadPrefix",
     ],
 )
-def test_a_text_over_its_maximum_is_refused(name: str) -> None:
+def test_a_string_longer_than_its_maximum_is_refused(name: str) -> None:
     longest_allowed = "a" * source()["Parameters"][name]["MaxLength"]
     assert resolved(**SMALLEST, **{name: longest_allowed})
     with pytest.raises(ValueError, match=name):
@@ -387,7 +387,7 @@ def test_prefixes_that_payloads_may_not_have(prefix: str) -> None:
         resolved(**SMALLEST, PayloadPrefix=prefix)
 
 
-# --- a deployment that shifts the alias bit by bit
+# --- a deployment that shifts the alias gradually
 
 
 def test_the_alias_is_shifted_at_once_by_default() -> None:
@@ -409,7 +409,7 @@ def test_a_gradual_deployment_is_guarded_by_the_error_alarm() -> None:
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 
-def test_a_setting_that_looks_like_a_variable_is_recorded_as_it_is() -> None:
+def test_a_setting_that_looks_like_a_variable_is_recorded_unchanged() -> None:
     template = resolved(**SMALLEST, DefaultTextValue="a=b\\n")
     content = template["Resources"]["SettingsRecord"]["Properties"]["Content"]
     assert "DEFAULT_TEXT_VALUE=a=b\\n\n" in content

@@ -1,4 +1,4 @@
-"""The template in both forms passes cfn-lint, and holds together."""
+"""The template passes cfn-lint, as written and translated, and is consistent."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.template.stack import (
     translated,
 )
 
-# SAM hands the function's UpdateReplacePolicy on to all that it makes of it, and makes its
-# deployment group only where there is a role for it. The function's own cfn-lint metadata, which
-# allows both, goes to some of them only.
-HANDED_ON = {"W3011", "W1001"}
+# SAM copies the function's UpdateReplacePolicy to all resources that it makes from the function,
+# and makes its deployment group only if there is a role for it. The function's own cfn-lint
+# metadata, which allows both, is copied to only some of them.
+COPIED = {"W3011", "W1001"}
 
 
-def circles(template: Template) -> List[str]:
-    """Return the resources that depend on themselves, through others or at once."""
+def circular(template: Template) -> List[str]:
+    """Return the resources that depend on themselves, directly or through others."""
     resources = template["Resources"]
     edges: Dict[str, Set[str]] = {
         name: set(references(resource)) & set(resources) for name, resource in resources.items()
@@ -65,13 +65,13 @@ def test_template_as_written_passes_cfn_lint() -> None:
 
 
 def test_translated_template_passes_cfn_lint() -> None:
-    """SAM makes the same of most stacks: their parameters and conditions are cfn-lint's to try."""
+    """Most stacks are the same once translated: cfn-lint itself tries parameters and conditions."""
     for template in {json.dumps(translated(**parameters)) for parameters in STACKS.values()}:
         findings = lint(template)
         assert [
             finding
             for finding in findings
-            if finding.rule.id not in HANDED_ON
+            if finding.rule.id not in COPIED
             or not str(finding.path[1]).startswith("PayloadFunction")
         ] == []
 
@@ -82,8 +82,8 @@ def test_template_passes_cfn_lint_in_other_partitions() -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_resource_depends_on_itself(stack: str) -> None:
-    # With every branch of every Fn::If: more than any one stack has.
-    assert circles(translated(**STACKS[stack])) == []
+    # With all branches of every Fn::If, which is more than any stack has.
+    assert circular(translated(**STACKS[stack])) == []
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_no_resource_depends_on_itself(stack: str) -> None:
 def test_a_circle_would_be_noticed(reference: Any) -> None:
     template = translated(**SMALLEST)
     template["Resources"]["FailureQueue"]["Properties"]["QueueName"] = reference
-    assert "FailureQueue" in circles(template)
+    assert "FailureQueue" in circular(template)
 
 
 def test_every_reference_has_a_target() -> None:
@@ -109,13 +109,13 @@ def test_every_reference_has_a_target() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_what_a_stack_holds_refers_to_nothing_it_leaves_out(stack: str) -> None:
+def test_a_stack_refers_only_to_resources_that_it_has(stack: str) -> None:
     template = resolved(**STACKS[stack])
     named = set(references([template["Resources"], template["Outputs"]]))
     assert {name for name in named - set(template["Resources"]) if "::" not in name} == set()
 
 
-def test_a_stack_without_a_state_machine_has_nothing_of_it() -> None:
+def test_a_stack_without_a_state_machine_has_none_of_its_resources() -> None:
     template = resolved(**SMALLEST, CreateStateMachine="false")
     assert "StateMachineArn" not in template["Outputs"]
     assert not {"StateMachine", "Execution", "Registration"} & {
@@ -123,7 +123,7 @@ def test_a_stack_without_a_state_machine_has_nothing_of_it() -> None:
     }
 
 
-def test_no_bucket_is_referred_to_but_by_its_name() -> None:
+def test_buckets_are_referred_to_only_by_name() -> None:
     template = translated(**SMALLEST)
     referring = {
         name
@@ -155,7 +155,7 @@ def test_every_parameter_is_in_a_group_of_the_console() -> None:
     assert sorted(grouped) == sorted(template["Parameters"])
 
 
-def test_all_that_can_be_lost_says_what_becomes_of_it() -> None:
+def test_resources_with_data_say_what_happens_to_them() -> None:
     template = translated(**SMALLEST)
     for resource in template["Resources"].values():
         if resource["Type"] in ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Logs::LogGroup"):

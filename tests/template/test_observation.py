@@ -35,7 +35,7 @@ METRICS = {
     "StreamResumes",
     "Restarts",
 }
-# The fields of the function's log line that queries may use, beside those of CloudWatch (@…).
+# The fields of the function's log line that queries may use, besides those of CloudWatch (@…).
 FIELDS = {
     "message",
     "model_s3_uri",
@@ -64,7 +64,7 @@ def widgets(**parameters: str) -> List[Dict[str, Any]]:
     return found
 
 
-def test_the_log_group_is_the_stacks_own_and_forgets() -> None:
+def test_the_log_groups_belong_to_the_stack_and_expire_logs() -> None:
     groups = of_type(resolved(**SMALLEST, LogRetentionDays="7"), "AWS::Logs::LogGroup")
     assert {group["LogGroupName"]: group["RetentionInDays"] for group in groups.values()} == {
         "/aws/lambda/mims": "7",
@@ -72,7 +72,7 @@ def test_the_log_group_is_the_stacks_own_and_forgets() -> None:
     }
 
 
-# Alarms on metrics of one's own: with the queue and the state machine, all that there are.
+# The stack with all alarms: those of the queue and the state machine too.
 QUEUED = {**SMALLEST, "CreateQueue": "true"}
 ALARM_TYPES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 
@@ -87,7 +87,7 @@ def alarms(**parameters: str) -> Dict[str, Dict[str, Any]]:
 
 
 def watched(alarm: Dict[str, Any]) -> List[Tuple[str, str, Any]]:
-    """Return namespace, metric and the value of the one dimension of all that an alarm looks at."""
+    """Return the namespace, name and the only dimension's value of each metric of an alarm."""
     metrics = [
         part["MetricStat"]["Metric"] for part in alarm.get("Metrics", ()) if "MetricStat" in part
     ]
@@ -201,11 +201,11 @@ def test_there_are_no_other_alarms() -> None:
     assert len(watched(alarms(**SMALLEST)["FailuresWaitingAlarm"])) == 2
 
 
-def test_alarms_on_what_is_new_count_and_end_with_the_minute() -> None:
+def test_alarms_on_new_failures_count_those_of_one_minute() -> None:
     found = alarms(**QUEUED)
     for alarm in ("NewFailuresAlarm", "UndeliveredEventsAlarm", "RegistrationsFailedAlarm"):
         assert found[alarm]["Statistic"] == "Sum"
-    # SQS moves dead letters without sending them: what counts is how their number rises.
+    # SQS moves dead letters without sending them, so the rise of their number counts.
     assert found["DeadLettersAlarm"]["Metrics"][0]["Expression"] == "DIFF(FILL(waiting, 0))"
     assert found["FailuresWaitingAlarm"]["Metrics"][0]["Expression"] == "MAX(METRICS())"
     assert found["ExecutionsFailing"]["Metrics"][0]["Expression"] == "SUM(METRICS())"
@@ -219,7 +219,7 @@ def test_a_failed_registration_pages_once() -> None:
     assert "AlarmActions" not in template["ExecutionsFailing"]["Properties"]
 
 
-def test_the_page_counts_the_metrics_that_alarms_cost_by() -> None:
+def test_the_page_counts_the_metrics_that_alarms_are_billed_by() -> None:
     page = " ".join((ROOT / "docs" / "operations.md").read_text().split())
 
     def metrics(**parameters: str) -> int:
@@ -249,14 +249,14 @@ def test_failed_registrations_are_counted_by_the_states_that_they_end_in() -> No
     )
 
 
-def test_the_duration_alarm_comes_before_the_time_is_up() -> None:
+def test_the_duration_alarm_is_raised_before_the_time_is_up() -> None:
     template = resolved(**SMALLEST)
     timeout = template["Resources"]["PayloadFunction"]["Properties"]["Timeout"]
     threshold = template["Resources"]["DurationAlarm"]["Properties"]["Threshold"]
     assert 0.8 * timeout < threshold / 1000 < timeout - 10
 
 
-def test_every_alarm_tells_the_topic_if_there_is_one_also_of_its_end() -> None:
+def test_every_alarm_notifies_the_topic_if_there_is_one_also_when_it_ends() -> None:
     for name, alarm in alarms(**LARGEST).items():
         expected = None if name == "ExecutionsFailing" else [LARGEST["AlarmTopicArn"]]
         assert alarm.get("AlarmActions") == alarm.get("OKActions") == expected, name
@@ -265,7 +265,7 @@ def test_every_alarm_tells_the_topic_if_there_is_one_also_of_its_end() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_dashboard_is_one_of_this_region_and_its_body_is_json(stack: str) -> None:
+def test_the_dashboard_has_the_regions_name_and_its_body_is_json(stack: str) -> None:
     template = resolved(**STACKS[stack])
     [dashboard] = of_type(template, "AWS::CloudWatch::Dashboard").values()
     # Dashboards are global: a stack in another region has the same name.
@@ -328,7 +328,7 @@ def test_queries_use_fields_that_the_log_line_has() -> None:
         assert query["LogGroupNames"] == [{"Ref": "FunctionLogGroup"}]
 
 
-def test_outputs_tell_what_scripts_need() -> None:
+def test_outputs_have_what_scripts_need() -> None:
     outputs = resolved(**LARGEST)["Outputs"]
     assert set(outputs) == {
         "FunctionName",
@@ -372,7 +372,7 @@ def test_the_operations_page_explains_every_alarm_and_query() -> None:
         assert query["Name"].split("/")[1] in page
 
 
-def test_the_operations_page_names_only_parameters_and_outputs_that_there_are() -> None:
+def test_the_operations_page_names_only_existing_parameters_and_outputs() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     template = source()
     overrides = set(re.findall(r"\b([A-Z][a-z][A-Za-z]+)=(?!=)", page))
@@ -389,10 +389,10 @@ def shell_blocks() -> List[str]:
 
 
 @pytest.mark.parametrize("block", shell_blocks())
-def test_every_command_on_the_operations_page_is_shell_as_it_stands(block: str) -> None:
+def test_every_command_on_the_operations_page_is_valid_shell(block: str) -> None:
     checked = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True)
     assert (checked.returncode, checked.stderr) == (0, "")
-    # Nothing that a person would have to fill in, and no output that there is not.
+    # No placeholders that a person would have to fill in, and no unknown outputs.
     assert not re.search(r"\.\.\.|…|<[a-z-]+>", block)
     outputs = set(re.findall(r"output ([A-Z]\w+)", block))
     assert outputs <= set(source()["Outputs"])
@@ -409,7 +409,7 @@ def test_the_security_page_lists_every_statement_of_every_role() -> None:
                     assert f"`{action}`" in page
 
 
-def test_the_security_page_names_only_tests_that_there_are() -> None:
+def test_the_security_page_names_only_existing_tests() -> None:
     page = (ROOT / "docs" / "security.md").read_text()
     named = set(re.findall(r"`(test_\w+)`", page))
     defined = {

@@ -1,4 +1,4 @@
-"""What the stack's roles may do, held word for word, and how it guards what it makes."""
+"""The exact permissions of the stack's roles, and how it protects its bucket."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def allow(action: Any, resource: Any) -> Dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
-def payload_place(**parameters: str) -> Any:
+def payload_resource(**parameters: str) -> Any:
     return statements(resolved(**SMALLEST, **parameters), "FunctionRole")["WritePayloads"][
         "Resource"
     ]
@@ -97,7 +97,7 @@ def test_function_of_the_largest_stack() -> None:
     }
 
 
-def test_results_go_to_the_bus_or_topic_that_is_named_and_nowhere_else() -> None:
+def test_results_go_only_to_the_bus_or_topic_that_is_named() -> None:
     topic = STACKS["results to a topic"]
     assert statements(resolved(**topic), "FunctionRole")["SendResults"] == allow(
         "sns:Publish", topic["ResultDestinationArn"]
@@ -176,7 +176,7 @@ def test_backfill() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "place"),
+    ("parameters", "resource"),
     [
         ({}, "models/*/payload.tar.gz"),
         ({"ModelPrefix": "t/"}, "models/t/*/payload.tar.gz"),
@@ -188,10 +188,10 @@ def test_backfill() -> None:
         ),
     ],
 )
-def test_payloads_are_written_where_they_belong_and_nowhere_else(
-    parameters: Dict[str, str], place: str
+def test_payloads_can_be_written_only_where_they_belong(
+    parameters: Dict[str, str], resource: str
 ) -> None:
-    assert payload_place(**parameters) == f"arn:aws:s3:::{place}"
+    assert payload_resource(**parameters) == f"arn:aws:s3:::{resource}"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_payloads_are_written_where_they_belong_and_nowhere_else(
         ),
     ],
 )
-def test_the_function_may_use_the_keys_that_are_given_each_for_its_own_purpose(
+def test_the_function_may_use_each_given_key_only_for_its_own_purpose(
     parameters: Dict[str, str], expected: Dict[str, Any]
 ) -> None:
     granted = statements(resolved(**SMALLEST, **parameters), "FunctionRole")
@@ -226,7 +226,7 @@ def test_the_function_may_use_the_keys_that_are_given_each_for_its_own_purpose(
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_only_three_statements_reach_every_resource(stack: str) -> None:
-    # Neither X-Ray's actions nor those on network interfaces and log deliveries take another.
+    # The actions of X-Ray and those on network interfaces and log deliveries support only "*".
     parameters = STACKS[stack]
     everywhere = {
         sid for _, sid, statement in all_statements(parameters) if statement["Resource"] == "*"
@@ -245,7 +245,7 @@ def test_no_action_has_a_wildcard_and_nothing_in_s3_can_be_deleted(stack: str) -
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             assert "*" not in action
-            # A message that was worked off is deleted, and what a service makes for itself.
+            # Messages are deleted once handled, and services delete what they made themselves.
             if sid not in ("DeliverLogs", "JoinVpc", "TakeRequests"):
                 assert "Delete" not in action
 
@@ -270,7 +270,7 @@ def test_each_role_is_for_one_service() -> None:
     }
 
 
-def test_the_permissions_boundary_bounds_every_role() -> None:
+def test_the_permissions_boundary_applies_to_every_role() -> None:
     for role in of_type(resolved(**LARGEST), "AWS::IAM::Role").values():
         assert role["PermissionsBoundary"] == LARGEST["PermissionsBoundaryArn"]
     for role in of_type(resolved(**SMALLEST), "AWS::IAM::Role").values():
@@ -283,10 +283,10 @@ def test_an_existing_bucket_is_left_alone() -> None:
     assert of_type(template, "AWS::S3::BucketPolicy") == {}
 
 
-def test_the_bucket_that_the_stack_makes_is_guarded_and_stays() -> None:
+def test_the_bucket_that_the_stack_makes_is_protected_and_kept() -> None:
     template = resolved(**SMALLEST, CreateModelBucket="true")
     bucket = template["Resources"]["ModelBucket"]
-    # Else the bucket of a first deployment that failed would stand in the way of the second.
+    # Else the bucket of a first deployment that failed would make the second one fail.
     assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
     assert bucket["UpdateReplacePolicy"] == "Retain"
     properties = bucket["Properties"]
@@ -302,7 +302,7 @@ def test_the_bucket_that_the_stack_makes_is_guarded_and_stays() -> None:
     }
 
 
-def test_the_bucket_that_the_stack_makes_forgets_what_was_replaced() -> None:
+def test_the_bucket_that_the_stack_makes_expires_replaced_versions() -> None:
     template = resolved(**SMALLEST, CreateModelBucket="true", NoncurrentVersionDays="30")
     rules = template["Resources"]["ModelBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert {rule["Id"]: rule.get("NoncurrentVersionExpiration") for rule in rules} == {
@@ -331,7 +331,7 @@ def test_the_bucket_that_the_stack_makes_is_encrypted(
     assert rule["ServerSideEncryptionByDefault"] == expected
 
 
-def test_the_bucket_that_the_stack_makes_demands_tls() -> None:
+def test_the_bucket_that_the_stack_makes_requires_tls() -> None:
     template = resolved(**SMALLEST, CreateModelBucket="true")
     resource = template["Resources"]["ModelBucketPolicy"]
     # The policy stays with its bucket.
@@ -399,7 +399,7 @@ OTHER_ACCOUNT = "444455556666"
         ({"UploadsThroughQueue": "true"}, [{"CreateQueue": "true"}], "CreateQueue=true"),
     ],
 )
-def test_what_cannot_work_is_refused_with_its_remedy(
+def test_parameters_that_cannot_work_are_refused_with_the_remedy(
     parameters: Dict[str, str], remedies: List[Dict[str, str]], says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):
@@ -408,7 +408,7 @@ def test_what_cannot_work_is_refused_with_its_remedy(
         assert resolved(**{**SMALLEST, **parameters, **remedy})
 
 
-def test_rules_use_no_function_that_rules_may_not_have() -> None:
+def test_rules_use_only_functions_that_rules_may_have() -> None:
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html
     text = json.dumps(source()["Rules"])
     used = set(re.findall(r'"(Fn::\w+|Ref|Condition)":', text))
@@ -416,14 +416,14 @@ def test_rules_use_no_function_that_rules_may_not_have() -> None:
 
 
 @pytest.mark.parametrize("name", ["ModelKmsKeyArn", "PayloadKmsKeyArn"])
-def test_keys_are_given_by_arn_since_a_policy_knows_no_alias(name: str) -> None:
+def test_keys_must_be_given_by_arn_since_policies_do_not_support_aliases(name: str) -> None:
     for value in ("alias/models", "0000-model", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/models"):
         with pytest.raises(ValueError, match=name):
             resolved(**SMALLEST, **{name: value})
 
 
-def test_no_statement_names_what_the_translation_adds() -> None:
-    # SAM adds no role of its own beside those of the template.
+def test_the_translation_adds_no_roles() -> None:
+    # SAM adds no roles to those of the template.
     assert set(of_type(resolved(**LARGEST), "AWS::IAM::Role")) == {
         "DeploymentRole",
         "FunctionRole",

@@ -1,4 +1,4 @@
-"""The state machine's definition: nothing dangles, and each of the function's errors is met."""
+"""The state machine's definition: its states are connected, and all errors are handled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.template.stack import (
     translated,
 )
 
-# What Step Functions documents that Lambda may answer although the function is well.
+# Errors that Lambda may return though the function is fine, as Step Functions documents.
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
 LAMBDA_ERRORS = {
     "Lambda.ServiceException",
@@ -52,18 +52,18 @@ def errors(*, permanent: bool) -> Set[str]:
         for value in vars(mims.errors).values()
         if isinstance(value, type) and issubclass(value, PayloadError)
     ]
-    # The function writes to no disk, so OutputError is the Processing job's alone.
+    # The function writes nothing to disk, so only the Processing job raises OutputError.
     leaves = [error for error in classes if error not in (PayloadError, OutputError)]
     return {error.__name__ for error in leaves if error.permanent is permanent}
 
 
-def test_every_state_is_reached_and_there() -> None:
+def test_every_state_exists_and_is_reached() -> None:
     reached = {definition()["StartAt"]}
     reached.update(name for state in states().values() for name in following(state))
     assert reached == set(states())
 
 
-def test_every_way_ends() -> None:
+def test_every_path_ends() -> None:
     for name, state in states().items():
         ends = state["Type"] in ("Succeed", "Fail")
         assert ends is (list(following(state)) == []), name
@@ -73,7 +73,7 @@ TASKS = ["GeneratePayload", "GenerateLoadTestPayload"]
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_transient_errors_are_retried_and_no_others(task: str) -> None:
+def test_only_transient_errors_are_retried(task: str) -> None:
     first, second = states()[task]["Retry"]
     assert set(first["ErrorEquals"]) == errors(permanent=False)
     assert set(second["ErrorEquals"]) == LAMBDA_ERRORS
@@ -90,29 +90,29 @@ def test_every_retry_is_spread_out_and_bounded() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_permanent_error_is_caught_by_its_name_and_all_else_too(task: str) -> None:
+def test_every_permanent_error_is_caught_by_its_name_and_all_others_too(task: str) -> None:
     *named, rest = states()[task]["Catch"]
     caught = [name for catch in named for name in catch["ErrorEquals"]]
-    # States.ALL does not stand for an answer that is too large.
+    # States.ALL does not include an answer that is too large.
     assert sorted(caught) == sorted([*errors(permanent=True), "States.DataLimitExceeded"])
     assert rest["ErrorEquals"] == ["States.ALL"]
 
 
-def test_the_second_task_meets_errors_as_the_first_does() -> None:
+def test_the_second_task_handles_errors_as_the_first_does() -> None:
     first, second = (states()[task] for task in TASKS)
     for part in ("Retry", "Catch", "TimeoutSeconds", "ResultSelector"):
         assert first[part] == second[part]
 
 
-def test_what_is_kept_of_an_answer_is_in_every_result() -> None:
-    # Of what is skipped, S3 is not asked at all.
+def test_the_kept_part_of_an_answer_is_in_every_result() -> None:
+    # For a skipped event, S3 is not called at all.
     skipped = {"source": "aws.s3", "detail": {"bucket": {"name": "models"}, "object": {"key": "x"}}}
     result = app.lambda_handler(skipped, None)
     assert result["status"] == "skipped"
     kept = states()["GeneratePayload"]["ResultSelector"]
     assert {f"{name}.$" for name in result} >= set(kept)
     assert all(path == f"$.{name[:-2]}" for name, path in kept.items())
-    # What is long, and nobody needs after the payload is there.
+    # They are long, and not needed once the payload is made.
     assert "warnings.$" not in kept
 
 
@@ -122,7 +122,7 @@ def test_the_reason_of_a_failure_is_kept() -> None:
             failure = states()[catch["Next"]]
             assert failure["Type"] == "Fail"
             if catch["ErrorEquals"] == ["States.DataLimitExceeded"]:
-                # A name of Step Functions' own is none that a state may end with.
+                # A state may not end with one of Step Functions' own error names.
                 assert failure["Error"]
                 assert "one model" in failure["Cause"]
                 continue
@@ -130,7 +130,7 @@ def test_the_reason_of_a_failure_is_kept() -> None:
             assert failure["CausePath"] == f"{catch['ResultPath']}.Cause"
 
 
-def test_the_template_fills_in_what_the_definition_leaves_open() -> None:
+def test_the_template_fills_in_all_variables_of_the_definition() -> None:
     left_open = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text()))
     [machine] = of_type(translated(**SMALLEST), "AWS::StepFunctions::StateMachine").values()
     assert set(machine["DefinitionSubstitutions"]) == left_open == set(FILLED_IN)
@@ -154,15 +154,15 @@ def test_the_template_fills_in_what_the_definition_leaves_open() -> None:
         ),
     ],
 )
-def test_payloads_of_load_tests_lie_where_the_function_may_write(
+def test_payloads_of_load_tests_are_where_the_function_may_write(
     parameters: Dict[str, str], location: str
 ) -> None:
     template = resolved(**SMALLEST, **parameters)
     [machine] = of_type(template, "AWS::StepFunctions::StateMachine").values()
     assert machine["DefinitionSubstitutions"]["LoadTestLocation"] == location
-    place = statements(template, "FunctionRole")["WritePayloads"]["Resource"]
+    allowed = statements(template, "FunctionRole")["WritePayloads"]["Resource"]
     written = f"{location}/churn/payload/payload.tar.gz".replace("s3://", "arn:aws:s3:::")
-    assert fnmatchcase(written, place)
+    assert fnmatchcase(written, allowed)
 
 
 def test_only_a_load_tests_payload_is_registered() -> None:

@@ -199,7 +199,7 @@ def test_the_table_of_events_is_the_list_of_families() -> None:
         (row["event"], re.findall(r"\[`([^`]+)\.json`\]\(\.\./events/\1\.json\)", row["examples"]))
         for row in table(section(FUNCTION_PAGE, "What starts it"))
     ]
-    assert rows == [(family.what, list(family.examples)) for family in FAMILIES]
+    assert rows == [(family.description, list(family.examples)) for family in FAMILIES]
 
 
 def test_the_badges_are_true() -> None:

@@ -23,11 +23,11 @@ class EventDispatch:
     Attributes
     ----------
     perform
-        Brings one request's payload up to date; logs and raises what goes wrong.
+        Brings one request's payload up to date; logs and raises any error.
     report
-        Logs an error that belongs to no request.
+        Logs an error that does not belong to a request.
     envelopes
-        How many events the present one lies in.
+        How many other events this one is wrapped in.
     """
 
     perform: Callable[[Request], Result]
@@ -40,8 +40,8 @@ class EventDispatch:
         Raises
         ------
         PayloadError
-            What the first failing request raised, after the last was performed; where the answer
-            itself tells failures (SQS, S3 Batch Operations), only for an event of no known family.
+            The error of the first request that failed, after the last was performed. If the answer
+            itself reports failures (SQS, S3 Batch Operations), only for an event of unknown family.
         """
         return self._family(event).answer(event, self)
 
@@ -67,7 +67,8 @@ class EventDispatch:
     def _family(self, event: Any) -> Family:
         if self.envelopes > _MAX_ENVELOPES:
             raise self.refused(
-                f"The event lies in more than {_MAX_ENVELOPES} envelopes. Send it as it was."
+                f"The event is wrapped in more than {_MAX_ENVELOPES} envelopes. Send the event "
+                "itself."
             )
         for family in FAMILIES:
             if family.recognises(event):
@@ -80,10 +81,10 @@ class EventDispatch:
 
 
 def reported(work: Callable[[], T], report: Callable[[PayloadError], None]) -> T:
-    """Return what the work returns; report what it raises, and raise it as an error of the tree.
+    """Return what the work returns; report what it raises, and raise it as a `PayloadError`.
 
-    Of a defect nothing goes on but its class and line: neither its message nor the exception, which
-    would be the new one's context if that were raised in the `except` clause.
+    Only the class and the line of a defect are passed on: not its message, nor the exception, which
+    would be the context of the new one if that were raised in the `except` clause.
     """
     try:
         return work()
@@ -97,6 +98,6 @@ def reported(work: Callable[[], T], report: Callable[[PayloadError], None]) -> T
 
 
 def known_events() -> str:
-    """Return what an event may be, in words."""
-    *names, last = (family.what for family in FAMILIES)
-    return f"{'; '.join(names)}; or {last}"
+    """Return a list of the known families of events, for an error's message."""
+    *descriptions, last = (family.description for family in FAMILIES)
+    return f"{'; '.join(descriptions)}; or {last}"

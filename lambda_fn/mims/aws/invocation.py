@@ -1,12 +1,12 @@
-"""What the function is told of an invocation: Lambda's context, or what stands in for it."""
+"""Lambda's context of an invocation, completed where the function is called by hand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-# Where nobody says how much time is left, as on a call by hand: Lambda's longest.
-_SECONDS = 900.0
+# The time left if the context does not say it: the longest that Lambda lets a function run.
+_MAX_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Invocation:
 
 
 def invocation_of(context: Any) -> Invocation:
-    """Return the invocation of a context; what that lacks, or all, is filled in."""
+    """Return the invocation of a context; defaults fill in what the context lacks."""
     time_left = getattr(context, "get_remaining_time_in_millis", None)
     return Invocation(
         getattr(context, "function_name", "by hand"),
         getattr(context, "memory_limit_in_mb", 0),
         getattr(context, "invoked_function_arn", ""),
         getattr(context, "aws_request_id", ""),
-        time_left() / 1000 if time_left else _SECONDS,
+        time_left() / 1000 if time_left else _MAX_SECONDS,
     )

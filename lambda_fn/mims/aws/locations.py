@@ -1,4 +1,4 @@
-"""Where a payload goes in S3, and whose the buckets must be."""
+"""Where a payload goes in S3, and who must own the buckets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ARCHIVE_ENDING = ".tar.gz"
 
 
 class Destination(NamedTuple):
-    """Where payloads go, and whose the buckets must be; empty where nothing is said of it."""
+    """Where payloads go, and who must own the buckets; what is not configured is empty."""
 
     bucket: str = ""
     prefix: str = ""
@@ -22,7 +22,7 @@ class Destination(NamedTuple):
 
 
 class PayloadLocation(NamedTuple):
-    """Where a payload goes, its bucket's owner and the key it is encrypted with."""
+    """Where a payload goes, the owner of its bucket and the key that it is encrypted with."""
 
     bucket: str
     key: str
@@ -35,7 +35,7 @@ class PayloadLocation(NamedTuple):
 
     @property
     def parameters(self) -> Dict[str, str]:
-        """The parameters that name the object in a call of S3."""
+        """The parameters that name the object in a call to S3."""
         named = {"Bucket": self.bucket, "Key": self.key, "ExpectedBucketOwner": self.owner}
         return {name: value for name, value in named.items() if value}
 
@@ -113,10 +113,10 @@ def _check_own_location(request: Request, named: tuple[str, str], usual: tuple[s
 
 
 def _key_beside(key: str) -> str:
-    """Return the payload's key for a model's: in a prefix of its own, beside the model.
+    """Return the payload's key for a model's key: in its own prefix, next to the model.
 
-    Of an archive's name only `.tar.gz` is left out, so that `churn.tgz` and `churn.tar.gz` have
-    places of their own.
+    Only `.tar.gz` is left out of an archive's name, so that the payloads of `churn.tgz` and
+    `churn.tar.gz` have different keys.
     """
     path = key[:-1] if key.endswith("/") else key
     folder, name = path[: path.rfind("/") + 1], path[path.rfind("/") + 1 :]

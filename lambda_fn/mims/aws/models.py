@@ -1,9 +1,9 @@
 """An S3 object → its bytes, or those of its beginning, from one version of it.
 
-The first 256 KiB are one ranged GET; the rest, where anybody asks for it, one open-ended one. A
-connection that breaks is taken up at the offset reached, on the condition that the object is still
-the same. What had come of a chunk that a reset breaks off is lost with it, so a connection that is
-taken up starts with small ones.
+The first 256 KiB are read by one ranged GET; the rest, if it is needed, by one open-ended GET. If
+the connection breaks, reading resumes at the offset reached, on the condition that the object is
+still the same. A reset also loses the part of a chunk that had already arrived, so a resumed
+connection starts with small chunks.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from mims.aws.s3 import ExpectedStatusError, S3Session, missing_bucket
 from mims.errors import StorageError, shown
 from mims.limits import FIRST_PART
 
-# Each chunk that one thread hands to the other costs both a wait: larger ones cost less.
+# Each chunk that one thread hands to the other makes both wait: fewer, larger ones cost less.
 CHUNK = 512 * 1024
-_CHUNK_AFTER_A_BREAK = 16 * 1024  # and twice as much each time, up to CHUNK
+_CHUNK_AFTER_A_BREAK = 16 * 1024  # doubled with each chunk, up to CHUNK
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
-# In a row, without a byte in between; the SDK's own attempts at each request are not counted here.
+# In a row, without a byte in between, and not counting the SDK's own attempts at each request.
 _MAX_FAILURES = 5
 
 
 class ModelUnchangedError(Exception):
-    """The object's ETag is still the one that was named; nothing was read."""
+    """The object's ETag is still the known one; nothing was read."""
 
     def __init__(self, version_id: Optional[str]) -> None:
         super().__init__()
@@ -44,19 +44,19 @@ class ModelUnchangedError(Exception):
 
 
 class ModelReplacedError(Exception):
-    """The object is no longer the one whose bytes were read so far."""
+    """The object is no longer the one that has been read so far."""
 
 
 class ModelGoneError(Exception):
-    """There is no such object, or no more."""
+    """There is no such object, or no longer."""
 
 
 class BadResponseError(Exception):
-    """The response's range, length or ETag cannot be that of what was asked for."""
+    """The response's range, length or ETag does not fit the request."""
 
 
-# What is worth another request at the offset reached: a body that broke off, stalled, or whose
-# headers contradict it.
+# Errors after which another request is made at the offset reached: the body broke off, stalled, or
+# contradicts its headers.
 BROKEN = (
     ReadTimeoutError,
     ResponseStreamingError,
@@ -69,7 +69,7 @@ BROKEN = (
 
 
 class ModelObject(NamedTuple):
-    """Where an object lies; the version and the bucket's owner, if no others will do."""
+    """Where an object is, with its version and the bucket's owner if they are required."""
 
     bucket: str
     key: str
@@ -78,7 +78,7 @@ class ModelObject(NamedTuple):
 
     @property
     def parameters(self) -> Dict[str, Any]:
-        """The parameters that name the object in a call of S3."""
+        """The parameters that name the object in a call to S3."""
         named = {
             "Bucket": self.bucket,
             "Key": self.key,
@@ -89,23 +89,23 @@ class ModelObject(NamedTuple):
 
 
 class Model:
-    """One version of an S3 object: iterate it, as often as need be, for its bytes in chunks.
+    """One version of an S3 object. Iterating yields its bytes in chunks, and can be repeated.
 
-    Making one reads the first 256 KiB.
+    The constructor reads the first 256 KiB.
 
     Attributes
     ----------
     etag, version_id, size, modified
-        As S3 says them: the ETag with its quotes, bytes, seconds since the epoch.
+        As S3 reports them: the ETag with its quotes, bytes, seconds since the epoch.
 
     Raises
     ------
     ModelUnchangedError
         The object's ETag is `known_etag`.
     ModelReplacedError, ModelGoneError
-        On making it, or on iterating it.
+        In the constructor, or while iterating.
     PayloadError
-        S3 refuses, fails, or the deadline is reached.
+        S3 refuses or fails, or the deadline is reached.
     """
 
     etag = ""
@@ -129,7 +129,7 @@ class Model:
             yield from self._chunks(len(self._first), None)
 
     def _chunks(self, start: int, stop: Optional[int]) -> Iterator[bytes]:
-        """Yield what `_read` does, by a thread of its own, and no longer than the deadline."""
+        """Yield the chunks of `_read`, which runs in its own thread, until the deadline."""
         self._left.clear()
         read = self._read(start, stop)
         with closing(read_ahead(read, self._leave, self._time_left)) as ahead:
@@ -140,7 +140,7 @@ class Model:
         return self._session.seconds_left()
 
     def _read(self, start: int, stop: Optional[int]) -> Generator[bytes, None, None]:
-        """Yield the bytes from `start` to `stop`, or the end, in as many requests as it takes."""
+        """Yield the bytes from `start` to `stop` or the end, in as many requests as it takes."""
         offset, failures, size = start, 0, CHUNK
         while True:
             try:
@@ -169,7 +169,7 @@ class Model:
                 self._left.wait(self._session.backoff(failures))
 
     def _open(self, offset: int, stop: Optional[int]) -> Any:
-        """Return the body of one ranged GET, its headers checked against what was asked for."""
+        """Return the body of one ranged GET, after checking its headers against the request."""
         answer = self._get(Range=f"bytes={offset}-{'' if stop is None else stop - 1}")
         self._body = answer["Body"]
         try:
@@ -180,7 +180,7 @@ class Model:
         return self._body
 
     def _get(self, **asked: str) -> Dict[str, Any]:
-        """Return the answer to one GET, on the condition of what is known of the object so far."""
+        """Return the answer to one GET, conditional on the ETag that is known so far."""
         conditions = {}
         if self.etag:
             conditions = {"IfMatch": self.etag}
@@ -207,7 +207,7 @@ class Model:
         return answer
 
     def _check(self, answer: Dict[str, Any], offset: int, stop: Optional[int]) -> None:
-        """Check the response's headers against what was asked for; put the body at `offset`."""
+        """Check the response's headers against the request; move the body on to `offset`."""
         length, etag = answer.get("ContentLength"), answer.get("ETag")
         if length is None or not etag:
             raise BadResponseError("no length, or no ETag")
@@ -237,16 +237,16 @@ class Model:
             offset -= skipped
 
     def _leave(self) -> None:
-        """Break off the read that is under way in another thread."""
+        """Interrupt the read that is under way in another thread."""
         self._left.set()
         with suppress(AttributeError, OSError, RuntimeError, ValueError):
-            # Closing alone would leave the other thread in its read until the time-out. The SDK
-            # offers no way to its urllib3 response, whose shutdown() is made for this.
+            # Closing alone would leave the other thread in its read until the time-out. shutdown()
+            # is made for this, but the SDK gives no public access to its urllib3 response.
             self._body._raw_stream.shutdown()
 
 
 def newest_etag(session: S3Session, source: ModelObject) -> Optional[str]:
-    """Return the ETag that the object has now; `None` where it is gone."""
+    """Return the ETag that the object has now; `None` if it is gone."""
     try:
         answer = session.call("head_object", expected=(404, 405), **source.parameters)
     except ExpectedStatusError:

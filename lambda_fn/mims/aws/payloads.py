@@ -1,4 +1,4 @@
-"""The payload in S3: what it was made from, what it says of itself, and how it is replaced."""
+"""The payload in S3: what it was made from, its description, and how it is replaced."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Stamp(NamedTuple):
-    """What a payload was made from: the model's ETag, the digest of settings and generator."""
+    """What a payload was made from: the model's ETag, and a digest of settings and version."""
 
     model_etag: str
     settings_sha256: str
@@ -46,11 +46,11 @@ class Stored(NamedTuple):
     Attributes
     ----------
     etag, size
-        As S3 says them; bytes.
+        As S3 reports them; the size is in bytes.
     stamp
-        Empty where the object's metadata have none.
+        `None` if the object's metadata have none.
     description
-        `None` where the metadata do not tell what a result must.
+        `None` if the metadata lack a part of what a result reports.
     """
 
     etag: str
@@ -60,11 +60,11 @@ class Stored(NamedTuple):
 
 
 class LocationChangedError(Exception):
-    """What lay where the payload goes is no longer there, or something else is."""
+    """The object at the payload's location was removed or replaced in the meantime."""
 
 
 def find_stored(session: S3Session, location: PayloadLocation) -> Optional[Stored]:
-    """Return the object that lies there; `None` where there is none."""
+    """Return the object at that location; `None` if there is none."""
     try:
         answer = session.call("head_object", expected=(404,), **location.parameters)
     except ExpectedStatusError:
@@ -80,17 +80,17 @@ def find_stored(session: S3Session, location: PayloadLocation) -> Optional[Store
 
 
 def refuse_foreign(session: S3Session, location: PayloadLocation, stored: Stored) -> None:
-    """Refuse to replace what this generator did not make.
+    """Refuse to replace an object that this generator did not make.
 
-    What it did make says so in its metadata; or, written by the job script or copied without them,
-    by its content.
+    Its own payloads are known by their metadata; or by their content, if the job script wrote them
+    or they were copied without metadata.
 
     Raises
     ------
     PayloadOccupiedError
         The object is somebody else's.
     LocationChangedError
-        It is not there any more.
+        It is no longer there.
     """
     if stored.stamp is not None:
         return
@@ -103,7 +103,7 @@ def refuse_foreign(session: S3Session, location: PayloadLocation, stored: Stored
             raise LocationChangedError from None
         archive = _read(answer["Body"], session)
         try:
-            # Imported here: few locations hold what is not marked, and a cold start need not pay.
+            # Imported here, so that a cold start need not pay: such objects are rare.
             from mims.payload.check import check_payload_archive
 
             check_payload_archive(archive, session.check_deadline)
@@ -114,7 +114,7 @@ def refuse_foreign(session: S3Session, location: PayloadLocation, stored: Stored
             return
     raise PayloadOccupiedError(
         f"'{shown(location.uri)}', where the payload goes, was not made by this generator, so it "
-        "is not replaced. Move it, give the request a payload_s3_uri of its own, or say "
+        "is not replaced. Move it, give the request a payload_s3_uri of its own, or send "
         '"replace_foreign": true.'
     )
 
@@ -139,13 +139,13 @@ def put_payload(
     stamp: Stamp,
     replaced: Optional[Stored],
 ) -> None:
-    """Store the payload in the place of `replaced`.
+    """Store the payload instead of `replaced`.
 
     Raises
     ------
     LocationChangedError
-        Something else is there by now. After a conflict of writers it is raised a little later, so
-        that the other's write is over.
+        Something else is there by now. If two writers conflict, it is raised after a short wait, so
+        that the other can finish.
     """
     parameters: Dict[str, Any] = dict(location.parameters)
     if location.kms_key_id:
@@ -177,7 +177,7 @@ def put_payload(
 
 
 def describe(payload: Payload) -> Description:
-    """Return what a result tells of a payload, whoever asked for it."""
+    """Return what every result reports about a payload."""
     return Description(
         tuple(payload.content_types),
         payload.field_count,
@@ -192,21 +192,21 @@ def describe(payload: Payload) -> Description:
 def _metadata(stamp: Stamp, description: Description) -> Dict[str, str]:
     """Return the object's metadata: ASCII, and short enough for S3.
 
-    Warnings are left out from the last on where there is no room for them; then the name of the
-    member that told the fields is cut.
+    If there is not enough room, warnings are left out, the last ones first; then the name of the
+    member that named the fields is cut.
     """
     metadata = {"model-etag": stamp.model_etag, "settings-sha256": stamp.settings_sha256}
     room = _METADATA_BYTES - sum(len(name) + len(value) for name, value in metadata.items())
     room -= len("result")
-    for told in _shorter_and_shorter(description):
-        written = _as_header(told)
+    for shortened in _shorter_and_shorter(description):
+        written = _as_header(shortened)
         if len(written) < room:
             break
     return {**metadata, "result": written}
 
 
 def _shorter_and_shorter(description: Description) -> Any:
-    """Yield the description, and what is left of it as warnings and then the member are cut."""
+    """Yield the description, then ever shorter ones: with fewer warnings, then the member cut."""
     yield description
     warnings = list(description.warnings)
     while warnings:
@@ -225,21 +225,20 @@ def _shorter_and_shorter(description: Description) -> Any:
 
 
 def _as_header(description: Description) -> str:
-    """Return a description as JSON that a header carries unchanged: ASCII, never two blanks."""
+    """Return a description as JSON that a header keeps unchanged: ASCII, never two spaces."""
     written = json.dumps(asdict(description), separators=(",", ":"), allow_nan=False)
     return written.replace("\x7f", "\\u007f").replace("  ", " \\u0020")
 
 
 def _read_description(written: str) -> Optional[Description]:
-    """Return the description in an object's metadata; `None` where there is none that is whole."""
+    """Return the description in an object's metadata; `None` if it is missing or incomplete."""
     try:
-        told = json.loads(written)
-        description = Description(**told)
+        description = Description(**json.loads(written))
         texts = (*description.content_types, *description.warnings)
         counts = (description.field_count, description.sample_count)
         names = (description.family, description.recipe)
         fields_from = description.fields_from
-        whole = (
+        complete = (
             bool(description.content_types)
             and all(isinstance(text, str) for text in texts)
             and all(type(count) is int for count in counts)
@@ -248,7 +247,7 @@ def _read_description(written: str) -> Optional[Description]:
         )
     except (ValueError, TypeError, RecursionError):
         return None
-    if not whole:
+    if not complete:
         return None
     return replace(
         description,

@@ -8,7 +8,7 @@ from typing import Callable, Generator, Optional, Tuple
 
 DEPTH = 4
 
-# A chunk, the end (None), or what the reading raised.
+# A chunk; `None` at the end, with the error if reading raised one.
 _Item = Tuple[Optional[bytes], Optional[BaseException]]
 
 
@@ -19,9 +19,9 @@ def read_ahead(
 ) -> Generator[bytes, None, None]:
     """Yield `chunks`, of which at most `DEPTH` are read before they are asked for.
 
-    The thread starts with the first chunk asked for, and has ended when the iteration has, however
-    it ends. `interrupt` is called to break off a read that is under way. What `chunks` raises goes
-    through, and so does what `time_left`, which gives seconds, raises when there are none.
+    The thread starts when the first chunk is asked for, and has ended when the iteration ends, for
+    whatever reason. `interrupt` is called to break off a read that is under way. Errors of `chunks`
+    pass through, and so do those of `time_left`, which returns seconds, or raises if none are left.
     """
     queue: SimpleQueue[_Item] = SimpleQueue()
     places: SimpleQueue[None] = SimpleQueue()
@@ -53,7 +53,7 @@ def read_ahead(
             except Empty:
                 continue
             if chunk is None:
-                thread.join()  # it is at its end: nothing is left to be broken off
+                thread.join()  # it is about to end: there is no read left to interrupt
                 if error is not None:
                     raise error
                 return

@@ -1,8 +1,8 @@
 """A model → its payload in S3, brought up to date with the newest model.
 
 Events come twice, late and out of order, and runs overlap. So an event only says which key to look
-at, and a run looks at the model once more after it has written: whoever writes last does, so when
-all is quiet the payload belongs to the newest model. There is no lock and no table.
+at, and a run looks at the model once more after it has written. The last run to write does so too:
+when all is quiet, the payload belongs to the newest model. There is no lock and no table.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def reconcile(
     Raises
     ------
     ModelChangingError
-        Model or payload were replaced under the run's hands in each of five rounds.
+        The model or the payload was replaced by others in each of five rounds.
     PayloadError
-        One of its other classes, for whatever else is wrong.
+        Another of its classes, for any other error.
     """
     location = payload_location(request, destination)
     source = model_object(request, destination)
@@ -69,14 +69,14 @@ def reconcile(
         session.restarts = round_number
         # 1. Which payload is there, and what was it made from?
         stored = find_stored(session, location)
-        current = None if request.force else _made_so(stored, digest)
+        current = None if request.force else _current_stamp(stored, digest)
         try:
             # 2. Open the newest model, unless the payload was made from it.
             opened = _open_newest(session, source, current, made)
             session.model_etag = opened.etag
             if stored and not request.replace_foreign:
                 refuse_foreign(session, location, stored)
-            # 3. Read on, as far as need be, in this one version of it.
+            # 3. Read on in this one version of it, as far as needed.
             made = opened if isinstance(opened, _Made) else _make(session, opened, request, given)
         except ModelUnchangedError as unchanged:
             return _unchanged(session, request, given, location, stored, unchanged.version_id)
@@ -84,7 +84,7 @@ def reconcile(
             continue
         except ModelGoneError:
             return _gone(session, request)
-        # 4. Write, unless somebody else has written since 1.
+        # 4. Write, unless another writer has written since step 1.
         if not _put(session, location, made.payload, Stamp(made.etag, digest), stored):
             continue
         # 5. Is it still the newest model?
@@ -95,12 +95,12 @@ def reconcile(
         return _written(session, request, location, status, made, newest is None)
     raise ModelChangingError(
         f"The model '{shown(request.model_s3_uri)}', or its payload, was replaced in each of "
-        f"{ROUNDS} rounds. Start the run again when its uploads have calmed down."
+        f"{ROUNDS} rounds. Start the run again when the uploads have stopped."
     )
 
 
 def settings_digest(given: GivenSettings, destination: Destination) -> str:
-    """Return a digest of all that shapes a payload beside its model, and of how it is encrypted."""
+    """Return a digest of all that a payload depends on but its model, and of its encryption."""
     return given.sha256(VERSION, destination.kms_key_id)
 
 
@@ -121,8 +121,8 @@ def skipped(session: S3Session, request: Request, reason: str) -> Result:
     )
 
 
-def _made_so(stored: Optional[Stored], digest: str) -> Optional[Stamp]:
-    """Return the stamp of a payload that was made so, and that tells what a result must."""
+def _current_stamp(stored: Optional[Stored], digest: str) -> Optional[Stamp]:
+    """Return the stamp of a payload with these settings that has all that a result reports."""
     if stored is None or stored.stamp is None or stored.description is None:
         return None
     return stored.stamp if stored.stamp.settings_sha256 == digest else None
@@ -131,12 +131,12 @@ def _made_so(stored: Optional[Stored], digest: str) -> Optional[Stamp]:
 def _open_newest(
     session: S3Session, source: ModelObject, current: Optional[Stamp], made: Optional[_Made]
 ) -> Union[Model, _Made]:
-    """Open the newest model; or return what an earlier round made, where it made it from that.
+    """Open the newest model; or return what an earlier round made, if it was made from that model.
 
     Raises
     ------
     ModelUnchangedError
-        The payload that lies there, whose stamp is `current`, was made from it.
+        The stored payload, whose stamp is `current`, was made from it.
     """
     known_etag = current.model_etag if current else made.etag if made else ""
     try:
@@ -182,16 +182,16 @@ def _put(
     stamp: Stamp,
     stored: Optional[Stored],
 ) -> bool:
-    """Store the payload; say whether it is there, even where S3's answer got lost on its way."""
+    """Store the payload; say whether it is there, even if S3's answer was lost."""
     try:
         put_payload(session, location, payload, stamp, stored)
     except StorageError:
-        # It may have been written all the same, unless what was there before looks just so.
+        # It may have been written all the same; what was there before must not be mistaken for it.
         if (stored and stored.stamp == stamp) or not _carries(session, location, stamp):
             raise
     except LocationChangedError:
-        # By another's payload, or by this run's own, where the SDK repeated a call whose answer
-        # got lost.
+        # By another run's payload; or by this run's own, if the SDK repeated a call whose answer
+        # was lost.
         return _carries(session, location, stamp)
     return True
 

@@ -1,4 +1,4 @@
-"""A model whose payload is wanted, and the names in S3 by which it is asked for."""
+"""A request for a model's payload, and the names in S3 that it may use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODEL_NAME = "model.tar.gz"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 
-# What S3 accepts instead of a bucket's name. Each has an ARN too, with slashes of its own.
+# What S3 accepts instead of a bucket's name. Each also has an ARN, which has slashes.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _UNSUPPORTED_ENDINGS = {
@@ -24,15 +24,15 @@ _UNSUPPORTED_ENDINGS = {
     ".mrap": "a Multi-Region access point",
 }
 _BUCKET_ARN = re.compile(r"arn:[^:/]*:s3:::([^/]+)\Z")
-# What a bucket may be called, old ones included: what the SDK lets through.
+# The names that the SDK accepts: old buckets may have names that new ones may not.
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 
 
 class Request(NamedTuple):
-    """A model whose payload is wanted; a key that ends in `/` is an uncompressed model.
+    """A request for a model's payload; a key that ends in `/` is an uncompressed model.
 
-    `notified` is true of an event, which only says *look at this key*, and false of a request by
-    name. A `skip_reason` says why nothing is to be done.
+    `notified` is true for an event, which only says *look at this key*, and false for a request by
+    name. A `skip_reason` says why there is nothing to do.
     """
 
     bucket: str
@@ -56,12 +56,12 @@ class Request(NamedTuple):
 
 
 def notified_request(bucket: str, key: str) -> Request:
-    """Return the request that an event makes which says that something happened to an object.
+    """Return the request of an event that says that something happened to an object.
 
     Raises
     ------
     InvalidRequestError
-        The key is longer than S3 takes, or the model's bucket is an access point, say.
+        The key is longer than S3 takes; or the model's bucket is not one, but an access point, say.
     """
     check_key(key, "The event's key")
     name = key.rsplit("/", 1)[-1]
@@ -77,12 +77,12 @@ def nothing_to_do(reason: str, bucket: str = "", key: str = "") -> Request:
 
 
 def split_s3_uri(uri: Any, name: str) -> Tuple[str, str]:
-    """Return bucket and key of `s3://bucket/key`, which stands under `name` in a request.
+    """Return the bucket and key of `s3://bucket/key`, which a request has under `name`.
 
     Raises
     ------
     InvalidRequestError
-        It is not such a URI; or it names an access point, whose ARN has slashes of its own.
+        It is not such a URI; or it names an access point, whose ARN has slashes.
     """
     rest = uri[5:] if isinstance(uri, str) and uri.startswith("s3://") else ""
     bucket, _, key = rest.partition("/")
@@ -111,19 +111,21 @@ def bucket_of_arn(arn: str, name: str) -> str:
 
 
 def check_bucket(bucket: str, name: str) -> None:
-    """Refuse what is not a bucket's name; an empty one is let through.
+    """Refuse what is not a bucket's name; an empty string is accepted.
 
-    Refused is also what S3 accepts instead of it, since one object would have several names.
+    What S3 accepts instead of a bucket's name is refused too, since one object would have several
+    names.
 
     Raises
     ------
     InvalidRequestError
-        It says what stands there, and under which name.
+        The message has `name` and its value.
     """
-    what = _not_a_bucket(bucket)
-    if what:
+    substitute = _substitute_for_a_bucket(bucket)
+    if substitute:
         raise InvalidRequestError(
-            f"{name} is '{shown(bucket)}', {what}, which is not supported. Name the bucket itself."
+            f"{name} is '{shown(bucket)}', {substitute}, which is not supported. Name the bucket "
+            "itself."
         )
     if bucket and not _BUCKET_NAME.match(bucket):
         raise InvalidRequestError(
@@ -144,15 +146,15 @@ def check_unicode(value: str, name: str) -> None:
     if not is_unicode(value):
         raise InvalidRequestError(
             f"{name} is '{shown(value)}', which is not valid Unicode (it has half of a surrogate "
-            "pair) and so no name in S3. Correct it."
+            "pair), so nothing in S3 has that name. Correct it."
         )
 
 
-def _not_a_bucket(bucket: str) -> str:
-    """Say what the name of a bucket names instead of one; empty where it is a bucket's."""
+def _substitute_for_a_bucket(bucket: str) -> str:
+    """Return what this names instead of a bucket; empty if it is a bucket's name."""
     if not bucket.startswith("arn:"):
-        endings = (what for ending, what in _UNSUPPORTED_ENDINGS.items() if bucket.endswith(ending))
-        return next(endings, "")
+        endings = _UNSUPPORTED_ENDINGS.items()
+        return next((kind for ending, kind in endings if bucket.endswith(ending)), "")
     _, _, service, region, _, resource = f"{bucket}:::::".split(":", 5)
     if service == "s3-outposts":
         return "an ARN of S3 on Outposts"

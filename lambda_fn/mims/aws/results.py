@@ -1,4 +1,4 @@
-"""What came of a request: one value, and the one form in which it leaves the function."""
+"""The result of a request, and the one form in which the function answers it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STATUSES = CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchang
 # The most that Step Functions takes of a task's output, in bytes.
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 ANSWER_BYTES = 262_144
-# What is kept of each result where an answer of many would be larger: the first of these that fits.
+# What is kept of each result if an answer with many would be too large: the first that fits.
 _KEPT = (
     ("status", "reason", "model_s3_uri", "model_etag", "payload_s3_uri"),
     ("status", "model_etag", "payload_s3_uri"),
@@ -26,7 +26,7 @@ _MEMBER_CHARACTERS = 1000
 
 @dataclass(frozen=True)
 class Description:
-    """What a result tells of a payload, and what is stored beside it for later answers.
+    """What a result reports about a payload; stored in its metadata for later answers.
 
     `fields_from` has the keys `source` and `member`; `family` and `recipe` may be unknown.
     """
@@ -42,7 +42,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a run took: bytes of the model, requests to S3, connections taken up, rounds begun."""
+    """What a run took: bytes of the model, requests to S3, resumed connections, more rounds."""
 
     bytes_read: int = 0
     requests: int = 0
@@ -52,7 +52,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one request; a `reason` goes with the status `skipped`."""
+    """The result of one request; a `reason` goes with the status `skipped`."""
 
     status: str
     model_s3_uri: str
@@ -66,7 +66,7 @@ class Result:
     warnings: Tuple[str, ...] = ()
 
     def as_dict(self) -> Dict[str, Any]:
-        """Return the result as the function answers it: in any case less than 262,144 bytes."""
+        """Return the result as the function answers it: always less than 262,144 bytes."""
         payload = self.payload
         uri = f"s3://{self.payload_bucket}/{self.payload_key}" if self.payload_bucket else None
         return {
@@ -90,11 +90,11 @@ class Result:
 
 
 def as_dicts(results: Sequence[Result]) -> List[Dict[str, Any]]:
-    """Return many results as an answer lists them, altogether less than 262,144 bytes.
+    """Return many results as an answer lists them, in less than 262,144 bytes altogether.
 
-    Where there are too many, warnings are left out first, then all but what is needed to find the
-    payloads, then all but the statuses, then all but how often each status came. The log has every
-    result whole.
+    If there are too many, warnings are left out first, then all but what is needed to find the
+    payloads, then all but the statuses; in the end, only the statuses are counted. The log has
+    every result in full.
     """
     listed = [result.as_dict() for result in results]
     if _fits(listed):
@@ -113,7 +113,7 @@ def as_dicts(results: Sequence[Result]) -> List[Dict[str, Any]]:
 
 
 def _fits(listed: List[Dict[str, Any]]) -> bool:
-    """Say whether an answer can list these; of what cannot, no more is written than is needed."""
+    """Say whether an answer has room for these, serialising no more of them than needed."""
     left = ANSWER_BYTES - len('{"results": []}')
     for result in listed:
         left -= len(json.dumps(result)) + len(", ")

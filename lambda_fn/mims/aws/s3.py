@@ -1,6 +1,6 @@
-"""S3 as one request calls it: calls counted, within the deadline, failures put into words.
+"""Calls to S3 on behalf of one request: counted, within the deadline, with errors explained.
 
-Here, and only here, do S3's and the SDK's errors become those of this project.
+Only here are errors of S3 and the SDK turned into those of this project.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CONFIG = Config(
-    # A connection within S3's region is made in milliseconds; 3 s outlast a lost SYN packet's first
-    # repetition (1 s) and its second.
+    # A connection within S3's region is made in milliseconds; 3 s are enough for a lost SYN packet
+    # to be sent again, after 1 s, and once more.
     connect_timeout=3,
-    # S3 answers, or sends on, within a second or two. A read that hangs longer is dead, and an
-    # attempt that began at the deadline must end, its connection made, within the 10 s that are
-    # left then before the function is stopped.
+    # S3 answers, or sends more, within a second or two. A read that hangs longer is dead; and an
+    # attempt that begins at the deadline must end, connecting included, within the 10 s that are
+    # left before the function is stopped.
     read_timeout=6,
-    # `total_max_attempts` counts the first attempt too, `max_attempts` would not. Three more, with
-    # the standard mode's jittered back-off, ride out a throttled prefix; what lasts longer is for
-    # whoever started the run to retry.
+    # `total_max_attempts` counts the first attempt too; `max_attempts` would not. Three more, with
+    # the standard mode's jittered back-off, are enough for a throttled prefix; what lasts longer is
+    # for the caller to retry.
     retries={"mode": "standard", "total_max_attempts": 4},
-    # S3's checksums over whole objects cannot be checked on a stream that is left early; gzip has
-    # its own. Uploads carry a SHA-256 that is given with the call.
+    # S3's checksums are of whole objects, and cannot be checked on a stream that is not read to its
+    # end; gzip has its own. Uploads have a SHA-256, which is given with the call.
     response_checksum_validation="when_required",
     request_checksum_calculation="when_required",
     tcp_keepalive=True,
@@ -73,8 +73,8 @@ _KMS_REFUSALS = (
     "KMS.KMSInvalidStateException",
     "KMS.NotFoundException",
 )
-# What passes by itself, though its status is that of a refusal: a clock that is put right, a token
-# that is renewed, a body that was garbled or late on its way, KMS under load.
+# Errors that pass, though S3 refused the call: a wrong clock, a token that has expired, a body that
+# arrived damaged or late, KMS under load.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _TRANSIENT_STATUSES = (0, 408, 409, 429)
 _EXPIRED_CODES = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
@@ -98,37 +98,37 @@ _TRANSIENT_CODES = (
     "RequestLimitExceeded",
     "BandwidthLimitExceeded",
 )
-# Whoever asks has no credentials, or has to sign in anew: no later attempt would find them.
+# The caller has no credentials, or has to sign in again: another attempt would not help.
 _NOT_SIGNED_IN = (NoCredentialsError, PartialCredentialsError, SSOError, TokenRetrievalError)
 _UNSUPPORTED = (
-    "Objects encrypted with a key of their writer's (SSE-C) and buckets whose requester pays are "
-    "not supported"
+    "Objects encrypted with a customer-provided key (SSE-C), and buckets for which the requester "
+    "pays, are not supported"
 )
-# A pause between attempts, in seconds: drawn from nothing to twice this, four times this, ….
+# A pause between attempts is random, in seconds: up to twice this, four times this, ….
 _BACKOFF, _MAX_BACKOFF = 0.1, 3.0
 
 
 @functools.lru_cache(maxsize=1)
 def client() -> S3Client:
-    """Return the process's one S3 client, made at the first call and kept between invocations."""
+    """Return the process's only S3 client, made on first use and kept between invocations."""
     made: S3Client = boto3.client("s3", config=_CONFIG)
     made.meta.events.register_first("before-send.s3", _check_attempt)
     return made
 
 
-# The session whose call this thread makes.
+# Its attribute `session` is the session whose call this thread is making.
 _calling = threading.local()
 
 
 def _check_attempt(**_: Any) -> None:
-    """Keep the SDK from attempting a call once more when the session's time is up."""
+    """Stop the SDK from making another attempt at a call when the session's time is up."""
     session: Optional[S3Session] = getattr(_calling, "session", None)
     if session is not None:
         session.check_deadline()
 
 
 class ExpectedStatusError(Exception):
-    """S3 answered with an error status that whoever made the call is prepared for."""
+    """S3 answered with an error status that the caller expects."""
 
     def __init__(self, status: int, code: str, headers: Dict[str, str]) -> None:
         super().__init__(f"{status} {code}")
@@ -139,14 +139,14 @@ class ExpectedStatusError(Exception):
 
 @dataclass
 class S3Session:
-    """S3 for the time of one request: its deadline, its figures, and which model it reads.
+    """The calls to S3 for one request, with its deadline, its figures and the model that it reads.
 
     Attributes
     ----------
     deadline
-        A time of `time.monotonic`.
+        In terms of `time.monotonic`.
     model_etag
-        Of the version that was opened last; `None` before one was.
+        That of the version opened last; `None` before the first.
     """
 
     client: S3Client
@@ -171,7 +171,7 @@ class S3Session:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Count the time of what is done within as that of reading the model, however it ends."""
+        """Count the time spent in the block as reading the model, even if it raises."""
         started = time.monotonic()
         try:
             yield
@@ -179,14 +179,14 @@ class S3Session:
             self.archive_seconds += time.monotonic() - started
 
     def backoff(self, failures: int) -> float:
-        """Return how long to wait after so many failures, in seconds, none past the deadline."""
+        """Return how many seconds to wait after so many failures, but not past the deadline."""
         pause = random.uniform(0, min(_MAX_BACKOFF, _BACKOFF * 2**failures))
         return max(0.0, min(pause, self.seconds_left()))
 
     def call(self, operation: str, expected: Tuple[int, ...] = (), **parameters: Any) -> Any:
         """Call S3 and return its answer.
 
-        `requests` counts the attempts that the SDK itself repeats, too.
+        `requests` also counts the attempts that the SDK makes on its own.
 
         Raises
         ------
@@ -219,7 +219,7 @@ class S3Session:
         return answer
 
     def _code_of_get(self, parameters: Dict[str, Any]) -> str:
-        """Return the error code of a GET; that of a HEAD has no body, and so none to say why."""
+        """Return the error code of a GET: the answer to a HEAD has no body that could say it."""
         self.requests += 1
         try:
             self.client.get_object(**parameters, Range="bytes=0-0")["Body"].close()
@@ -237,7 +237,7 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
         action = "s3:GetObjectVersion"
     if code == "InvalidObjectState":
         return ModelArchivedError(
-            f"{where} lies in an archive storage class. Restore it, then start the run again."
+            f"{where} is in an archive storage class. Restore it, then start the run again."
         )
     if status in _TRANSIENT_STATUSES or status >= 500 or code in _TRANSIENT_CODES:
         own = "; credentials of your own must be renewed first" if code in _EXPIRED_CODES else ""
@@ -253,14 +253,15 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
         return ModelNotFoundError(f"There is no {where}. Correct the key or the version.")
     if status == 403 or code in _KMS_REFUSALS:
         return AccessDeniedError(
-            f"S3 refused {action} on {where} ({code or status}). Allow it in the policies of who "
-            "asks (the function's role, or your own role or user), the bucket's policy and, for an "
-            "encrypted object, its key's (kms:Decrypt to read, kms:GenerateDataKey to write); "
-            "check that key and the bucket's owner are those expected. Without s3:ListBucket on "
-            f"the bucket S3 refuses what does not exist, too. {_UNSUPPORTED}."
+            f"S3 refused {action} on {where} ({code or status}). Allow it in the policies of the "
+            "caller (the function's role, or your own role or user), in the bucket's policy and, "
+            "for an encrypted object, in its key's (kms:Decrypt to read, kms:GenerateDataKey to "
+            "write); check that the key and the bucket's owner are the expected ones. Without "
+            "s3:ListBucket on the bucket, S3 also refuses access to what does not exist. "
+            f"{_UNSUPPORTED}."
         )
     if code in ("KeyTooLongError", "InvalidBucketName", "InvalidURI"):
-        return InvalidRequestError(f"S3 does not take the name {where} ({code}). Correct it.")
+        return InvalidRequestError(f"S3 does not accept the name {where} ({code}). Correct it.")
     return RefusedError(
         f"S3 refused {action} on {where} ({status} {code}). Trying again cannot help. "
         f"{_UNSUPPORTED}."
@@ -268,7 +269,7 @@ def _refused(operation: str, parameters: Dict[str, Any], status: int, code: str)
 
 
 def missing_bucket(parameters: Dict[str, Any]) -> ModelNotFoundError:
-    """Return the error for an object, named by a call's parameters, whose bucket is not there."""
+    """Return the error for a call whose parameters name a bucket that does not exist."""
     return ModelNotFoundError(
         f"There is no {_where(parameters)}: its bucket does not exist. Correct the bucket's name."
     )
@@ -277,7 +278,9 @@ def missing_bucket(parameters: Dict[str, Any]) -> ModelNotFoundError:
 def _unreached(operation: str, parameters: Dict[str, Any], error: BotoCoreError) -> PayloadError:
     where = _where(parameters)
     if isinstance(error, (ParamValidationError, EndpointProviderError)):
-        return InvalidRequestError(f"S3 does not take the name {where}. Correct bucket and key.")
+        return InvalidRequestError(
+            f"S3 does not accept the name {where}. Correct the bucket and the key."
+        )
     if isinstance(error, _NOT_SIGNED_IN):
         return AccessDeniedError(
             f"There are no credentials for {_ACTIONS[operation]} on {where} "

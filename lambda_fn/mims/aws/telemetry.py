@@ -1,4 +1,4 @@
-"""Results and failures → log lines and metrics. No hyperparameter's value is ever among them."""
+"""Results and failures → log lines and metrics, which never have a hyperparameter's value."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def log_failure(
     session: Optional[S3Session] = None,
     seconds: float = 0.0,
 ) -> None:
-    """Log one line for a failure, and count it, as a whole and by its error's name."""
+    """Log one line for a failure, and count it among all failures and by its error's name."""
     name = type(error).__name__
     metrics.add_metric("PayloadsFailed", MetricUnit.Count, 1)
     with single_metric("PayloadsFailed", MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
@@ -59,14 +59,14 @@ def log_failure(
 
 
 def flush_metrics() -> None:
-    """Write the metrics that are left where an invocation ended by a defect of its own."""
+    """Write the metrics that are left if a defect ended the invocation."""
     if metrics.metric_set:
         metrics.flush_metrics()
 
 
 def _count_figures(session: S3Session, seconds: float) -> Dict[str, Any]:
-    """Add a run's figures to the metrics; return them as a log line has them."""
-    # Linux counts it in KiB, and for the process's whole life.
+    """Add a run's figures to the metrics; return them for the log line."""
+    # Linux counts it in KiB, over the whole life of the process.
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     metrics.add_metric("GenerationTime", MetricUnit.Seconds, seconds)
     metrics.add_metric("ArchiveTime", MetricUnit.Seconds, session.archive_seconds)

@@ -23,7 +23,7 @@ def write_pickle(path: Path, value: Any) -> None:
 
 
 def write_feature_columns(path: Path, names: Sequence[str]) -> None:
-    """Write the model's inputs in their order, one numbered name a line."""
+    """Write the model's inputs in their order, one numbered name in each line."""
     lines = ["# Input columns, in the order the model was trained on", "# index,name"]
     lines += [f"{index},{name}" for index, name in enumerate(names)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -40,7 +40,7 @@ NUM_ITERATIONS = 20
 
 
 def train(folder: Path) -> None:
-    """Train the model and leave in `folder` what its training job leaves."""
+    """Train the model, and write to `folder` what its training job leaves."""
     samples = make_training_data(41, 800, NUMERIC_FIELDS, CATEGORIES, 0.3)
     imputation, risks = medians(samples), risk_tables(samples)
     matrix = encoded(samples, imputation, risks)
@@ -79,7 +79,7 @@ def train(folder: Path) -> None:
 def hyperparameters(
     imputation: Dict[str, float], risk_bins: Dict[str, Dict[str, Any]]
 ) -> Dict[str, str]:
-    """Return the job's hyperparameters, every value a string, as SageMaker hands them to a job."""
+    """Return the job's hyperparameters, all as strings, as SageMaker passes them to a job."""
     typed = {
         "_input_format": "csv",
         "bagging_fraction": 1.0,
@@ -117,5 +117,5 @@ def hyperparameters(
 
 
 def stringified(value: Any) -> str:
-    """Return a value as a job's string: text as it is, `None` as Python writes it, else JSON."""
+    """Return a value as a job's string: strings unchanged, `None` as in Python, others as JSON."""
     return value if isinstance(value, str) else "None" if value is None else json.dumps(value)

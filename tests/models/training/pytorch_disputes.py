@@ -58,7 +58,7 @@ LEARNING_RATE = 0.5
 
 
 def train(folder: Path) -> None:
-    """Train the model and leave in `folder` what its training job leaves."""
+    """Train the model, and write to `folder` what its training job leaves."""
     tones = {name: ["0", "1", "2"] for name in TEXT_FIELDS}
     samples = make_training_data(77, 240, NUMERIC_FIELDS, tones, 0.4)
     table = records(samples)
@@ -91,7 +91,7 @@ def train(folder: Path) -> None:
     with torch.no_grad():
         figures = metrics(samples.labels, torch.sigmoid(network(*inputs)).numpy())
     figures["loss"] = round(float(loss.detach()), 4)
-    # Lightning writes the figures into a checkpoint's name: no classic tar header holds it.
+    # Lightning writes the figures into a checkpoint's name, which is too long for a tar header.
     (folder / "checkpoints").mkdir()
     name = (
         f"refund_disputes-trimodal_embedding-epoch={EPOCHS - 1:02d}-step={EPOCHS:06d}-"
@@ -109,7 +109,7 @@ def train(folder: Path) -> None:
 
 
 def records(samples: TrainingData) -> pandas.DataFrame:
-    """Return the table that the job reads; each text is made of phrases of its record's tone."""
+    """Return the table that the job reads; each text consists of phrases in its record's tone."""
     random = np.random.default_rng(8)
     table = pandas.DataFrame(samples.numeric, columns=samples.numeric_names)
     for name, tones in samples.categorical.items():

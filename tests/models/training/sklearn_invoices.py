@@ -47,7 +47,7 @@ CATEGORIES = {
 
 
 def train(folder: Path) -> None:
-    """Train the model and leave in `folder` what its training job leaves."""
+    """Train the model, and write to `folder` what its training job leaves."""
     samples = make_training_data(1905, 600, NUMERIC_FIELDS, CATEGORIES, 0.35)
     table = pandas.DataFrame(samples.numeric, columns=samples.numeric_names).assign(
         **samples.categorical
@@ -79,7 +79,7 @@ def train(folder: Path) -> None:
 
 
 def hyperparameters(imputation: Dict[str, float]) -> Dict[str, Any]:
-    """Return the job's hyperparameters, whose inputs stand in `field_info`, the id among them."""
+    """Return the job's hyperparameters, with the inputs in `field_info`, the id among them."""
     field_info: List[Dict[str, Any]] = [{"name": "invoice_id", "type": "string"}]
     for name, kind in FIELD_TYPES.items():
         default = imputation[name] if NUMERIC_FIELDS[name].decimals else int(imputation[name])

@@ -8,8 +8,8 @@ Run once in an environment for each version, from the project's root:
 - 3.11: autogluon.tabular==1.1.1
 - 3.11: autogluon.tabular==1.6.3
 
-What is expected is what the predictor says once it is loaded again: its original features, and the
-types that it found.
+The expectation is what the predictor reports once it is loaded again: its original features, and
+the types that it found.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TYPES = {
 
 
 def table() -> Any:
-    """Return a column of each type, one that is of no use, and the label in their midst."""
+    """Return a column of each type, one that is useless, and the label among them."""
     random = np.random.default_rng(7)
     days = pd.Timestamp("2025-03-01") + pd.to_timedelta(random.integers(0, 300, ROWS), unit="D")
     made = pd.DataFrame(
@@ -62,7 +62,7 @@ def table() -> Any:
 
 
 def expected(predictor: Any) -> Dict[str, Any]:
-    """Return what the predictor says of its inputs."""
+    """Return what the predictor says about its inputs."""
     metadata = predictor.feature_metadata_in
     names = predictor.original_features
     raw = metadata.type_map_raw
@@ -70,7 +70,7 @@ def expected(predictor: Any) -> Dict[str, Any]:
         **dict.fromkeys(metadata.type_group_map_special.get("text", ()), "text"),
         **dict.fromkeys(metadata.type_group_map_special.get("datetime_as_object", ()), "datetime"),
     }
-    # A column that was of no use has no type; any value will do.
+    # A useless column has no type; any value will do.
     types = {name: special.get(name) or TYPES[raw.get(name, "float")] for name in names}
     fields: List[Dict[str, str]] = [{"name": name, "type": types[name]} for name in names]
     return {
@@ -83,7 +83,7 @@ def expected(predictor: Any) -> Dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    trained = Path(tempfile.gettempdir()) / "model"  # the path stands in the learner
+    trained = Path(tempfile.gettempdir()) / "model"  # the learner contains this path
     shutil.rmtree(trained, ignore_errors=True)
     TabularPredictor(LABEL, path=str(trained), verbosity=0).fit(
         table(), hyperparameters={"RF": {"n_estimators": 2}}, num_cpus=1

@@ -1,6 +1,6 @@
 """Small models of XGBoost, LightGBM and CatBoost, for the tests of their sources.
 
-Run once in an environment of each version below, it trains what the installed libraries can:
+Run it once in an environment for each version below; it trains what the installed libraries can:
 
     python tests/models/training/sources_boosting.py tests/models/sources
 
@@ -9,8 +9,9 @@ Run once in an environment of each version below, it trains what the installed l
 - LightGBM 2.3.1 (version=v3 of the text), 3.3.5, 4.7.0 (v4)
 - CatBoost 1.0.6, 1.2.10
 
-Beside each model, `expect.json` is what the library itself says after loading it. On one machine
-the models come out byte for byte the same, but for CatBoost's, which hold the time of training.
+Next to each model, `expect.json` is what the library itself reports after loading it. On one
+machine the models are the same byte for byte, except CatBoost's, which contain the time of
+training.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def frame(**categories: Sequence[str]) -> pd.DataFrame:
 
 
 def write_expected(folder: Path, fields: List[Dict[str, Any]], made_up: bool = False) -> None:
-    """Write what the model in `folder` should tell."""
+    """Write the fields that the model in `folder` should give."""
     expected = {"source": folder.parent.name, "made_up": made_up, "fields": fields}
     text = json.dumps(expected, indent=1, ensure_ascii=False)
     (folder / "expect.json").write_text(text + "\n", encoding="utf-8")
@@ -82,21 +83,21 @@ def xgboost(library: Any, folder: Path) -> None:
         parameters = {"objective": "binary:logistic", "max_depth": 2, "seed": 3, **parameters}
         return library.train({"nthread": 1, **parameters}, data, num_boost_round=2)
 
-    def place(what: str, name: str) -> Path:
-        path = folder / f"{version}-{what}" / name
+    def new_path(case: str, name: str) -> Path:
+        path = folder / f"{version}-{case}" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def keep(what: str, booster: Any, name: str) -> None:
-        """Save in the format that the name's ending says, and load it again."""
-        path = place(what, name)
+    def keep(case: str, booster: Any, name: str) -> None:
+        """Save the model in the format of the name's ending, and load it again."""
+        path = new_path(case, name)
         booster.save_model(str(path))
         loaded = library.Booster(model_file=str(path))
         write_expected(path.parent, xgboost_fields(loaded), loaded.feature_names is None)
 
-    def keep_snapshot(what: str, booster: Any) -> None:
-        """Save the bytes that a pickle of the booster holds."""
-        path = place(what, "handle")
+    def keep_snapshot(case: str, booster: Any) -> None:
+        """Save the bytes that a pickle of the booster contains."""
+        path = new_path(case, "handle")
         path.write_bytes(booster.__getstate__()["handle"])
         write_expected(path.parent, xgboost_fields(booster), booster.feature_names is None)
 
@@ -125,7 +126,7 @@ def xgboost(library: Any, folder: Path) -> None:
         keep_snapshot("snapshot", train(with_names))
         keep_snapshot("snapshot-no-names", train(plain))
         config = train(with_names).save_config()
-        path = place("settings", "config.json")
+        path = new_path("settings", "config.json")
         path.write_text(config, encoding="utf-8")
         write_expected(path.parent, [])
     if (major, minor) == (2, 1):
@@ -143,7 +144,7 @@ def xgboost(library: Any, folder: Path) -> None:
 
 
 def xgboost_fields(booster: Any) -> List[Dict[str, Any]]:
-    """Return the fields by a booster's own names and types; all were trained on `NAMES` columns."""
+    """Return the fields by a booster's own names and types; all have as many columns as `NAMES`."""
     names = booster.feature_names or [f"f{index}" for index in range(len(NAMES))]
     types = getattr(booster, "feature_types", None) or ["float"] * len(names)
     fields: List[Dict[str, Any]] = []
@@ -162,9 +163,9 @@ def lightgbm(library: Any, folder: Path) -> None:
     parameters: Dict[str, Any] = {"objective": "binary", "num_leaves": 3, "min_data_in_leaf": 5}
     parameters.update(verbose=-1, seed=3, num_threads=1, deterministic=True)
 
-    def keep(what: str, data: Any, categorical: Sequence[str] = (), **further: Any) -> None:
+    def keep(case: str, data: Any, categorical: Sequence[str] = (), **further: Any) -> None:
         booster = library.train({**parameters, **further}, data, num_boost_round=2)
-        path = folder / f"{version}-{what}" / "model.txt"
+        path = folder / f"{version}-{case}" / "model.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         booster.save_model(str(path))
         names = library.Booster(model_file=str(path)).feature_name()
@@ -176,7 +177,7 @@ def lightgbm(library: Any, folder: Path) -> None:
         write_expected(path.parent, fields, names[0] == "Column_0")
 
     table = frame(city=["Oslo", "Tromsø", "Bergen"], device=["ios", "web"], country=["NO"])
-    if version.startswith("2."):  # takes names in ASCII alone, and does not keep what it left out
+    if version.startswith("2."):  # accepts only ASCII names, and drops columns that it does not use
         table = table.rename(columns={"größe": "groesse"}).drop(columns="country")
     target = (table["age"] > 50).astype(int)
     keep("categories", library.Dataset(table, target), ("city", "device", "country"))
@@ -196,9 +197,9 @@ def catboost(library: Any, folder: Path) -> None:
     parameters: Dict[str, Any] = {"iterations": 2, "depth": 2, "random_seed": 3}
     parameters.update(thread_count=1, logging_level="Silent", allow_writing_files=False)
 
-    def keep(what: str, pool: Any, name: str, **further: Any) -> None:
+    def keep(case: str, pool: Any, name: str, **further: Any) -> None:
         model = library.CatBoost({**parameters, "loss_function": "Logloss", **further}).fit(pool)
-        path = folder / f"{version}-{what}" / name
+        path = folder / f"{version}-{case}" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         written = path.suffix[1:]
         model.save_model(str(path), format=written)

@@ -1,8 +1,8 @@
 """Configurations of transformers for the tests of the source `huggingface`.
 
 Run with a folder: `python tests/models/training/sources_huggingface.py FOLDER`. Made with
-transformers 5.24.0 (Python 3.11). What is expected is what the pipeline takes of the task that
-AWS's inference toolkit infers from the architecture: texts, or what no field can be.
+transformers 5.24.0 (Python 3.11). The expectation is what the pipeline takes for the task that
+AWS's inference toolkit infers from the architecture: texts, or something that no field can be.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keras models for the tests of the source `keras`, and what Keras says of them once loaded.
+"""Keras models for the tests of the source `keras`, and what Keras says about them once loaded.
 
 Run with a folder, once with each version: `python -m tests.models.training.sources_keras FOLDER`.
 The folders in the project were made with keras 3.15.1 and tf_keras 2.21.0 (of tensorflow-cpu
@@ -37,7 +37,7 @@ layers = keras.layers
 
 
 def several():
-    """Named inputs of several widths, one of them of whole numbers."""
+    """Return a model with named inputs of several widths, one of them of whole numbers."""
     age = layers.Input((1,), name="Age")
     codes = layers.Input((3,), name="codes.bought", dtype="int32")
     series = layers.Input((None, 2), name="Größe")
@@ -48,7 +48,7 @@ def several():
 
 
 def texts():
-    """Texts and truths, each a column."""
+    """Return a model with a column of strings and one of booleans."""
     city = layers.Input((1,), name="city", dtype="string")
     member = layers.Input((), name="is_member", dtype="bool")
     hashed = layers.Hashing(4, output_mode="one_hot")(city)
@@ -56,7 +56,7 @@ def texts():
 
 
 def as_dict():
-    """Inputs given as a dict, one of whose keys is not the name of its layer."""
+    """Return a model with inputs in a dict, in which one key is not the name of its layer."""
     area = layers.Input((2,), name="area")
     rooms = layers.Input((1,), name="rooms_input")
     joined = layers.Concatenate()([area, rooms])
@@ -64,44 +64,44 @@ def as_dict():
 
 
 def nested():
-    """Inputs in a list within a list."""
+    """Return a model with inputs in a list within a list."""
     first, second = layers.Input((1,), name="first"), layers.Input((2,), name="second")
     joined = layers.Concatenate()([first, second])
     return keras.Model([[second], first], layers.Dense(1)(joined))
 
 
 def single():
-    """One input, which Keras 3 writes without a list around it."""
+    """Return a model with one input, which Keras 3 writes without a list around it."""
     readings = layers.Input((4,), name="readings")
     return keras.Model(readings, layers.Dense(1)(readings))
 
 
 def sequential():
-    """A Sequential model that knows its input's shape from the beginning."""
+    """Return a Sequential model that knows its input's shape from the beginning."""
     if MAJOR < 3:
         return keras.Sequential([layers.Dense(1, input_shape=(6,), name="scores")])
     return keras.Sequential([layers.Input((6,), name="samples"), layers.Dense(1, name="scores")])
 
 
 def fitted():
-    """A Sequential model that learned its input's shape from data."""
+    """Return a Sequential model that learned its input's shape from data."""
     model = keras.Sequential([layers.Dense(1, name="scores")])
     model.build((None, 7))
     return model
 
 
 def around_a_model():
-    """A Sequential model whose first layer is a model."""
+    """Return a Sequential model whose first layer is a model."""
     return keras.Sequential([single(), layers.Dense(1)])
 
 
 def unbuilt():
-    """A Sequential model that has seen no data."""
+    """Return a Sequential model that has seen no data."""
     return keras.Sequential([layers.Dense(1)])
 
 
 def subclass():
-    """A model of a class of its own."""
+    """Return a model of its own class."""
 
     class Scorer(keras.Model):
         def __init__(self, **options):
@@ -116,7 +116,7 @@ def subclass():
     return model
 
 
-# Of each version: a folder's name, the model, and the file that it is saved as.
+# For each version: a folder's name, the model, and the file that it is saved as.
 MADE: Dict[str, List[Tuple[str, Any, str]]] = {
     "3": [
         ("several", several, "model.keras"),
@@ -140,16 +140,16 @@ MADE: Dict[str, List[Tuple[str, Any, str]]] = {
         ("around-a-model-h5", around_a_model, "model.h5"),
     ],
 }
-_UNTOLD = "has a configuration that does not say what its inputs are"
+_NO_INPUTS = "has a configuration that does not say what its inputs are"
 WHY = {
-    "unbuilt": _UNTOLD,
-    "subclass": _UNTOLD,
+    "unbuilt": _NO_INPUTS,
+    "subclass": _NO_INPUTS,
     "weights": "has no model_config: it does not hold a whole Keras model",
 }
 
 
 def hdf5_forms(folder: Path) -> None:
-    """The same configuration in the other forms of HDF5 that h5py writes."""
+    """Write the same configuration in the other forms of HDF5 that h5py can write."""
     import h5py
 
     text = json.dumps(
@@ -163,7 +163,7 @@ def hdf5_forms(folder: Path) -> None:
             ],
         }
     ).encode()
-    told = {"name": "codes_input", "type": "integer", "datatype": "INT64", "shape": [3]}
+    field = {"name": "codes_input", "type": "integer", "datatype": "INT64", "shape": [3]}
     forms: List[Tuple[str, Dict[str, Any], int, bytes]] = [
         ("latest", {"libver": "latest"}, 2, text),
         ("in-order", {"track_order": True}, 2, text),
@@ -172,23 +172,23 @@ def hdf5_forms(folder: Path) -> None:
         ("indexed", {"libver": "latest"}, 40, text),
     ]
     for name, options, count, written in forms:
-        place = folder / f"h5py-{'.'.join(h5py.__version__.split('.')[:2])}-{name}"
-        place.mkdir(parents=True, exist_ok=True)
-        with h5py.File(str(place / "model.h5"), "w", **options) as file:
+        kept = folder / f"h5py-{'.'.join(h5py.__version__.split('.')[:2])}-{name}"
+        kept.mkdir(parents=True, exist_ok=True)
+        with h5py.File(str(kept / "model.h5"), "w", **options) as file:
             for index in range(count):
                 file.attrs[f"other_{index}"] = index
             file.attrs["model_config"] = written
-        expect: Dict[str, Any] = {"source": "tensorflow", "made_up": False, "fields": [told]}
+        expect: Dict[str, Any] = {"source": "tensorflow", "made_up": False, "fields": [field]}
         if name == "indexed":
             expect = {"unreadable": "is HDF5 in a form that is not read"}
         expect_text = json.dumps(expect, indent=2)
-        (place / "expect.json").write_text(expect_text + "\n", encoding="utf-8")
+        (kept / "expect.json").write_text(expect_text + "\n", encoding="utf-8")
 
 
-def expected(path: Path, what: str) -> Dict[str, Any]:
-    """Return what the loaded model takes: its inputs' names (of a dict its keys), types, shapes."""
-    if what in WHY:
-        return {"source": "tensorflow", "made_up": False, "fields": [], "why": WHY[what]}
+def expected(path: Path, case: str) -> Dict[str, Any]:
+    """Return the inputs of the loaded model: names (the keys, if in a dict), types and shapes."""
+    if case in WHY:
+        return {"source": "tensorflow", "made_up": False, "fields": [], "why": WHY[case]}
     model = keras.models.load_model(str(path), compile=False)
     names = [getattr(tensor, "name", "").split(":")[0] for tensor in model.inputs]
     if isinstance(getattr(model, "input", None), dict):
@@ -205,19 +205,19 @@ def expected(path: Path, what: str) -> Dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Write each model and what it expects into a folder of its own."""
-    for what, make, file_name in MADE.get(VERSION, MADE["3"]):
+    """Write each model to its own folder, with what is expected of it."""
+    for case, make, file_name in MADE.get(VERSION, MADE["3"]):
         keras.backend.clear_session()
-        place = folder / f"{keras.__name__.split('.')[0]}-{VERSION}-{what}"
-        path = place / file_name
+        kept = folder / f"{keras.__name__.split('.')[0]}-{VERSION}-{case}"
+        path = kept / file_name
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.name.endswith(".weights.h5"):
             make().save_weights(str(path))
         else:
             make().save(str(path))
-        text = json.dumps(expected(path, what), indent=2, ensure_ascii=False)
-        (place / "expect.json").write_text(text + "\n", encoding="utf-8")
-        print(f"{what}: {path.stat().st_size:,} bytes")
+        text = json.dumps(expected(path, case), indent=2, ensure_ascii=False)
+        (kept / "expect.json").write_text(text + "\n", encoding="utf-8")
+        print(f"{case}: {path.stat().st_size:,} bytes")
     if MAJOR == 3:
         hdf5_forms(folder)
 

@@ -1,9 +1,9 @@
-"""MLflow models for the tests of the source `mlflow`, and what MLflow says of their inputs.
+"""MLflow models for the tests of the source `mlflow`, and what MLflow says about their inputs.
 
 Run with a folder: `python tests/models/training/sources_mlflow.py FOLDER`. Made with mlflow-skinny
 1.14.1 and 1.30.1 (Python 3.8), 2.9.2 (3.10), 2.22.0 and 3.1.0 (3.11); the names of the folders
-begin with the version that wrote them. Of a model only `MLmodel` and the examples are kept;
-identifiers, times and the Python version in `MLmodel` are replaced by fixed ones.
+begin with the version that wrote them. Only a model's `MLmodel` and examples are kept; identifiers,
+times and the Python version in `MLmodel` are replaced by fixed ones.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ NAMES = [
 
 
 class Doubled(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """A model that needs no training: only what is written beside it matters here."""
+    """A model that needs no training: only the files that MLflow writes for it matter here."""
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        return model_input  # without type hints: MLflow 3 makes a signature of them
+        return model_input  # without type hints: MLflow 3 would make a signature from them
 
 
 def columns() -> ModelSignature:
@@ -157,8 +157,8 @@ def record() -> Dict[str, Any]:
     return {"amount": 12.5, "count": 3, "country": "NL"}
 
 
-# What a case is → its signature, its example, and what is expected of the example: name, type and
-# shape (for MLflow gives an example back as it was, without types).
+# Name → signature, example, and the expected fields of the example: name, type and shape (since
+# MLflow returns an example as it was, without types).
 Expected = List[Tuple[str, str, List[int]]]
 Case = Tuple[Optional[Callable[[], Any]], Optional[Callable[[], Any]], Expected]
 TABLE: Expected = [
@@ -205,7 +205,7 @@ def save(folder: Path, case: Case) -> None:
 
 
 def fixed(yaml: str) -> str:
-    """Return an `MLmodel` without what differs from run to run."""
+    """Return an `MLmodel` without the parts that differ from run to run."""
     for key, value in {
         "utc_time_created": "'2026-01-15 08:30:00.000000'",
         "model_uuid": "0" * 32,
@@ -235,7 +235,7 @@ def signature_fields(folder: Path) -> List[Dict[str, Any]]:
 
 
 def column_type(kind: Any) -> Any:
-    """Return the field's type of a column, or MLflow's type of the elements of an array."""
+    """Return the field type for a column, or MLflow's type of the elements of an array."""
     if kind in list(TYPES):
         return TYPES[kind]
     return getattr(kind, "dtype", None) or "text"

@@ -1,4 +1,4 @@
-"""ONNX models for the tests of the source `onnx`, and what ONNX Runtime says of their inputs.
+"""ONNX models for the tests of the source `onnx`, and what ONNX Runtime says about their inputs.
 
 Run with a folder: `PYTHONHASHSEED=0 python -m tests.models.training.sources_onnx FOLDER`. Made
 with onnx 1.23.2, skl2onnx 1.20.0 and onnxruntime 1.32.0 (Python 3.12); the names of the folders
@@ -32,7 +32,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 SEED = 7
 RECORDS = 60
 
-# ONNX Runtime's words for an input's type → a field's type and datatype.
+# ONNX Runtime's name of an input's type → a field's type and datatype.
 TYPES = {
     "tensor(float)": ("numeric", "FP32"),
     "tensor(float16)": ("numeric", "FP16"),
@@ -47,7 +47,7 @@ TYPES = {
 
 
 def columns(opset: int) -> onnx.ModelProto:
-    """A pipeline over a table: each column an input of its own, (None, 1)."""
+    """Return a pipeline over a table, in which each column is a separate input, (None, 1)."""
     random = np.random.default_rng(SEED)
     numbers = ["Loan amount", "term.months"]
     table = {
@@ -73,7 +73,7 @@ def columns(opset: int) -> onnx.ModelProto:
 
 
 def matrix() -> onnx.ModelProto:
-    """One input for all columns, (None, 6)."""
+    """Return a model with one input for all columns, (None, 6)."""
     random = np.random.default_rng(SEED)
     samples = random.normal(size=(RECORDS, 6))
     model = LogisticRegression().fit(samples, samples[:, 0] > 0)
@@ -89,7 +89,7 @@ def helper_model(
     opset: int = 15,
     **graph: Any,
 ) -> onnx.ModelProto:
-    """A model made with onnx's own builders, as other converters do."""
+    """Return a model made with onnx's own helpers, as other converters do."""
     made = helper.make_graph(list(nodes), "made", list(inputs), list(outputs), **graph)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)])
     model.ir_version = ir_version
@@ -101,7 +101,7 @@ def tensor(name: str, element_type: int, shape: Any) -> Any:
 
 
 def old_initializers() -> onnx.ModelProto:
-    """IR version 3: every initializer is listed among the inputs too, before and after them."""
+    """Return a model of IR version 3, which lists initializers before and after the inputs."""
     weights = np.random.default_rng(SEED).normal(size=(4, 2)).astype(np.float32)
     listed = [
         tensor("W", TensorProto.FLOAT, [4, 2]),
@@ -125,7 +125,7 @@ def old_initializers() -> onnx.ModelProto:
 
 
 def image() -> onnx.ModelProto:
-    """A batch of a fixed size, as PyTorch exports without dynamic axes; and two more inputs."""
+    """Return a model with a batch of fixed size, as PyTorch exports without dynamic axes."""
     inputs = [
         tensor("pixel_values", TensorProto.FLOAT, [1, 3, 8, 8]),
         tensor("mask", TensorProto.BOOL, [1, 8, 8]),
@@ -145,7 +145,7 @@ def image() -> onnx.ModelProto:
 
 
 def shapes() -> onnx.ModelProto:
-    """Scalars, unknown ranks, names for dimensions, a lone fixed dimension, and small types."""
+    """Return a model with a scalar, an unknown rank, named and fixed dimensions, small types."""
     kinds: List[Tuple[str, int, Any]] = [
         ("temperature", TensorProto.FLOAT16, []),
         ("anything", TensorProto.FLOAT, None),
@@ -162,7 +162,7 @@ def shapes() -> onnx.ModelProto:
 
 
 def sparse() -> onnx.ModelProto:
-    """A sparse initializer, listed among the inputs too."""
+    """Return a model with a sparse initializer that is also listed among the inputs."""
     values = helper.make_tensor("W", TensorProto.FLOAT, [2], [0.5, 2.0])
     indices = helper.make_tensor("W_places", TensorProto.INT64, [2], [0, 5])
     return helper_model(
@@ -174,7 +174,7 @@ def sparse() -> onnx.ModelProto:
 
 
 def optional() -> onnx.ModelProto:
-    """An input that may be missing."""
+    """Return a model with an input that may be missing."""
     inner = helper.make_tensor_type_proto(TensorProto.FLOAT, ["n", 2])
     optional_input = helper.make_value_info("extras", helper.make_optional_type_proto(inner))
     return helper_model(
@@ -188,19 +188,19 @@ def optional() -> onnx.ModelProto:
 
 
 def sequence() -> onnx.ModelProto:
-    """A sequence as its input: nothing that a request carries."""
-    given = helper.make_tensor_sequence_value_info("frames", TensorProto.FLOAT, None)
-    place = helper.make_tensor("place", TensorProto.INT64, [], [0])
+    """Return a model with a sequence as its input, which no request can carry."""
+    frames = helper.make_tensor_sequence_value_info("frames", TensorProto.FLOAT, None)
+    index = helper.make_tensor("place", TensorProto.INT64, [], [0])
     return helper_model(
-        [given],
+        [frames],
         [helper.make_node("SequenceAt", ["frames", "place"], ["first"])],
         [tensor("first", TensorProto.FLOAT, None)],
-        initializer=[place],
+        initializer=[index],
     )
 
 
 def constant() -> onnx.ModelProto:
-    """A graph without inputs."""
+    """Return a graph without inputs."""
     value = helper.make_tensor("value", TensorProto.FLOAT, [1], [1.5])
     return helper_model(
         [],
@@ -221,7 +221,7 @@ MODELS: Dict[str, Callable[[], onnx.ModelProto]] = {
     "onnx-1.23-helper-sequence": sequence,
     "onnx-1.23-helper-constant": constant,
 }
-# What tells nothing, and why.
+# Models that give no fields, and why.
 WHY = {
     "onnx-1.23-helper-sequence": "takes a sequence as its input 'frames'",
     "onnx-1.23-helper-constant": "has a graph without inputs",
@@ -229,7 +229,7 @@ WHY = {
 
 
 def expected(model: bytes, name: str) -> Dict[str, Any]:
-    """Return what ONNX Runtime says of the model's inputs, in the words of a field."""
+    """Return what ONNX Runtime says about the model's inputs, as fields."""
     if name in WHY:
         onnxruntime.InferenceSession(model)
         return {"source": "onnx", "made_up": False, "fields": [], "why": WHY[name]}
@@ -249,15 +249,15 @@ def expected(model: bytes, name: str) -> Dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Write each model and what it expects into a folder of its own."""
+    """Write each model to its own folder, with what is expected of it."""
     for name, make in MODELS.items():
         model = make()
         written = model.SerializeToString(deterministic=True)
-        place = folder / name
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "model.onnx").write_bytes(written)
+        kept = folder / name
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / "model.onnx").write_bytes(written)
         text = json.dumps(expected(written, name), indent=2, ensure_ascii=False)
-        (place / "expect.json").write_text(text + "\n", encoding="utf-8")
+        (kept / "expect.json").write_text(text + "\n", encoding="utf-8")
         print(f"{name}: {len(written):,} bytes")
 
 

@@ -1,7 +1,7 @@
-"""Train the small pickled models of `sources/pickled/`, and write down what they take.
+"""Train the small pickled models of `sources/pickled/`, and write down their inputs.
 
-Run once in an environment for each set of versions, from the project's root; what the installed
-libraries can write is written:
+Run it once in an environment for each set of versions, from the project's root; it writes what the
+installed libraries can write:
 
     python tests/models/training/sources_sklearn.py tests/models/sources/pickled
 
@@ -52,7 +52,7 @@ from sklearn.preprocessing import (
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 ROWS = 48
 PACKINGS = ("zlib", "gzip", "bz2", "xz", "lzma", "lz4")
-# Which cases are kept of which version of scikit-learn; of those not named, all.
+# The versions of scikit-learn for which a case is kept; other cases are kept for all.
 KEPT = {
     "line-p0": ((0, 23), (1, 9)),
     "line-p2": ((1, 0), (1, 9)),
@@ -75,9 +75,9 @@ COLUMNS = [NUMBERS[0], CATEGORIES[0], NUMBERS[1], CATEGORIES[1], NUMBERS[2], CAT
 
 
 class Model(NamedTuple):
-    """A model, what it was trained on, and how it is written.
+    """A model, its inputs, and how it is written.
 
-    `takes` are its inputs as the library tells them (name → type); else it tells their `number`.
+    `takes` are its inputs as the library names them (name → type); else it knows their `number`.
     """
 
     name: str
@@ -92,17 +92,17 @@ class Model(NamedTuple):
 
 
 def pickled(protocol: int) -> Callable[[Any, Path], Any]:
-    """Return a writer of pickles."""
+    """Return a function that writes a pickle."""
     return lambda model, path: path.write_bytes(pickle.dumps(model, protocol))
 
 
 def dumped(compress: Any = 0) -> Callable[[Any, Path], Any]:
-    """Return a writer of joblib's files."""
+    """Return a function that writes a file of joblib's."""
     return lambda model, path: joblib.dump(model, path, compress=compress)
 
 
 def table() -> pd.DataFrame:
-    """Return a table of numbers and categories: texts, integers with order, booleans."""
+    """Return a table of numbers and categories: strings, ordered integers, booleans."""
     rng = np.random.default_rng(7)
     frame = pd.DataFrame({name: rng.normal(size=ROWS).round(3) for name in NUMBERS})
     frame["marital-status"] = np.array(["single", "married", "né(e)"])[np.arange(ROWS) % 3]
@@ -154,7 +154,7 @@ def sklearn_models() -> Iterator[Model]:
     yield Model("columns-p4", whole, pickled(4), **columns)
     yield Model("columns-joblib", whole, dumped(), file="model.joblib", **columns)
     search = GridSearchCV(whole, {"forest__max_depth": [1, 2]}, cv=2).fit(frame, target)
-    search.cv_results_ = {}  # bulk without meaning here
+    search.cv_results_ = {}  # large, and not needed here
     yield Model("search-p4", search, pickled(4), **columns)
     texts = ["good and cheap", "bad", "cheap but bad", "good"] * (ROWS // 4)
     review = Pipeline([("words", TfidfVectorizer()), ("line", LogisticRegression())])
@@ -181,7 +181,7 @@ def sklearn_models() -> Iterator[Model]:
 
 
 def arrow_models() -> Iterator[Model]:
-    """Yield a model beside an Index of pandas 3, as it is where pyarrow is installed."""
+    """Yield a model next to an Index of pandas 3, as it is if pyarrow is installed."""
     frame = table()[NUMBERS]
     line = LogisticRegression().fit(frame.to_numpy(), (frame["age"] > 0).astype(int))
     beside = {"features": frame.columns, "model": line}
@@ -189,7 +189,7 @@ def arrow_models() -> Iterator[Model]:
 
 
 def packed_models(line: Any, named: Dict[str, Any]) -> Iterator[Model]:
-    """Yield a model in each of joblib's packings."""
+    """Yield a model in each of joblib's compressions."""
     for packing in PACKINGS:
         yield Model(f"line-{packing}", line, dumped((packing, 3)), file="model.joblib", **named)
 
@@ -246,7 +246,7 @@ def catboost_models() -> Iterator[Model]:
 
 
 def main(folder: Path) -> None:
-    """Write every model that the installed libraries can train, with what it takes."""
+    """Write every model that the installed libraries can train, with its inputs."""
     warnings.simplefilter("ignore")
     models = {"sklearn": sklearn_models}
     boosters = {
@@ -269,14 +269,14 @@ def main(folder: Path) -> None:
 
 
 def write(folder: Path, model: Model) -> None:
-    """Write a model, and beside it what the library says after loading it."""
+    """Write a model, and next to it what the library says after loading it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / model.file
     model.write(model.model, path)
     loaded = joblib.load(path)
-    told = getattr(loaded, "feature_names_in_", None) if not isinstance(loaded, dict) else None
-    if told is not None and model.takes is not None and "text" not in model.takes:
-        assert list(told) == list(model.takes), (list(told), model.takes)
+    names = getattr(loaded, "feature_names_in_", None) if not isinstance(loaded, dict) else None
+    if names is not None and model.takes is not None and "text" not in model.takes:
+        assert list(names) == list(model.takes), (list(names), model.takes)
     fields: List[Dict[str, Any]] = [
         {"name": name, "type": kind} for name, kind in (model.takes or {}).items()
     ]

@@ -1,10 +1,10 @@
-"""SavedModels for the tests of the source `tensorflow`, and what their signatures say of them.
+"""SavedModels for the tests of the source `tensorflow`, and what their signatures say.
 
 Run with a folder, once with each version of TensorFlow: `python -m
 tests.models.training.sources_tensorflow FOLDER`. The folders in the project were made with
 tensorflow 1.15.5 (Python 3.7), tensorflow-cpu 2.4.4 (3.8), 2.12.1 (3.11) and 2.21.0 (3.12); their
-names begin with the version. Only `saved_model.pb` is kept: the variables beside it say nothing of
-the inputs.
+names begin with the version. Only `saved_model.pb` is kept: the variables say nothing about the
+inputs.
 """
 
 import json
@@ -37,7 +37,7 @@ TYPES = {
 
 
 def columns(folder: str) -> None:
-    """One input a column; two names with a dot, which are no Python arguments."""
+    """Save a model with an input for each column; two names have a dot, as no argument can."""
     specs = {
         "account.type": tf.TensorSpec([None, 1], tf.string, name="account.type"),
         "age": tf.TensorSpec([None, 1], tf.float32, name="age"),
@@ -59,7 +59,7 @@ def columns(folder: str) -> None:
 
 
 def shapes(folder: str) -> None:
-    """A scalar, an unknown rank, a fixed batch, an image of unknown width, and half floats."""
+    """Save a model with a scalar, an unknown rank, a fixed batch, an unknown width, half floats."""
 
     class Shapes(tf.Module):
         @tf.function(
@@ -95,7 +95,7 @@ def _signatures(folder: str, *names: str) -> None:
 
 
 def sequential(folder: str) -> None:
-    """A Keras model, as its own library saves or exports it."""
+    """Save a Keras model, as its own library saves or exports it."""
     layers = tf.keras.layers
     model = tf.keras.Sequential([layers.InputLayer((5,)), layers.Dense(1)])
     if hasattr(model, "export"):
@@ -105,7 +105,7 @@ def sequential(folder: str) -> None:
 
 
 def waves(folder: str) -> None:
-    """An input that no request carries."""
+    """Save a model with an input that no request can carry."""
 
     class Waves(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.complex64, name="waves")])
@@ -117,7 +117,7 @@ def waves(folder: str) -> None:
 
 
 def placeholders(folder: str) -> None:
-    """TensorFlow 1: a graph with placeholders, and the signature that `simple_save` makes."""
+    """Save a graph of TensorFlow 1 with placeholders, and the signature of `simple_save`."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         readings = tf.compat.v1.placeholder(tf.float32, [None, 3], "readings")
         city = tf.compat.v1.placeholder(tf.string, [None], "city_in")
@@ -141,7 +141,7 @@ MODELS = {
     "keras-sequential": sequential,
     "complex": waves,
 }
-# Of each version, what it writes in its own way; 2.21 makes them all.
+# The models that other versions write differently; 2.21 writes them all.
 MADE = {
     "1.15": {"simple-save": placeholders},
     "2.4": {name: MODELS[name] for name in ("columns", "keras-sequential")},
@@ -172,7 +172,7 @@ def expected(written: bytes, name: str) -> Dict[str, Any]:
 
 
 def main(folder: Path, only: Optional[str] = None) -> None:
-    """Write each model and what it expects into a folder of its own."""
+    """Write each model to its own folder, with what is expected of it."""
     for name, make in MADE.get(VERSION, MODELS).items():
         if only not in (None, name):
             continue
@@ -180,12 +180,12 @@ def main(folder: Path, only: Optional[str] = None) -> None:
             target = Path(made, "1")
             make(str(target))
             (written,) = target.rglob("saved_model.pb")
-            place = folder / f"tensorflow-{VERSION}-{name}"
-            (place / "1").mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(str(written), str(place / "1" / "saved_model.pb"))
-        content = (place / "1" / "saved_model.pb").read_bytes()
+            kept = folder / f"tensorflow-{VERSION}-{name}"
+            (kept / "1").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(written), str(kept / "1" / "saved_model.pb"))
+        content = (kept / "1" / "saved_model.pb").read_bytes()
         text = json.dumps(expected(content, name), indent=2, ensure_ascii=False)
-        (place / "expect.json").write_text(text + "\n", encoding="utf-8")
+        (kept / "expect.json").write_text(text + "\n", encoding="utf-8")
         print(f"{name}: {len(content):,} bytes")
 
 

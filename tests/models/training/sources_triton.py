@@ -2,7 +2,7 @@
 
 Run with a folder: `python tests/models/training/sources_triton.py FOLDER`. Made with tritonclient
 2.73.0 (its ModelConfig) and protobuf 7.36.2 (Python 3.11). Those written by hand are as people
-write them; what is expected is what protobuf's own parser gives.
+write them; the expectation is what protobuf's own parser returns.
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ def built() -> Any:
 def fields(config: Any) -> List[Dict[str, Any]]:
     described = []
     for given in config.input:
-        word = triton.DataType.Name(given.data_type)[len("TYPE_") :]
-        kind = KINDS.get(word) or ("numeric" if word.startswith("FP") else "integer")
+        name = triton.DataType.Name(given.data_type)[len("TYPE_") :]
+        kind = KINDS.get(name) or ("numeric" if name.startswith("FP") else "integer")
         dims = given.dims if config.max_batch_size > 0 else given.dims[1:]
         described.append(
             {
                 "name": given.name,
                 "type": kind,
                 "shape": [max(length, 1) for length in dims],
-                "datatype": "BYTES" if word == "STRING" else word,
+                "datatype": "BYTES" if name == "STRING" else name,
             }
         )
     return described

@@ -13,7 +13,7 @@ RISK_SMOOTHING = 10.0
 
 
 class Figure(NamedTuple):
-    """What a numeric field measures: a typical value, the decimals kept, and a largest value."""
+    """The values of a numeric field: a typical one, the number of decimals, and the largest."""
 
     typical: float
     decimals: int = 0
@@ -24,9 +24,9 @@ class Figure(NamedTuple):
 class TrainingData:
     """Records of a training job.
 
-    `numeric` has the shape (records, numeric fields) and NaN where a value is missing,
-    `categorical` maps each categorical field to one text a record, `labels` has the shape
-    (records,) and holds 0 and 1.
+    `numeric` has the shape (records, numeric fields), with NaN for missing values; `categorical`
+    maps each categorical field to one string for each record; `labels` has the shape (records,),
+    and is 0 or 1.
     """
 
     numeric_names: List[str]
@@ -70,7 +70,7 @@ def make_training_data(
 
 
 def medians(samples: TrainingData) -> Dict[str, float]:
-    """Return what a missing number is replaced by: numeric field → median."""
+    """Return the values that replace missing numbers: numeric field → median."""
     values = np.nanmedian(samples.numeric, axis=0)
     return {name: float(value) for name, value in zip(samples.numeric_names, np.round(values, 4))}
 
@@ -104,7 +104,7 @@ def encoded(
 
 
 def metrics(labels: np.ndarray, scores: np.ndarray) -> Dict[str, float]:
-    """Return the figures that the training jobs write down: AUROC and F1 at one half."""
+    """Return the figures that the training jobs write: AUROC, and F1 at a threshold of one half."""
     positive, negative = scores[labels == 1], scores[labels == 0]
     wins = (positive[:, None] > negative[None, :]).mean()
     ties = (positive[:, None] == negative[None, :]).mean()

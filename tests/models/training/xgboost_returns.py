@@ -44,7 +44,7 @@ EARLY_ROUND = 8
 
 
 def train(folder: Path) -> None:
-    """Train the model and leave in `folder` what its training job leaves."""
+    """Train the model, and write to `folder` what its training job leaves."""
     samples = make_training_data(20260115, 900, NUMERIC_FIELDS, CATEGORIES, 0.22)
     imputation, risks = medians(samples), risk_tables(samples)
     matrix = xgboost.DMatrix(
@@ -95,7 +95,7 @@ def calibration(labels: np.ndarray, scores: np.ndarray) -> Dict[str, Any]:
 def hyperparameters(
     imputation: Dict[str, float], risks: Dict[str, Dict[str, float]]
 ) -> Dict[str, Any]:
-    """Return the job's hyperparameters: typed values, nulls, dotted names, columns of no input."""
+    """Return the job's hyperparameters: typed values, nulls, dotted names, columns not input."""
     return {
         "_input_format": "parquet",
         "alpha_xgb": 0.0,

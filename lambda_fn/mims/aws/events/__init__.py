@@ -1,7 +1,7 @@
-"""Every event that starts the function: a file a family, and the one list of them, `FAMILIES`.
+"""The events that start the function: a file for each family, and the list of them, `FAMILIES`.
 
 Each file recognises the events of its family by their structure, reads the requests in them, and
-answers as whoever sent them expects. S3's notifications and Batch Operations URL-encode their keys;
+answers as their sender expects. S3's notifications and Batch Operations URL-encode their keys;
 EventBridge, SageMaker and people do not.
 """
 
@@ -23,8 +23,8 @@ from mims.aws.events import (
 )
 from mims.aws.events.family import Family
 
-# In the order in which they are looked for. What the function itself answered comes before Batch
-# Operations, whose answer is like its event, and a success before a failure record.
+# In the order in which they are tried. The function's own answers come before Batch Operations,
+# whose answer is like its event, and success records come before failure records.
 FAMILIES: Tuple[Family, ...] = (
     s3_notification.FAMILY,
     s3_notification.TEST_EVENT,

@@ -1,4 +1,4 @@
-"""S3 Batch Operations: a task is an object, and is answered in the schema of its version.
+"""S3 Batch Operations: a task is one object, and is answered in the version of its schema.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
 """
@@ -26,9 +26,9 @@ from mims.errors import (
 )
 
 _VERSIONS = ("1.0", "2.0")
-_RESULT_STRING = 1000  # characters; a report takes 1,024
-# Models of which no payload can be made. Old buckets are full of them, and S3 ends a job of which
-# more than half of the tasks fail; so they succeed, with the reason.
+_MAX_RESULT_STRING = 1000  # characters; a report takes 1,024
+# No payload can be made for these models. Old buckets are full of them, and S3 ends a job if more
+# than half of its tasks fail; so such tasks succeed, with the reason.
 _NO_PAYLOAD = (
     CorruptArchiveError,
     ArchiveLimitError,
@@ -74,19 +74,19 @@ def _answer_task(task: Any, dispatch: Dispatch) -> Dict[str, Any]:
     try:
         result = dispatch.result(_read, task)
     except PayloadError as error:
-        told = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         if isinstance(error, _NO_PAYLOAD):
-            told = f"no payload: {told}"
+            text = f"no payload: {text}"
         else:
             code = "PermanentFailure" if error.permanent else "TemporaryFailure"
     else:
         answered = result.as_dict()
         if result.status == SKIPPED:
-            told = f"skipped: {result.reason}"
+            text = f"skipped: {result.reason}"
         else:
-            told = json.dumps({"status": result.status, "payload": answered["payload_s3_uri"]})
+            text = json.dumps({"status": result.status, "payload": answered["payload_s3_uri"]})
     task_id = task.get("taskId") if isinstance(task, dict) else None
-    return {"taskId": task_id, "resultCode": code, "resultString": told[:_RESULT_STRING]}
+    return {"taskId": task_id, "resultCode": code, "resultString": text[:_MAX_RESULT_STRING]}
 
 
 def _read(task: Any) -> Request:
@@ -94,7 +94,7 @@ def _read(task: Any) -> Request:
         bucket = string_at(task, "s3Bucket")
     else:
         bucket = bucket_of_arn(string_at(task, "s3BucketArn"), "s3BucketArn")
-    # A version in the task is ignored: the payload belongs to the newest.
+    # A version in the task is ignored: the payload belongs to the newest one.
     return notified_request(bucket, unquote_plus(string_at(task, "s3Key")))
 
 

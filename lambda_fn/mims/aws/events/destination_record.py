@@ -11,7 +11,7 @@ from mims.aws.events.family import Family
 
 
 def _record(event: Any) -> Dict[str, Any]:
-    """Return the record, out of EventBridge's event where the destination is an event bus."""
+    """Return the record, which is within an EventBridge event if the destination is a bus."""
     if isinstance(event, dict) and event.get("source") == "lambda":
         event = event.get("detail")
     context = event.get("requestContext") if isinstance(event, dict) else None
@@ -40,7 +40,7 @@ def _request(event: Any) -> Any:
     return _record(event)["requestPayload"]
 
 
-# What another function answered: looked for first, since it holds the other's event as well.
+# What another function answered. It is tried first, since it has that function's event as well.
 SUCCESS = Family(
     "a success record of an asynchronous invocation, whose answer is one of the others",
     ("success_record", "success_record_eventbridge", "success_record_of_this_function"),

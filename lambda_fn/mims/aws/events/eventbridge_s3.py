@@ -11,8 +11,8 @@ from mims.aws.events.family import family_of_requests, string_at
 from mims.aws.request import Request, nothing_to_do, notified_request
 from mims.errors import shown
 
-# After a deletion an older version may be the newest; what was restored can be read.
-_LOOKED_AT = ("Object Created", "Object Deleted", "Object Restore Completed")
+# After a deletion an older version may be the newest; a restored object can be read.
+_HANDLED = ("Object Created", "Object Deleted", "Object Restore Completed")
 
 
 def recognises(event: Any) -> bool:
@@ -20,10 +20,10 @@ def recognises(event: Any) -> bool:
 
 
 def _read(event: Any) -> Request:
-    what = event.get("detail-type", _LOOKED_AT[0])
-    if what not in _LOOKED_AT:
-        return nothing_to_do(f"the event '{shown(what)}' of aws.s3 calls for no payload")
-    # The key stands there as it is. (Powertools' event class decodes it all the same.)
+    detail_type = event.get("detail-type", _HANDLED[0])
+    if detail_type not in _HANDLED:
+        return nothing_to_do(f"the event '{shown(detail_type)}' of aws.s3 calls for no payload")
+    # The key is not URL-encoded here. (Powertools' event class decodes it all the same.)
     key = string_at(event, "detail", "object", "key")
     return notified_request(string_at(event, "detail", "bucket", "name"), key)
 

@@ -1,4 +1,4 @@
-"""What a family of events is, and what its file may ask of the dispatch."""
+"""A family of events, and the parts of the dispatch that its file may use."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mims.errors import InvalidRequestError, PayloadError
 
 
 class Dispatch(Protocol):
-    """What recognises, performs and reports for a family; see `mims.aws.dispatch`."""
+    """Recognises events, performs requests and reports errors; see `mims.aws.dispatch`."""
 
     def result(self, read: Callable[[Any], Request], part: Any) -> Result:
-        """Perform the request that `read` finds in a part of an event; report what fails."""
+        """Perform the request that `read` finds in a part of an event; report any error."""
 
     def results_within(self, read: Callable[[Any], Any], part: Any) -> List[Result]:
-        """Perform what the event asks for that `read` finds within a part of another."""
+        """Perform the requests of the event that `read` finds in a part of another event."""
 
     def answer_within(self, event: Any) -> Any:
-        """Answer the event within an envelope as if it had come without."""
+        """Answer the event within an envelope as if it had come without one."""
 
     def refused(self, message: str) -> InvalidRequestError:
-        """Log and count an event that as a whole is invalid; return the error, to be raised."""
+        """Log and count an event that is invalid as a whole; return the error to raise."""
 
     def report(self, error: PayloadError) -> None:
-        """Log and count an error that is raised to nobody."""
+        """Log and count an error that is not raised."""
 
 
 class Family(NamedTuple):
@@ -34,20 +34,20 @@ class Family(NamedTuple):
 
     Attributes
     ----------
-    what
-        What it is, as an error's text lists it after "it must be …".
+    description
+        What such an event is, in words that can follow "It must be …" in an error's message.
     examples
         Names of the files in `events/` that show it, without `.json`.
     recognises
-        Whether an event, whatever it is, belongs to it: by its structure alone.
+        Whether any event at all belongs to the family, judging only by its structure.
     results
-        Performs all that the event asks for, and returns the results in order. Raises the first
+        Performs all requests of the event, and returns the results in order. Raises the first
         error after the last part was performed.
     answer
-        Performs the same, and returns what whoever sent the event expects.
+        Performs the same requests, and returns what the event's sender expects.
     """
 
-    what: str
+    description: str
     examples: Tuple[str, ...]
     recognises: Callable[[Any], bool]
     results: Callable[[Any, Dispatch], List[Result]]
@@ -55,17 +55,17 @@ class Family(NamedTuple):
 
 
 def family_of_requests(
-    what: str,
+    description: str,
     examples: Tuple[str, ...],
     recognises: Callable[[Any], bool],
     read: Callable[[Any], Request],
 ) -> Family:
-    """Return a family whose events ask for one thing each, which `read` finds in the event.
+    """Return a family whose events have one request each, which `read` finds in the event.
 
     The answer is the result.
     """
     return Family(
-        what,
+        description,
         examples,
         recognises,
         lambda event, dispatch: [dispatch.result(read, event)],
@@ -74,7 +74,7 @@ def family_of_requests(
 
 
 def records_from(event: Any, key: str, source: str) -> List[Any]:
-    """Return `Records`, if one of them at least has this source under `key`; else none."""
+    """Return `Records`, if at least one of them has this source under `key`; else an empty list."""
     records = event.get("Records") if isinstance(event, dict) else None
     if isinstance(records, list) and any(is_record(record, key, source) for record in records):
         return records
@@ -87,7 +87,7 @@ def is_record(record: Any, key: str, source: str) -> bool:
 
 
 def results_of_each(parts: Iterable[Any], work: Callable[[Any], List[Result]]) -> List[Result]:
-    """Work on each part; after the last, raise what the first failure was, if any failed."""
+    """Work on each part; after the last, raise the first failure, if any part failed."""
     results: List[Result] = []
     failure: Optional[PayloadError] = None
     for part in parts:
@@ -99,7 +99,7 @@ def results_of_each(parts: Iterable[Any], work: Callable[[Any], List[Result]]) -
         try:
             raise failure
         finally:
-            del failure  # it and this frame would keep each other, and all that was read, alive
+            del failure  # it and this frame would keep each other alive, and all that was read
     return results
 
 
@@ -109,7 +109,7 @@ def string_at(event: Any, *path: str) -> str:
     Raises
     ------
     InvalidRequestError
-        There is none; the message names the path.
+        There is no string there; the message names the path.
     """
     value = event
     for key in path:
@@ -117,17 +117,17 @@ def string_at(event: Any, *path: str) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidRequestError(
             f"The event has no string at {'.'.join(path)}, where an event of its kind has one. "
-            "Send it as its service made it."
+            "Send it exactly as the service sent it."
         )
     check_unicode(value, ".".join(path))
     return value
 
 
 def event_in(text: Any, name: str) -> Any:
-    """Return the event that a string holds as JSON; `name` is its key in another event."""
+    """Return the event that a string contains as JSON; `name` is its key in another event."""
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError):
         raise InvalidRequestError(
-            f"{name} is not JSON. It must hold an event, as its service made it."
+            f"{name} is not JSON. It must be an event, exactly as the service sent it."
         ) from None

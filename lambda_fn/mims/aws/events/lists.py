@@ -1,4 +1,4 @@
-"""A list of events, or of bare records: what EventBridge Pipes and a Map's batch send.
+"""A list of events, or of bare records, as EventBridge Pipes and batches of a Map state send it.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
 """
@@ -17,9 +17,8 @@ _RECORDS = (
     (sqs.KEY, sqs.SOURCE),
 )
 
-
-# Of so many even the statuses alone fit into an answer.
-_MOST_ITEMS = 10_000
+# An answer has room for the statuses of so many, if for nothing else.
+_MAX_ITEMS = 10_000
 
 
 def recognises(event: Any) -> bool:
@@ -33,16 +32,16 @@ def results(event: Any, dispatch: Dispatch) -> List[Result]:
 def answer(event: Any, dispatch: Dispatch) -> Any:
     if all(is_record(item, sqs.KEY, sqs.SOURCE) for item in event):
         return dispatch.answer_within({"Records": event})
-    if len(event) > _MOST_ITEMS:
+    if len(event) > _MAX_ITEMS:
         raise dispatch.refused(
-            f"The list has {len(event):,} items, more than the {_MOST_ITEMS:,} of which the answer "
-            "can tell. Send them in several events."
+            f"The list has {len(event):,} items, more than the {_MAX_ITEMS:,} that an answer has "
+            "room for. Send them in several events."
         )
     return as_dicts(results(event, dispatch))
 
 
 def _as_event(item: Any) -> Any:
-    """Return a bare record as the event of one record, anything else as it is."""
+    """Return a bare record as an event with one record; anything else is returned unchanged."""
     if any(is_record(item, key, source) for key, source in _RECORDS):
         return {"Records": [item]}
     return item

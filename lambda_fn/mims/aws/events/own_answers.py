@@ -1,4 +1,4 @@
-"""An answer of this function that comes back to it: skipped, so that nothing goes in a circle."""
+"""An answer of this function that comes back to it: it is skipped, so that there is no loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def recognises(event: Any) -> bool:
     keys = set(event)
     return (
         keys >= {"status", "model_etag"}
-        # What is left of a result in an answer of very many.
+        # What is kept of a result in an answer with very many.
         or ("status" in keys <= {"status", "count"} and event["status"] in STATUSES)
         or keys in ({"results"}, {"batchItemFailures"})
         or keys >= {"results", "invocationSchemaVersion"}

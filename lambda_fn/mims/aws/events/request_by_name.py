@@ -49,7 +49,7 @@ def _read(event: Any) -> Request:
 
 
 def _model(event: Any) -> Tuple[str, str]:
-    """Return bucket and key of the model that is named; what is null counts as absent."""
+    """Return the bucket and key of the model that is named; null counts as absent."""
     uri, bucket, key = (event.get(name) for name in ("model_s3_uri", "bucket", "key"))
     if bucket is None and key is None:
         return split_s3_uri(uri, "model_s3_uri")

@@ -41,8 +41,10 @@ def is_test(event: Any) -> bool:
 
 def _read(record: Any) -> Request:
     if not is_record(record, KEY, SOURCE):
-        raise InvalidRequestError("A record beside those of S3 is not from S3. Send each alone.")
-    # Only a notification's key is URL-encoded; of its version nothing is made: the newest is read.
+        raise InvalidRequestError(
+            "Some records of the event are from S3, and this one is not. Send it in another event."
+        )
+    # Only the key is URL-encoded in a notification. Its version is ignored: the newest is read.
     key = unquote_plus(string_at(record, "s3", "object", "key"))
     return notified_request(string_at(record, "s3", "bucket", "name"), key)
 

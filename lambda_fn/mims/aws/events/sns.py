@@ -1,4 +1,4 @@
-"""SNS: its records, and the envelope that a queue gets where raw delivery is off.
+"""SNS: its records, and the envelope that a queue gets if raw message delivery is off.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html

@@ -33,8 +33,8 @@ def results(event: Any, dispatch: Dispatch) -> List[Result]:
 
 
 def answer(event: Any, dispatch: Dispatch) -> Any:
-    """Answer with the messages that failed, so that the queue gives those, and no others, again."""
-    # Imported here: the other events' cold start need not pay for it.
+    """Answer with the messages that failed, so that the queue delivers only those again."""
+    # Imported here, so that the cold start of other events need not pay for it.
     from aws_lambda_powertools.utilities.batch import (
         BatchProcessor,
         EventType,
@@ -45,7 +45,7 @@ def answer(event: Any, dispatch: Dispatch) -> Any:
         if not is_record(record, KEY, SOURCE) or not isinstance(record.get("messageId"), str):
             raise dispatch.refused(
                 "A record of the SQS event has no messageId, or is not from SQS; without it the "
-                "answer cannot say what failed. Send the event as SQS made it."
+                "answer cannot say what failed. Send the event exactly as SQS sent it."
             )
 
     def handle(record: SQSRecord) -> None:
@@ -55,7 +55,7 @@ def answer(event: Any, dispatch: Dispatch) -> Any:
     answered = process_partial_response(event=event, record_handler=handle, processor=processor)
     for _, raised, _ in processor.exceptions:
         if raised is not None and not isinstance(raised, PayloadError):
-            dispatch.report(internal_error(raised))  # Powertools keeps it, and tells nobody
+            dispatch.report(internal_error(raised))  # Powertools does not report it
     return answered
 
 

@@ -1,4 +1,4 @@
-"""A SageMaker training job that has ended: EventBridge's event, and Step Functions' output of one.
+"""A SageMaker training job that has ended: EventBridge's event, and a task's output.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
@@ -24,9 +24,10 @@ def is_output(event: Any) -> bool:
 
 
 def _read(event: Any) -> Request:
-    what = event.get("detail-type", _STATE_CHANGE)
-    if what != _STATE_CHANGE:
-        return nothing_to_do(f"the event '{shown(what)}' of aws.sagemaker calls for no payload")
+    detail_type = event.get("detail-type", _STATE_CHANGE)
+    if detail_type != _STATE_CHANGE:
+        reason = f"the event '{shown(detail_type)}' of aws.sagemaker calls for no payload"
+        return nothing_to_do(reason)
     string_at(event, "detail", "TrainingJobStatus")
     return _of_job(event["detail"])
 
