@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from tests.archives import packed
 from tests.integration.model_archives import hyperparameters, weights
-from tests.integration.test_local_parts import needs_seaweedfs, traces_of_servers
+from tests.integration.test_local_parts import needs_seaweedfs, traces_of_servers, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "local" / "run.py")]
@@ -198,11 +199,31 @@ def scripts(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def first_run(scripts: Path) -> subprocess.Popen[str]:
+# A Python that makes no environment before the file `go` is there, and tells of it by `making`.
+HELD_BACK = """
+touch making
+until [ -e go ]; do sleep 0.02; done
+exec "$python" "$@"
+"""
+# A Python that makes one by a process of its own, as ensurepip is one, which writes on and on.
+BY_ANOTHER = """
+(for _ in $(seq 1500); do mkdir -p "$3/lib"; date > "$3/lib/$$"; touch making; sleep 0.02; done) &
+wait
+"""
+
+
+def first_run(scripts: Path, making: str) -> subprocess.Popen[str]:
+    """Begin a first run, whose Python makes an environment as those lines of a shell do it."""
+    python = scripts / "python"
+    python.write_text(
+        f"#!/bin/sh\npython={shlex.quote(sys.executable)}\n"
+        f'if [ "$1 $2" = "-m venv" ]; then {making} fi\nexec "$python" "$@"\n'
+    )
+    python.chmod(0o755)
     return subprocess.Popen(
         ["scripts/venv", ".venv-x", "requirements.txt"],
         cwd=scripts,
-        env={**os.environ, "INSTALLS": "nothing at all", "PYTHON": sys.executable},
+        env={**os.environ, "INSTALLS": "nothing at all", "PYTHON": str(python)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -210,25 +231,45 @@ def first_run(scripts: Path) -> subprocess.Popen[str]:
     )
 
 
+def first_words(running: subprocess.Popen[str]) -> str:
+    assert running.stderr is not None
+    return running.stderr.readline()
+
+
+def last_words(running: subprocess.Popen[str]) -> str:
+    """Wait for its end, and return what it said since the first words."""
+    assert running.stderr is not None
+    running.wait(timeout=300)
+    return running.stderr.read()
+
+
 def test_of_two_first_runs_one_makes_the_environment_and_the_other_waits(scripts: Path) -> None:
-    runs = [first_run(scripts), first_run(scripts)]
-    told = sorted(running.communicate(timeout=120)[1] for running in runs)
+    runs = [first_run(scripts, HELD_BACK), first_run(scripts, HELD_BACK)]
+    told = {first_words(running): running for running in runs}
+    waiting, making = sorted(told, reverse=True)
+    assert making.startswith("Making .venv-x with Python ")
+    assert waiting == "Waiting for another process, which makes .venv-x ...\n"
+    (scripts / "go").touch()
+    rest = {words: last_words(running) for words, running in told.items()}
     assert [running.returncode for running in runs] == [0, 0]
-    assert told[0].startswith("Making .venv-x with Python ")
-    assert "  nothing at all\n" in told[0]
-    assert told[1] == "Waiting for another process, which makes .venv-x ...\n"
-    again = first_run(scripts)
-    assert again.communicate(timeout=60) == ("", "")
+    assert "  nothing at all\n" in rest[making]
+    assert rest[waiting] == ""
+    again = first_run(scripts, HELD_BACK)
+    assert again.communicate(timeout=300) == ("", "")
     assert (scripts / ".venv-x" / "bin" / "pip").exists()
 
 
-def test_a_first_run_that_is_stopped_leaves_nothing_and_says_one_line(scripts: Path) -> None:
-    running = first_run(scripts)
-    assert running.stderr is not None
-    assert running.stderr.readline().startswith("Making")
+@pytest.mark.parametrize("making", [HELD_BACK, BY_ANOTHER], ids=["itself", "by another process"])
+def test_a_first_run_that_is_stopped_leaves_nothing_and_says_one_line(
+    making: str, scripts: Path
+) -> None:
+    running = first_run(scripts, making)
+    assert first_words(running).startswith("Making")
+    wait_until((scripts / "making").exists)
     os.killpg(running.pid, signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    errors = last_words(running)
     assert running.returncode == 130
     assert errors.splitlines()[-1] == "Stopped."
     assert "Traceback" not in errors
+    assert "rm: " not in errors
     assert not (scripts / ".venv-x").exists()
