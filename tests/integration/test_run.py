@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -31,9 +32,14 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
+
+
+def errors_in(text: str) -> str:
+    """Return what is on standard error but for the signs of life, of which a slow machine gives."""
+    return re.sub(r"^[A-Z][\w' ]+ \.\.\. \d+ s\n", "", text, flags=re.MULTILINE)
 
 
 def test_without_arguments_it_shows_what_the_server_of_the_real_model_reads(
@@ -41,7 +47,7 @@ def test_without_arguments_it_shows_what_the_server_of_the_real_model_reads(
 ) -> None:
     done = run(folder=tmp_path)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors_in(done.stderr)) == (0, "")
     assert "Settings       RECIPE=auto\n" in done.stdout
     assert "Status         created\n" in done.stdout
     assert "s3://models/xgboost/output/payload/payload.tar.gz" in done.stdout
@@ -75,7 +81,7 @@ def test_a_model_and_settings_of_ones_own(tmp_path: Path) -> None:
         folder=tmp_path,
     )
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors_in(done.stderr)) == (0, "")
     assert "    age,income\n    42.0,0.0\n" in done.stdout
     assert "    42.0, 0.0\n" in done.stdout  # of the npy file, which is binary
     assert "s3://payloads/models/churn/output/payload/payload.tar.gz" in done.stdout
@@ -95,7 +101,7 @@ def test_a_folder_of_a_models_files_is_packed_and_no_link_in_it_followed(tmp_pat
 
     done = run("churn", folder=tmp_path)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors_in(done.stderr)) == (0, "")
     assert "    age, income\n" in done.stdout
     assert "s3://models/churn/output/payload/payload.tar.gz" in done.stdout
     assert sorted(path.name for path in model.iterdir()) == [
@@ -126,8 +132,9 @@ def test_a_bad_archive_shows_the_functions_own_error_and_no_earlier_payload(
     done = run("model.tar.gz", folder=tmp_path)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("CorruptArchiveError: ")
-    assert done.stderr.count("\n") == 1
+    errors = errors_in(done.stderr)
+    assert errors.startswith("CorruptArchiveError: ")
+    assert errors.count("\n") == 1
     assert "Function's log out/function.log" in done.stdout
     assert not (tmp_path / "out" / "payload.tar.gz").exists()
     log = (tmp_path / "out" / "function.log").read_text()
@@ -182,7 +189,7 @@ def test_a_signal_stops_everything_that_was_started(
     _, errors = running.communicate(timeout=60)
 
     assert running.returncode == 130
-    assert errors.strip() == "Stopped."
+    assert errors_in(errors).strip() == "Stopped."
     assert traces.are_gone()
     assert not list(tmp_path.glob("function-*"))
 
