@@ -118,9 +118,8 @@ class LocalFunction:
     @property
     def process_id(self) -> int | None:
         """The process of the last invocation, if it still runs: for a look into /proc."""
-        if self._process is None or self._process.poll() is not None:
-            return None
-        return self._process.pid
+        process = self._process  # another thread may replace it
+        return None if process is None or process.poll() is not None else process.pid
 
     def wait_until_idle(self) -> None:
         """Wait until the process asks for the next event, done with all that came before.
