@@ -93,25 +93,17 @@ class LocalFunction:
     ) -> None:
         self.handler = handler
         self.arn = arn
-        self._api = RuntimeApi(self)
-        self._variables = {
-            **lambda_variables(handler, task_root, memory_mb, arn),
-            **environment,
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._api.server_port}",
-        }
+        self._variables = {**lambda_variables(handler, task_root, memory_mb, arn), **environment}
         self._task_root = task_root
+        self._api: RuntimeApi | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: threading.Thread | None = None
-        self.invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self.current: Invocation | None = None
-        self.asks_for_event = threading.Event()
 
     def __enter__(self) -> LocalFunction:
         self._folder = tempfile.TemporaryDirectory(prefix="function-")
         self._log = Path(self._folder.name, "log")
         self._log.touch()
-        self._thread = threading.Thread(target=self._api.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
         return self
 
     def __exit__(
@@ -121,18 +113,13 @@ class LocalFunction:
         trace: TracebackType | None,
     ) -> None:
         self.kill()
-        self.invocations.put(None)
-        self._api.shutdown()
-        self._api.server_close()
-        self._thread.join()
         self._folder.cleanup()
 
     @property
     def process_id(self) -> int | None:
         """The process of the last invocation, if it is still running: to look into /proc."""
-        if self._process is None or self._process.poll() is not None:
-            return None
-        return self._process.pid
+        process = self._process  # another thread may replace it
+        return None if process is None or process.poll() is not None else process.pid
 
     def wait_until_idle(self) -> None:
         """Wait until the process asks for the next event, having finished all earlier ones.
@@ -142,13 +129,15 @@ class LocalFunction:
         TimeoutError
             It does not ask, or has ended.
         """
-        if not self.asks_for_event.wait(IDLE_WITHIN):
+        if self._api is None or not self._api.asks_for_event.wait(IDLE_WITHIN):
             raise TimeoutError(f"the function asked for no event within {IDLE_WITHIN} s")
 
     def invoke(self, event: Any, timeout: float = 900.0) -> Answer:
         """Send an event and wait for its answer; `timeout` is the function's own, in seconds."""
         started = time.monotonic()
-        self._start()
+        begins = self.process_id is None
+        if begins:
+            self.kill()  # what is left of a process that ended
         log_start = self._log.stat().st_size
         invocation = Invocation(
             request_id=str(uuid.uuid4()),
@@ -156,8 +145,16 @@ class LocalFunction:
             deadline_ms=int((time.time() + timeout) * 1000),
             outcome=queue.SimpleQueue(),
         )
+        # Before a process begins, and before one that ended is looked at: what becomes of it is
+        # told to the invocation, however late this thread goes on.
         self.current = invocation
-        self.invocations.put(invocation)
+        if begins:
+            self._start()
+        assert self._api is not None
+        assert self._process is not None
+        self._api.invocations.put(invocation)
+        if self.process_id is None:
+            self._report_exit(self._process)
         try:
             result, error = invocation.outcome.get(timeout=timeout)
         except queue.Empty:
@@ -176,21 +173,19 @@ class LocalFunction:
         """Kill the process, whatever it is doing; the next invocation starts a new one."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            self.asks_for_event.clear()
         if self._watcher is not None:
             self._watcher.join()
+        if self._api is not None:
+            self._api.close()
+        self._process = self._watcher = self._api = None
 
     def _start(self) -> None:
-        if self.process_id is not None:
-            return
-        self.invocations.put(None)  # for the request of a process that was killed while it waited
-        self.invocations = queue.SimpleQueue()
+        self._api = RuntimeApi(self)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "awslambdaric", self.handler],
                 cwd=self._task_root,
-                env=self._variables,
+                env={**self._variables, "AWS_LAMBDA_RUNTIME_API": self._api.address},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -204,18 +199,33 @@ class LocalFunction:
     def _report_exit(self, process: subprocess.Popen[bytes]) -> None:
         status = process.wait()
         invocation = self.current
-        if invocation is not None and process is self._process:
+        if invocation is not None:
             ending = f"exit status {status}" if status >= 0 else f"signal {-status}"
             message = f"RequestId: {invocation.request_id} Error: Runtime exited with {ending}"
             invocation.outcome.put((None, runtime_error("Runtime.ExitError", message)))
 
 
 class RuntimeApi(Server):
-    """The Runtime API of one function, on 127.0.0.1 and a port that the system chose."""
+    """The Runtime API of one process on 127.0.0.1, on a port that the system chose.
+
+    Each process has its own, so that the call of one that was killed takes no event of the next.
+    """
 
     def __init__(self, function: LocalFunction) -> None:
         super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
         self.function = function
+        self.address = f"127.0.0.1:{self.server_port}"
+        self.invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
+        self.asks_for_event = threading.Event()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it once its process has ended; no thread is left then."""
+        self.invocations.put(None)
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
 
 
 class RuntimeApiHandler(BaseHTTPRequestHandler):
@@ -230,12 +240,12 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def do_GET(self) -> None:
-        function = self.server.function
-        invocations = function.invocations
-        function.asks_for_event.set()
-        invocation = invocations.get()
-        function.asks_for_event.clear()
+        api = self.server
+        api.asks_for_event.set()
+        invocation = api.invocations.get()
+        api.asks_for_event.clear()
         if invocation is None:
+            api.invocations.put(None)  # for another call, if there is one
             self.close_connection = True
             return
         self._reply(
@@ -244,7 +254,7 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
             {
                 "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
                 "Lambda-Runtime-Deadline-Ms": str(invocation.deadline_ms),
-                "Lambda-Runtime-Invoked-Function-Arn": function.arn,
+                "Lambda-Runtime-Invoked-Function-Arn": api.function.arn,
                 "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
             },
         )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import secrets
 import shutil
 import socket
 import subprocess
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ACCESS_KEY = "local"
-SECRET_KEY = "local-secret-key"
 READY_WITHIN = 60  # seconds; 2.4 measured on two cores
 START_ATTEMPTS = 3  # a port that was free may be taken before the server opens it
 
@@ -46,7 +46,7 @@ exec 3<&0
 "$@" & server=$!
 { cat <&3 >/dev/null; kill -9 $server; } 2>/dev/null & keeper=$!
 wait $server
-kill $keeper 2>/dev/null
+{ kill $keeper; wait $keeper; } 2>/dev/null
 rm -rf "$folder" $sockets
 """
 
@@ -57,13 +57,14 @@ class S3Server:
 
     name: str
     endpoint_url: str
+    secret_key: str
 
     def environment(self, endpoint_url: str | None = None) -> dict[str, str]:
         """Return the environment with which any AWS SDK uses this server, or a proxy before it."""
         return {
             "AWS_ENDPOINT_URL_S3": endpoint_url or self.endpoint_url,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }
@@ -75,7 +76,7 @@ class S3Server:
             "s3",
             endpoint_url=endpoint_url or self.endpoint_url,
             aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
+            aws_secret_access_key=self.secret_key,
             region_name=REGION,
             config=Config(**config),  # type: ignore[arg-type]
         )
@@ -106,15 +107,17 @@ def running_seaweedfs(program: str) -> Iterator[S3Server]:
     for attempt in range(1, START_ATTEMPTS + 1):
         folder = Path(tempfile.mkdtemp(prefix="seaweedfs-"))
         ports = free_ports()
+        # Its own, so that another server that took the port meanwhile does not pass for this one.
+        secret_key = secrets.token_hex(20)
         keeper = subprocess.Popen(
-            seaweedfs_command(program, folder, ports),
+            seaweedfs_command(program, folder, ports, secret_key),
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C goes only to this process, which then stops the server
         )
-        server = S3Server("SeaweedFS", f"http://127.0.0.1:{ports['s3']}")
+        server = S3Server("SeaweedFS", f"http://127.0.0.1:{ports['s3']}", secret_key)
         try:
             failure = wait_until_writable(server, lambda: keeper.poll() is None, folder / "log")  # noqa: B023
             if failure is None:
@@ -128,11 +131,13 @@ def running_seaweedfs(program: str) -> Iterator[S3Server]:
             raise RuntimeError(f"SeaweedFS did not start: {failure}")
 
 
-def seaweedfs_command(program: str, folder: Path, ports: Mapping[str, int]) -> list[str]:
+def seaweedfs_command(
+    program: str, folder: Path, ports: Mapping[str, int], secret_key: str
+) -> list[str]:
     """Return the command that starts the server, after writing the server's credentials."""
     identity = {
         "name": "local",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": secret_key}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     credentials = folder / "s3.json"
@@ -224,6 +229,6 @@ def running_moto() -> Iterator[S3Server]:
     moto.start()
     try:
         host, port = moto.get_host_and_port()
-        yield S3Server("moto", f"http://{host}:{port}")
+        yield S3Server("moto", f"http://{host}:{port}", secret_key="any")
     finally:
         moto.stop()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Iterator, List, Mapping, NamedTuple
 
@@ -78,10 +78,13 @@ def running(
             process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind((_HOST, 0))
-        return int(listening.getsockname()[1])
+def free_ports(count: int) -> List[int]:
+    """Return ports that are free, each another one: all are held until all are known."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((_HOST, 0))
+        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def _is_ready(port: int, path: str) -> bool:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.endpoints.auto import COUNTS, Request, request
 from tests.endpoints.recipes import library
-from tests.endpoints.servers import Server, free_port, running
+from tests.endpoints.servers import Server, free_ports, running
 
 pytestmark = [pytest.mark.endpoints, pytest.mark.filterwarnings("ignore")]
 
@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    ports = [free_port() for _ in range(3)]
+    ports = free_ports(3)
     variables = {
         "MLSERVER_HOST": "127.0.0.1",
         "MLSERVER_HTTP_PORT": str(ports[0]),

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List, Tuple, Type, cast
 
 import boto3
@@ -17,6 +18,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
+from mims.aws import s3 as s3_calls
 from mims.aws.models import (
     CHUNK,
     Model,
@@ -169,6 +171,14 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> List[Tuple[float, float]]:
     return drawn
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock of the deadline; `now` sets it."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(s3_calls, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
 @pytest.fixture(autouse=True)
 def _no_thread_left() -> Iterator[None]:
     before = set(threading.enumerate())
@@ -249,11 +259,12 @@ def test_leaving_closes_the_body_and_does_not_read_it_to_its_end() -> None:
 
 
 def test_leaving_shuts_down_a_connection_that_hangs() -> None:
-    shut = threading.Event()
+    hangs, shut = threading.Event(), threading.Event()
 
     class Hanging(Body):
         def read(self, size: int | None = -1, /) -> bytes:
             if self.read_bytes:
+                hangs.set()
                 assert shut.wait(_WITHIN)
                 raise ConnectionResetError
             return super().read(size)
@@ -263,6 +274,7 @@ def test_leaving_shuts_down_a_connection_that_hangs() -> None:
     session = _session(ScriptedS3(_sent(), _sent(Body=body)))
     chunks = iter(Model(session, SOURCE))
     next(chunks), next(chunks)
+    assert hangs.wait(_WITHIN)
     chunks.close()  # type: ignore[attr-defined]
     assert shut.is_set()
     assert body.closed
@@ -345,11 +357,19 @@ def test_the_back_off_is_jittered_and_capped(pauses: List[Tuple[float, float]]) 
     assert pauses == [(0, 0.2), (0, 0.4), (0, 0.8), (0, 1.6), (0, 3.0)]
 
 
-def test_the_back_off_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(random, "uniform", lambda _low, _high: 3600.0)
+def test_the_back_off_ends_at_the_deadline(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def long_pause(_low: float, _high: float) -> float:
+        clock.now += 0.75
+        return 3600.0
+
+    monkeypatch.setattr(random, "uniform", long_pause)
+    session = S3Session(cast(Any, ScriptedS3()), clock.now + 1.0)
+    assert [session.backoff(1), session.backoff(1)] == [0.25, 0.0]
     s3 = ScriptedS3(_sent(until=0, error=ConnectionResetError()), _sent())
     with pytest.raises(DeadlineExceededError, match="0 bytes"):
-        Model(_session(s3, seconds=0.2), SOURCE)
+        Model(S3Session(cast(Any, s3), clock.now + 0.5), SOURCE)
     assert len(s3.asked) == 1
 
 
@@ -492,11 +512,15 @@ def test_every_request_names_the_version_and_the_buckets_owner() -> None:
 
 
 class _Trickle(Body):
-    """A body that sends a chunk, and then hangs until the connection is shut down."""
+    """A body that sends a chunk, and then hangs until the connection is shut down.
 
-    def __init__(self, content: bytes) -> None:
+    As it hangs, the clock passes the deadline.
+    """
+
+    def __init__(self, content: bytes, clock: SimpleNamespace) -> None:
         super().__init__(content)
         self.shut = threading.Event()
+        self._clock = clock
         self._raw_stream = self
 
     def shutdown(self) -> None:
@@ -504,18 +528,19 @@ class _Trickle(Body):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.read_bytes:
+            self._clock.now += 1.0
             assert self.shut.wait(_WITHIN)
             raise ConnectionResetError
         return super().read(1000)
 
 
 @pytest.mark.parametrize("part", ["first", "rest"])
-def test_a_body_that_hangs_ends_at_the_deadline(part: str) -> None:
-    body = _Trickle(CONTENT)
+def test_a_body_that_hangs_ends_at_the_deadline(part: str, clock: SimpleNamespace) -> None:
+    body = _Trickle(CONTENT, clock)
     hanging = _sent(Body=body)
     s3 = ScriptedS3(*([hanging] if part == "first" else [_sent(), hanging]))
     with pytest.raises(DeadlineExceededError, match="bytes of the model were read so far"):
-        b"".join(Model(_session(s3, seconds=0.3), SOURCE))
+        b"".join(Model(S3Session(cast(Any, s3), clock.now + 0.3), SOURCE))
     assert body.closed
 
 

@@ -234,13 +234,9 @@ def test_a_model_replaced_while_its_connection_is_down_gives_the_newer_models_pa
 ) -> None:
     upload(s3, key, large_model("old", size=SIZE, seed=1))
     newer: list[str] = []
+    new = large_model("new", size=SIZE, seed=2)
     proxy.on(
-        cut_body(
-            reached,
-            then=lambda: newer.append(upload(s3, key, large_model("new", size=SIZE, seed=2))),
-        ),
-        key=key,
-        range=REST,
+        cut_body(reached, then=lambda: newer.append(upload(s3, key, new))), key=key, range=REST
     )
 
     answer = send(function, key)
@@ -315,19 +311,30 @@ def test_a_payload_whose_answer_was_lost_counts_as_written(
 
 
 def test_a_newer_payload_is_not_replaced_by_a_slower_run(
-    function: LocalFunction, s3_server: S3Server, proxy: FaultProxy, s3: S3Client, key: str
+    function: LocalFunction,
+    s3_server: S3Server,
+    proxy: FaultProxy,
+    s3: S3Client,
+    key: str,
+    folder: str,
 ) -> None:
     upload(s3, key, large_model("old", size=SIZE, seed=1))
+    new, elsewhere = large_model("new", size=SIZE, seed=2), f"{folder}/elsewhere/model.tar.gz"
+    upload(s3, elsewhere, new)
+    others: list[Answer] = []
 
     def another_run() -> None:
-        upload(s3, key, large_model("new", size=SIZE, seed=2))
-        with LocalFunction(s3_server.environment()) as other:
-            assert send(other, key).result["status"] == "created"
+        upload(s3, key, new)
+        others.append(send(other, key))
 
     proxy.on(reset(then=another_run), method="PUT")
 
-    answer = send(function, key)
+    with LocalFunction(s3_server.environment()) as other:
+        # It has begun by then: the writer that waits gives up after six seconds, and writes anew.
+        assert send(other, elsewhere).result["status"] == "created"
+        answer = send(function, key)
 
+    assert [each.result["status"] for each in others] == ["created"]
     assert fields_of(payload(s3, answer)) == ["new"]
     assert answer.result["status"] == "unchanged"
     puts = [request for request in proxy.requests if request.method == "PUT" and request.status]

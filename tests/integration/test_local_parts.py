@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
@@ -94,11 +94,30 @@ def test_a_stopped_server_leaves_no_process_folder_socket_or_thread(
         assert server.client().list_buckets()["Buckets"] == []
         traces = traces_of_servers(tmp_path)
         assert traces.processes
-        assert all(socket.exists() for socket in traces.sockets)
         assert len(traces.sockets) == 4
+        wait_until(lambda: all(socket.exists() for socket in traces.sockets))
 
     assert traces.are_gone()
     assert threading.active_count() == threads
+
+
+@needs_seaweedfs
+def test_a_server_that_took_the_port_first_is_not_mistaken_for_ours(
+    s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = urlsplit(s3_server.endpoint_url).port
+    assert port is not None
+    ports = s3_servers.free_ports
+    tried: list[dict[str, int]] = []
+
+    def taken_at_first() -> dict[str, int]:
+        tried.append(ports() if tried else {**ports(), "s3": port})
+        return tried[-1]
+
+    monkeypatch.setattr(s3_servers, "free_ports", taken_at_first)
+    with running_s3_server() as server:
+        assert server.client().list_buckets()["Buckets"] == []
+    assert len(tried) == 2
 
 
 @needs_seaweedfs
@@ -154,13 +173,13 @@ def traces_of_servers(folder: Path) -> Traces:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Check every 20 ms for 10 s: this process is not the parent of those that are waited for."""
+    """Check every 20 ms for 60 s: this process is not the parent of those that are waited for."""
     pause = threading.Event()
-    for _ in range(500):
+    for _ in range(3000):
         if condition():
             return
         pause.wait(0.02)
-    raise AssertionError("the condition was not met within 10 s")
+    raise AssertionError("the condition was not met within 60 s")
 
 
 @pytest.mark.parametrize(
@@ -191,6 +210,8 @@ def test_a_fault_is_applied_once_and_then_requests_succeed(
     else:
         with pytest.raises(outcome):
             read_through(proxy, key, 0.5 if outcome is STALLED else 30, Range=range_asked)
+    # A client that has given up may be ahead of its own request.
+    wait_until(lambda: len(proxy.requests) == 2)
     assert read_through(proxy, key, Range=range_asked) == OBJECT[10:]
 
     proxy.wait_until_idle()
@@ -247,7 +268,8 @@ def test_the_function_sees_lambdas_variables_and_its_own_and_no_others(
 
     environment = answer.result["environment"]
     assert answer.result["event"] == {"ü": 1}
-    assert 90_000 < answer.result["left"] <= 100_000
+    passed = answer.seconds * 1000
+    assert 100_000 - passed - 2 <= answer.result["left"] <= 100_000  # both in whole milliseconds
     assert answer.log == "handling\n"
     assert environment["ITS_OWN"] == "1"
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "1024"
@@ -272,6 +294,21 @@ def test_a_handler_that_is_not_there_is_an_error(handler: Path) -> None:
         assert function.invoke({}).error_type == "Runtime.HandlerNotFound"
 
 
+def test_a_process_that_ended_before_it_was_looked_at_is_an_error(
+    handler: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = LocalFunction._start
+
+    def start_and_wait(function: LocalFunction) -> None:
+        start(function)
+        assert function._watcher is not None
+        function._watcher.join()
+
+    monkeypatch.setattr(LocalFunction, "_start", start_and_wait)
+    with LocalFunction({}, "handler.nothing", handler) as function:
+        assert function.invoke({}, timeout=30).error_type == "Runtime.HandlerNotFound"
+
+
 def test_a_function_that_exits_or_times_out_is_an_error_and_the_next_event_gets_a_new_one(
     handler: Path,
 ) -> None:
@@ -292,6 +329,6 @@ def test_a_stopped_function_leaves_no_process_folder_or_thread(handler: Path) ->
         assert process is not None
 
     with pytest.raises(ProcessLookupError):
-        os.kill(process, signal.SIGTERM)
+        os.kill(process, 0)
     assert threading.active_count() == threads
     assert not list(handler.glob("__pycache__"))

@@ -278,11 +278,12 @@ def test_a_second_run_replaces_the_payload(job: Job, tmp_path: Path) -> None:
 
 def test_the_host_sees_neither_mounts_nor_folders(job: Job, tmp_path: Path) -> None:
     packed_model(job.model / "model.tar.gz", tmp_path / "unpacked")
-    mounts, in_opt = Path("/proc/self/mountinfo").read_text(), sorted(os.listdir("/opt"))
+    in_opt = sorted(os.listdir("/opt"))
 
     assert job.run().exit_code == 0
 
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    # Others may mount meanwhile; all that the job has lies below this folder.
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
     assert sorted(os.listdir("/opt")) == in_opt
     assert list((tmp_path / "scratch" / "root").iterdir()) == []
     assert sorted(path.name for path in files(job.code)) == sorted(
