@@ -337,6 +337,8 @@ def test_as_texts_as_sagemaker_passes_them() -> None:
         ("SAMPLECOUNT", "SAMPLE_COUNT"), ("DEFAULT_NUMERIC", "DEFAULT_NUMERIC_VALUE"),
         ("Recipe", "RECIPE"), ("RECIPES", "RECIPE"), ("FIELD", "FIELDS"),
         ("special_field_age", "SPECIAL_FIELD_<name>"), ("SPECIAL_FIELD", "SPECIAL_FIELD_<name>"),
+        ("SPECIAL_FIELD_", "SPECIAL_FIELD_<name>"), ("SPECIAL_FIELDS_a", "SPECIAL_FIELD_<name>"),
+        ("SPECIL_FIELD_a", "SPECIAL_FIELD_<name>"), ("special_fild_a", "SPECIAL_FIELD_<name>"),
     ],
 )  # fmt: skip
 def test_a_misspelt_variable_is_told_in_the_result_and_never_in_the_metadata(
@@ -351,7 +353,8 @@ def test_a_misspelt_variable_is_told_in_the_result_and_never_in_the_metadata(
 
 
 @pytest.mark.parametrize(
-    "variable", ["PATH", "HOME", "AWS_REGION", "PAYLOAD_BUCKET", "MAX", "LANG", "SPECIAL_FIELD_x"]
+    "variable",
+    ["PATH", "HOME", "AWS_REGION", "PAYLOAD_BUCKET", "MAX", "LANG", "SPECIAL_FIELD_x", "SPECIAL"],
 )
 def test_other_variables_are_left_alone(variable: str) -> None:
     assert read_settings({variable: "x"}).warnings == ()
