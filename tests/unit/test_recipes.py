@@ -71,6 +71,19 @@ def test_what_a_recipe_makes(recipe: str, expected: str) -> None:
     assert check_payload_archive(payload.archive).recipe == recipe
 
 
+def test_a_category_that_is_true_is_told_where_the_server_takes_only_numbers() -> None:
+    content = json.dumps(
+        {"field_info": {"c": {"type": "enum", "categories": [True, 2]}, "b": "bool"}}
+    ).encode()
+    values = {"FIELD_DEFAULTS": '{"c": true, "b": true}'}
+    payload = payload_of(content, read_settings({"RECIPE": "xgboost", **values}))
+    assert sample(payload) == "true,1"
+    (warning,) = payload.warnings
+    assert "other values, which stay: 'c'." in warning
+    realistic = read_settings({"RECIPE": "xgboost", "REALISTIC_VALUES": "true"})
+    assert sample(payload_of(content, realistic)) == "2,0"
+
+
 def inputs(*fields: Field, form: str = "", family: Optional[str] = None) -> ModelInputs:
     return ModelInputs(
         fields, family or "mlflow", "m", 0, Hyperparameters(), family, family, form=form
