@@ -32,10 +32,10 @@ def misspelt_variables(environment: Mapping[str, str]) -> Tuple[str, ...]:
 
 
 def _looks_like(name: str, known: List[str]) -> str:
-    if name in known or name.startswith(SPECIAL_FIELD):
+    if name in known or (name.startswith(SPECIAL_FIELD) and name != SPECIAL_FIELD):
         return ""
     folded = name.upper()
-    if folded.startswith(SPECIAL_FIELD) or folded == SPECIAL_FIELD[:-1]:
+    if _begins_like_special_field(folded):
         return f"{SPECIAL_FIELD}<name>"
     for variable in known:
         if folded == variable or _differ_by_one(folded, variable):
@@ -45,6 +45,14 @@ def _looks_like(name: str, known: List[str]) -> str:
             if variable.startswith(folded):
                 return variable
     return ""
+
+
+def _begins_like_special_field(name: str) -> bool:
+    """Say whether a name in capitals begins with `SPECIAL_FIELD_`, or what differs by one."""
+    length = len(SPECIAL_FIELD)
+    return any(
+        _differ_by_one(name[:end], SPECIAL_FIELD) for end in (length - 1, length, length + 1)
+    )
 
 
 def _differ_by_one(name: str, other: str) -> bool:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Dict, List, Mapping, Sequence
 
 from mims.deadline import Check, checked
-from mims.fields import CATEGORICAL, CODES, INTEGER, NUMERIC, Field
+from mims.fields import BOOLEAN, CATEGORICAL, CODES, INTEGER, NUMERIC, Field
 from mims.given_values import fitting_values
 from mims.inputs.hyperparameters import Hyperparameters, decode
 from mims.limits import SAMPLES
@@ -67,13 +67,15 @@ def _categories(
     known = () if field.categories == CODES else field.categories
     some = training or known[:SAMPLES]  # more are never used
     categories = [category for category in some if text(category) is not None]
-    return [c for c in categories if is_numeric(c)] if numbers_alone else categories
+    return [c for c in categories if is_numeric(c, field)] if numbers_alone else categories
 
 
-def is_numeric(value: Value) -> bool:
+def is_numeric(value: Value, field: Field) -> bool:
     """Say whether a value is missing, a number, or spells one; of a list, whether all of it is."""
     if isinstance(value, list):
-        return all(map(is_numeric, value))
+        return all(is_numeric(item, field) for item in value)
+    if isinstance(value, bool):  # a category that is true stays true, where a boolean becomes 1
+        return field.type == BOOLEAN
     return value is None or number(value) is not None
 
 

@@ -86,14 +86,14 @@ def make_samples(
             listed: Any = _default(field, settings, time)
             values.append((filled(field.shape, listed),))
             sources.append(DEFAULT)
-            if settings.numbers_alone and not is_numeric(listed):
+            if settings.numbers_alone and not is_numeric(listed, field):
                 not_numbers.append(field.name)  # by a default of the settings
             continue
         if given.source in (SPECIAL_FIELD, FIELD_DEFAULT):
             stamped = partial(_stamped, time.isoformat(" ", "seconds"))
             given = given._replace(value=convert_elements(given.value, stamped, check))
         typed = typed_values(field, given, settings.sample_count, check)
-        if settings.numbers_alone and not all(map(is_numeric, typed)):
+        if settings.numbers_alone and not is_numeric(list(typed), field):
             not_numbers.append(field.name)
         values.append(typed)
         sources.append(given.source)

@@ -16,8 +16,11 @@ _INTEGER = re.compile(rf"[-+]?[0-9]{{1,{INTEGER_DIGITS}}}\Z")
 
 
 def number(value: Any) -> Optional[float]:
-    """Return a JSON value, or what a string spells, as a finite float; else `None`."""
-    if not isinstance(value, (bool, int, float, str)) or (isinstance(value, str) and "_" in value):
+    """Return a JSON value, or what a string spells in ASCII, as a finite float; else `None`."""
+    if not isinstance(value, (bool, int, float, str)):
+        return None
+    # Python also reads 1_000 and the digits of other scripts, which no server does.
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
         return None
     try:
         converted = float(value)

@@ -158,6 +158,7 @@ def test_no_proxy_is_used_for_this_machine(server: Server, models: Path) -> None
     "target",
     [
         *("", "localhost", "ftp://host/", "http://", "http://a b/", "http://[::1"),
+        *("http://a:b/", "http://a:99999/", "http://127.0.0.1:1/größe"),
         *("endpoint", "endpoint:", "endpoint:a b", "endpoint:-a"),
     ],
 )
@@ -165,7 +166,15 @@ def test_a_target_of_unknown_form_is_an_error(target: str, models: Path) -> None
     done = command("--send", target, PAYLOAD, folder=models)
     assert done.returncode == (1 if target else 2)
     assert done.stderr.startswith(b"InvalidRequestError: ")
+    assert (b"must be an address" in done.stderr) == bool(target)
     assert done.stderr.count(b"\n") == 1
+
+
+def test_a_password_in_a_target_is_refused_and_never_shown(models: Path) -> None:
+    done = command("--send", "http://user:secret@127.0.0.1:1/", PAYLOAD, folder=models)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"has a user name or a password in it" in done.stderr
+    assert b"secret" not in done.stderr
 
 
 AWS: Dict[str, Any] = {

@@ -151,7 +151,7 @@ def test_a_category_that_no_payload_can_hold_is_refused(category: Any) -> None:
         ("field_info", 7, "field_info must be an object"),
         ("field_info", ["secret"], r"field_info\[0\] must be an object"),
         ("field_info", [{"type": "int"}], r"field_info\[0\]\.name"),
-        ("field_info", {"": "int"}, r"field_info\[0\]\.name"),
+        ("field_info", {"": "int"}, r"field_info\['']\.name"),
         ("field_info", [{"name": "a", "categories": "secret"}], r"field_info\[0\]\.categories"),
     ],
 )

@@ -114,7 +114,7 @@ def test_npy_is_laid_out_as_its_format_says() -> None:
 
 
 @pytest.mark.parametrize("content_type", ["text/libsvm", "application/x-npy"])
-@pytest.mark.parametrize("text", ["Rome", "", "nan", "1_0", "1e999"])
+@pytest.mark.parametrize("text", ["Rome", "", "nan", "1_0", "1e999", "\u0663"])
 def test_text_in_a_body_of_numbers_names_the_field(content_type: str, text: str) -> None:
     samples = Samples((AGE, CITY), ((7.0,), (text,)), ("default",) * 2, 1)
     with pytest.raises(InvalidSettingsError, match=r"'city'.*DEFAULT_CATEGORICAL_VALUE"):

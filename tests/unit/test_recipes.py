@@ -71,6 +71,19 @@ def test_what_a_recipe_makes(recipe: str, expected: str) -> None:
     assert check_payload_archive(payload.archive).recipe == recipe
 
 
+def test_a_category_that_is_true_is_told_where_the_server_takes_only_numbers() -> None:
+    content = json.dumps(
+        {"field_info": {"c": {"type": "enum", "categories": [True, 2]}, "b": "bool"}}
+    ).encode()
+    values = {"FIELD_DEFAULTS": '{"c": true, "b": true}'}
+    payload = payload_of(content, read_settings({"RECIPE": "xgboost", **values}))
+    assert sample(payload) == "true,1"
+    (warning,) = payload.warnings
+    assert "other values, which stay: 'c'." in warning
+    realistic = read_settings({"RECIPE": "xgboost", "REALISTIC_VALUES": "true"})
+    assert sample(payload_of(content, realistic)) == "2,0"
+
+
 def inputs(*fields: Field, form: str = "", family: Optional[str] = None) -> ModelInputs:
     return ModelInputs(
         fields, family or "mlflow", "m", 0, Hyperparameters(), family, family, form=form
@@ -337,6 +350,8 @@ def test_as_texts_as_sagemaker_passes_them() -> None:
         ("SAMPLECOUNT", "SAMPLE_COUNT"), ("DEFAULT_NUMERIC", "DEFAULT_NUMERIC_VALUE"),
         ("Recipe", "RECIPE"), ("RECIPES", "RECIPE"), ("FIELD", "FIELDS"),
         ("special_field_age", "SPECIAL_FIELD_<name>"), ("SPECIAL_FIELD", "SPECIAL_FIELD_<name>"),
+        ("SPECIAL_FIELD_", "SPECIAL_FIELD_<name>"), ("SPECIAL_FIELDS_a", "SPECIAL_FIELD_<name>"),
+        ("SPECIL_FIELD_a", "SPECIAL_FIELD_<name>"), ("special_fild_a", "SPECIAL_FIELD_<name>"),
     ],
 )  # fmt: skip
 def test_a_misspelt_variable_is_told_in_the_result_and_never_in_the_metadata(
@@ -351,7 +366,8 @@ def test_a_misspelt_variable_is_told_in_the_result_and_never_in_the_metadata(
 
 
 @pytest.mark.parametrize(
-    "variable", ["PATH", "HOME", "AWS_REGION", "PAYLOAD_BUCKET", "MAX", "LANG", "SPECIAL_FIELD_x"]
+    "variable",
+    ["PATH", "HOME", "AWS_REGION", "PAYLOAD_BUCKET", "MAX", "LANG", "SPECIAL_FIELD_x", "SPECIAL"],
 )
 def test_other_variables_are_left_alone(variable: str) -> None:
     assert read_settings({variable: "x"}).warnings == ()

@@ -300,7 +300,9 @@ def test_recorded_values_that_are_not_an_object_are_refused_only_if_they_are_use
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["x", "nan", "Infinity", "", "{timestamp}", "1_000", [1, "x"]])
+@pytest.mark.parametrize(
+    "value", ["x", "nan", "Infinity", "", "{timestamp}", "1_000", "\u0663", [1, "x"]]
+)
 def test_a_value_for_a_numeric_field_must_be_a_finite_number(value: Any) -> None:
     with pytest.raises(InvalidSettingsError, match="'age'") as caught:
         make(AGE, request={"field_values": {"age": value}})

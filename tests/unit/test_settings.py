@@ -160,7 +160,18 @@ def test_truths(value: str) -> None:
     [
         *[
             ("DEFAULT_NUMERIC_VALUE", value)
-            for value in ("x", "nan", "inf", "-Infinity", "1e999", "1_0", "0x1", "true", "1,5")
+            for value in (
+                "x",
+                "nan",
+                "inf",
+                "-Infinity",
+                "1e999",
+                "1_0",
+                "0x1",
+                "true",
+                "1,5",
+                "\u0663",
+            )
         ],
         ("DEFAULT_TEXT_VALUE", "\ud800"),
         ("DEFAULT_CATEGORICAL_VALUE", "a\udcff"),

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Tuple
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
 from mims.command import console
@@ -115,17 +115,29 @@ def _beginning(body: bytes) -> str:
 def _post_to(target: str) -> Post:
     if target.startswith(ENDPOINT) and _ENDPOINT_NAME.match(target[len(ENDPOINT) :]):
         return _post_to_endpoint(target[len(ENDPOINT) :])
-    try:
-        parts = urlsplit(target)
-        host = parts.hostname if parts.scheme in ("http", "https") else None
-    except ValueError:  # half of an IPv6 address
-        host = None
-    if not host or " " in target or not target.isprintable():
+    host = _host(target)
+    if host is None:
         raise InvalidRequestError(
             f"The target '{shown(target)}' must be an address, such as "
             f"http://localhost:8080/invocations, or {ENDPOINT}NAME for a SageMaker endpoint."
         )
     return _post_to_address(target, host)
+
+
+def _host(target: str) -> Optional[str]:
+    """Return the host of an address; `None` where the target is not one that can be sent to."""
+    try:
+        parts = urlsplit(target)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+        is_sendable = parts.port != 0 and f"{parts.path}{parts.query}".isascii()
+    except ValueError:  # half of an IPv6 address, or a port that is not a number
+        return None
+    if host and "@" in parts.netloc:
+        raise InvalidRequestError(
+            "The target's address has a user name or a password in it, which --send does not "
+            "send. Give the address without them."
+        )
+    return host if is_sendable and " " not in target and target.isprintable() else None
 
 
 def _post_to_address(address: str, host: str) -> Post:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
 from mims.deadline import Check, checked, no_deadline
+from mims.errors import shown
 from mims.fields import TEXT, Field, WrittenType, parse_type
 from mims.inputs.hyperparameters import as_name, decode, is_absent
 from mims.values import is_unicode, text
@@ -40,27 +41,28 @@ def read_field_info(field_info: Any, check: Check = no_deadline) -> Described:
     """
     fields: Dict[str, Field] = {}
     unknown: List[str] = []
-    for index, (name, entry) in enumerate(checked(_entries(field_info, check), check)):
-        field = _read_entry(name, entry, f"[{index}]", unknown, check)
+    for where, name, entry in checked(_entries(field_info, check), check):
+        field = _read_entry(name, entry, where, unknown, check)
         fields.setdefault(field.name, field)
     warnings = of_names("No known type is given for {names}: they count as text.", unknown)
     return Described(tuple(fields.values()), tuple(warnings))
 
 
-def _entries(field_info: Any, check: Check) -> Iterator[Tuple[Any, Mapping[str, Any]]]:
-    """Yield each field's name and its description."""
+def _entries(field_info: Any, check: Check) -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:
+    """Yield where each field stands, its name and its description."""
     if isinstance(field_info, dict):
         for name, described in field_info.items():
             # A plain word is a type; trying to decode it would take time if there are many.
             is_word = isinstance(described, str) and described.isalnum()
             entry = described if is_word else decode(described, check)
-            yield name, entry if isinstance(entry, dict) else {"type": entry}
+            where = f"['{shown(name)}']"
+            yield where, name, entry if isinstance(entry, dict) else {"type": entry}
     elif isinstance(field_info, list):
         for index, encoded in enumerate(field_info):
             entry = decode(encoded, check)
             if not isinstance(entry, dict):
                 raise InvalidFormError(f"[{index}]", "must be an object with a name and a type")
-            yield entry.get("name"), entry
+            yield f"[{index}]", entry.get("name"), entry
     else:
         raise InvalidFormError("", "must be an object name → type, or a list of objects")
 

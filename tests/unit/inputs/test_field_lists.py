@@ -116,15 +116,18 @@ def test_what_field_info_says_of_a_field(entry: Dict[str, Any], field: Field) ->
 @pytest.mark.parametrize(
     ("info", "named"),
     [
-        ({"a": {"type": "array"}}, r"field_info\[0\]\.shape must be given"),
-        ({"a": {"type": "int", "shape": [0]}}, r"field_info\[0\]\.shape must be a list of whole"),
-        ({"a": {"type": "int", "shape": [True]}}, r"field_info\[0\]\.shape"),
-        ({"a": {"type": "int", "shape": "secret"}}, r"field_info\[0\]\.shape"),
-        ({"a": {"type": "int", "categories": "secret"}}, r"field_info\[0\]\.categories must be"),
+        ({"a": {"type": "array"}}, r"field_info\['a'\]\.shape must be given"),
+        ({"a": {"type": "int", "shape": [0]}}, r"field_info\['a'\]\.shape must be a list of whole"),
+        ({"a": {"type": "int", "shape": [True]}}, r"field_info\['a'\]\.shape"),
+        ({"a": {"type": "int", "shape": "secret"}}, r"field_info\['a'\]\.shape"),
+        ({"a": {"type": "int", "categories": "secret"}}, r"field_info\['a'\]\.categories must be"),
+        ({"a": {"type": "enum", "categories": ["x", "\ud800"]}},
+         r"field_info\['a'\]\.categories\[1\] must be a string of valid Unicode"),
+        ([{"name": "a", "type": "array"}], r"field_info\[0\]\.shape must be given"),
         (["secret"], r"field_info\[0\] must be an object"),
         ("secret", "field_info must be an object"),
     ],
-)
+)  # fmt: skip
 def test_a_field_info_of_no_form_names_the_place_but_no_value(info: Any, named: str) -> None:
     with pytest.raises(InvalidHyperparametersError, match=named) as caught:
         listed(field_info=info)
