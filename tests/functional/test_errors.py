@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Type
 
 import pytest
 from botocore.exceptions import CredentialRetrievalError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 from mims import errors
 from mims.aws import s3 as s3_calls
 
@@ -173,6 +174,24 @@ def test_a_model_of_a_bucket_that_is_not_there(function: Function) -> None:
 def test_a_bucket_that_has_no_bucket_s_name(uri: str, function: Function) -> None:
     with pytest.raises(errors.InvalidRequestError):
         function({"model_s3_uri": uri})
+
+
+@pytest.mark.parametrize("key", ["/payload.tar.gz", "/model.tar.gz"])
+def test_an_answer_that_is_not_one_of_s3(key: str, function: Function, refuse: Refuse) -> None:
+    refuse("HeadObject", 200, "", key=key)  # without an ETag, as a proxy's own page
+    with pytest.raises(errors.StorageError, match=f"s3:GetObject on '.*{key}'.*proxy"):
+        function(REQUEST)
+
+
+def test_a_body_that_is_not_xml_where_s3_sends_xml(function: Function, s3: S3Client) -> None:
+    def garbled(**_: Any) -> None:
+        raise ResponseParserError("Unable to parse response")
+
+    s3.meta.events.register("before-call.s3.PutObject", garbled)
+    with pytest.raises(errors.StorageError, match=r"s3:PutObject on '.*/payload\.tar\.gz'"):
+        function(REQUEST)
+    (line,) = function.log()
+    assert line["requests"] == 4  # the last looks whether the payload was written all the same
 
 
 def _lost_credentials(**_: Any) -> None:

@@ -367,6 +367,7 @@ CONTRADICTORY: Dict[str, Dict[str, Any]] = {
     "another length": {"ContentLength": 17},
     "no length": {"ContentLength": None},
     "no ETag": {"ETag": ""},
+    "no date": {"LastModified": None},
 }
 
 

@@ -25,6 +25,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from mims.errors import (
     AccessDeniedError,
@@ -213,9 +214,14 @@ class S3Session:
         except BotoCoreError as error:
             self.requests += 1
             raise _unreached(operation, parameters, error) from error
+        except ResponseParserError as error:
+            self.requests += 1
+            raise _not_of_s3(operation, parameters) from error
         finally:
             _calling.session = None
         self.requests += 1 + answer["ResponseMetadata"].get("RetryAttempts", 0)
+        if operation == "head_object" and not ("ETag" in answer and "ContentLength" in answer):
+            raise _not_of_s3(operation, parameters)
         return answer
 
     def _code_of_get(self, parameters: Dict[str, Any]) -> str:
@@ -287,6 +293,14 @@ def _unreached(operation: str, parameters: Dict[str, Any], error: BotoCoreError)
     return StorageError(
         f"S3 could not be reached for {_ACTIONS[operation]} on {where} ({type(error).__name__}), "
         "after all retries. Try again later."
+    )
+
+
+def _not_of_s3(operation: str, parameters: Dict[str, Any]) -> StorageError:
+    return StorageError(
+        f"The answer to {_ACTIONS[operation]} on {_where(parameters)} is not one that S3 gives, so "
+        "something between may have given it. Try again later, or look at the proxy or endpoint "
+        "that the SDK is told to use."
     )
 
 
