@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Dict, Optional, Type
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Type
 
 import pytest
-from botocore.exceptions import CredentialRetrievalError, NoCredentialsError
+from botocore.exceptions import (
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
 from botocore.parsers import ResponseParserError
 from mims import errors
 from mims.aws import s3 as s3_calls
@@ -190,8 +194,6 @@ def test_a_body_that_is_not_xml_where_s3_sends_xml(function: Function, s3: S3Cli
     s3.meta.events.register("before-call.s3.PutObject", garbled)
     with pytest.raises(errors.StorageError, match=r"s3:PutObject on '.*/payload\.tar\.gz'"):
         function(REQUEST)
-    (line,) = function.log()
-    assert line["requests"] == 4  # the last looks whether the payload was written all the same
 
 
 def _lost_credentials(**_: Any) -> None:
@@ -223,6 +225,40 @@ def test_every_attempt_of_the_sdk_is_counted(function: Function, refuse: Refuse)
         function(REQUEST)
     (line,) = function.log()
     assert (len(refused), line["requests"]) == (4, 5)
+
+
+def test_every_attempt_at_a_server_out_of_reach_is_counted(
+    function: Function, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    attempts = []
+
+    def unreachable(event_name: str, **_: Any) -> None:
+        attempts.append(event_name)
+        raise EndpointConnectionError(endpoint_url="https://s3.example")
+
+    s3.meta.events.register_last("before-send.s3", unreachable)
+    with pytest.raises(errors.StorageError):
+        function(REQUEST)
+    (line,) = function.log()
+    assert line["requests"] == len(attempts) == 4
+
+
+def test_what_the_sdk_asks_of_its_own_accord_is_counted(
+    function: Function, s3: S3Client, refuse: Refuse
+) -> None:
+    sent: List[str] = []
+
+    def note(event_name: str, **_: Any) -> None:
+        sent.append(event_name)
+
+    refuse("HeadObject", 400, "400")
+    s3.meta.events.register("before-send.s3", note)
+    with pytest.raises(errors.PayloadError):
+        function(REQUEST)
+    (line,) = function.log()
+    assert "before-send.s3.HeadBucket" in sent  # it looks for the bucket's region
+    assert line["requests"] == len(sent)
 
 
 # --- the model's own faults ---

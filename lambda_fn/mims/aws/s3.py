@@ -113,7 +113,7 @@ _BACKOFF, _MAX_BACKOFF = 0.1, 3.0
 def client() -> S3Client:
     """Return the process's one S3 client, made at the first call and kept between invocations."""
     made: S3Client = boto3.client("s3", config=_CONFIG)
-    made.meta.events.register_first("before-send.s3", _check_attempt)
+    made.meta.events.register_first("before-send.s3", begin_attempt)
     return made
 
 
@@ -121,11 +121,16 @@ def client() -> S3Client:
 _calling = threading.local()
 
 
-def _check_attempt(**_: Any) -> None:
-    """Keep the SDK from attempting a call once more when the session's time is up."""
+def begin_attempt(**_: Any) -> None:
+    """Count an attempt of the SDK's at a call, or keep it from one when the session's time is up.
+
+    The SDK's events alone tell of all of them: of those at a call that fails in the end, and of
+    the ones by which it asks for a bucket's region.
+    """
     session: Optional[S3Session] = getattr(_calling, "session", None)
     if session is not None:
         session.check_deadline()
+        session.requests += 1
 
 
 class ExpectedStatusError(Exception):
@@ -202,7 +207,6 @@ class S3Session:
             answer = getattr(self.client, operation)(**parameters)
         except ClientError as error:
             metadata = error.response.get("ResponseMetadata", {})
-            self.requests += 1 + metadata.get("RetryAttempts", 0)
             status = metadata.get("HTTPStatusCode", 0)
             code = str(error.response.get("Error", {}).get("Code", ""))
             if status in expected:
@@ -212,21 +216,17 @@ class S3Session:
                 code = self._code_of_get(parameters) or code
             raise _refused(operation, parameters, status, code) from error
         except BotoCoreError as error:
-            self.requests += 1
             raise _unreached(operation, parameters, error) from error
         except ResponseParserError as error:
-            self.requests += 1
             raise _not_of_s3(operation, parameters) from error
         finally:
             _calling.session = None
-        self.requests += 1 + answer["ResponseMetadata"].get("RetryAttempts", 0)
         if operation == "head_object" and not ("ETag" in answer and "ContentLength" in answer):
             raise _not_of_s3(operation, parameters)
         return answer
 
     def _code_of_get(self, parameters: Dict[str, Any]) -> str:
         """Return the error code of a GET; that of a HEAD has no body, and so none to say why."""
-        self.requests += 1
         try:
             self.client.get_object(**parameters, Range="bytes=0-0")["Body"].close()
         except ClientError as error:
