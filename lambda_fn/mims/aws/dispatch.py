@@ -40,8 +40,9 @@ class EventDispatch:
         Raises
         ------
         PayloadError
-            What the first failing request raised, after the last was performed; where the answer
-            itself tells failures (SQS, S3 Batch Operations), only for an event of no known family.
+            What the first failing request raised, or the first that failed with a transient error,
+            after the last was performed; where the answer itself tells failures (SQS, S3 Batch
+            Operations), only for an event of no known family.
         """
         return self._family(event).answer(event, self)
 

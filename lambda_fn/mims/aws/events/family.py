@@ -41,8 +41,8 @@ class Family(NamedTuple):
     recognises
         Whether an event, whatever it is, belongs to it: by its structure alone.
     results
-        Performs all that the event asks for, and returns the results in order. Raises the first
-        error after the last part was performed.
+        Performs all that the event asks for, and returns the results in order. Raises an error, a
+        transient one if there is one, after the last part was performed.
     answer
         Performs the same, and returns what whoever sent the event expects.
     """
@@ -87,14 +87,19 @@ def is_record(record: Any, key: str, source: str) -> bool:
 
 
 def results_of_each(parts: Iterable[Any], work: Callable[[Any], List[Result]]) -> List[Result]:
-    """Work on each part; after the last, raise what the first failure was, if any failed."""
+    """Work on each part; after the last, raise what failed first, if anything did.
+
+    A transient error goes before a permanent one: whoever tries again by an error's class, as Step
+    Functions does, would else never try those parts again that it helps.
+    """
     results: List[Result] = []
     failure: Optional[PayloadError] = None
     for part in parts:
         try:
             results += work(part)
         except PayloadError as error:
-            failure = failure or error
+            if failure is None or (failure.permanent and not error.permanent):
+                failure = error
     if failure is not None:
         try:
             raise failure
