@@ -15,7 +15,7 @@ from botocore.exceptions import ConnectionClosedError, IncompleteReadError
 from mims.aws.locations import Destination
 from mims.aws.reconcile import reconcile
 from mims.aws.request import notified_request
-from mims.aws.s3 import S3Session
+from mims.aws.s3 import S3Session, begin_attempt
 from mims.settings import GivenSettings
 
 from tests.functional.memory_s3 import MemoryS3, client_error
@@ -117,6 +117,7 @@ class SteppedRun:
             fate, self._fate = self._fate, Fate.ANSWERED
             if fate is Fate.CRASH:
                 raise Crashed
+            begin_attempt()  # as the client's event calls it
             if fate is Fate.REFUSED:
                 raise client_error(operation, 503, "SlowDown")
             if fate is Fate.CONFLICT and operation == "put_object":

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from mims import errors
-from mims.errors import CorruptArchiveError, InvalidRequestError
+from mims.errors import CorruptArchiveError, InvalidRequestError, StorageError
 
 from tests.functional.conftest import Calls, Function, Refuse, every_error
 from tests.functional.events import (
@@ -40,6 +40,28 @@ def test_a_failing_record_is_raised_after_the_last_one(function: Function, s3: S
     with pytest.raises(CorruptArchiveError):
         function(s3_records("bad/model.tar.gz", KEY))
     assert s3.head_object(Bucket=BUCKET, Key=PAYLOAD_KEY)
+
+
+@pytest.mark.parametrize("slow_first", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
+def test_of_several_errors_a_transient_one_is_raised(
+    listed: bool, slow_first: bool, function: Function, s3: S3Client, refuse: Refuse
+) -> None:
+    """Whoever tries again by its class tries what may go better then."""
+    s3.put_object(Bucket=BUCKET, Key="bad/model.tar.gz", Body=b"not an archive")
+    refuse("GetObject", 503, "SlowDown", key="slow/model.tar.gz")
+    keys = ["slow", "bad"] if slow_first else ["bad", "slow"]
+    sent = s3_records(*(f"{key}/model.tar.gz" for key in keys))
+    with pytest.raises(StorageError):
+        function(sent["Records"] if listed else sent)
+
+
+def test_of_several_permanent_errors_the_first_is_raised(function: Function, s3: S3Client) -> None:
+    s3.put_object(Bucket=BUCKET, Key="bad/model.tar.gz", Body=b"not an archive")
+    sent = s3_records("bad/model.tar.gz", KEY)
+    del sent["Records"][1]["s3"]["object"]
+    with pytest.raises(CorruptArchiveError):
+        function(sent)
 
 
 def test_a_malformed_record_is_raised_after_the_last_one(function: Function, s3: S3Client) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Dict, Optional, Type
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Type
 
 import pytest
-from botocore.exceptions import CredentialRetrievalError, NoCredentialsError
+from botocore.exceptions import (
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
+from botocore.parsers import ResponseParserError
 from mims import errors
 from mims.aws import s3 as s3_calls
 
@@ -175,6 +180,22 @@ def test_a_name_that_no_bucket_can_have(uri: str, function: Function) -> None:
         function({"model_s3_uri": uri})
 
 
+@pytest.mark.parametrize("key", ["/payload.tar.gz", "/model.tar.gz"])
+def test_an_answer_that_is_not_one_of_s3(key: str, function: Function, refuse: Refuse) -> None:
+    refuse("HeadObject", 200, "", key=key)  # without an ETag, as a proxy's own page
+    with pytest.raises(errors.StorageError, match=f"s3:GetObject on '.*{key}'.*proxy"):
+        function(REQUEST)
+
+
+def test_a_body_that_is_not_xml_where_s3_sends_xml(function: Function, s3: S3Client) -> None:
+    def garbled(**_: Any) -> None:
+        raise ResponseParserError("Unable to parse response")
+
+    s3.meta.events.register("before-call.s3.PutObject", garbled)
+    with pytest.raises(errors.StorageError, match=r"s3:PutObject on '.*/payload\.tar\.gz'"):
+        function(REQUEST)
+
+
 def _lost_credentials(**_: Any) -> None:
     raise NoCredentialsError
 
@@ -204,6 +225,40 @@ def test_every_attempt_of_the_sdk_is_counted(function: Function, refuse: Refuse)
         function(REQUEST)
     (line,) = function.log()
     assert (len(refused), line["requests"]) == (4, 5)
+
+
+def test_every_attempt_at_a_server_out_of_reach_is_counted(
+    function: Function, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    attempts = []
+
+    def unreachable(event_name: str, **_: Any) -> None:
+        attempts.append(event_name)
+        raise EndpointConnectionError(endpoint_url="https://s3.example")
+
+    s3.meta.events.register_last("before-send.s3", unreachable)
+    with pytest.raises(errors.StorageError):
+        function(REQUEST)
+    (line,) = function.log()
+    assert line["requests"] == len(attempts) == 4
+
+
+def test_what_the_sdk_asks_of_its_own_accord_is_counted(
+    function: Function, s3: S3Client, refuse: Refuse
+) -> None:
+    sent: List[str] = []
+
+    def note(event_name: str, **_: Any) -> None:
+        sent.append(event_name)
+
+    refuse("HeadObject", 400, "400")
+    s3.meta.events.register("before-send.s3", note)
+    with pytest.raises(errors.PayloadError):
+        function(REQUEST)
+    (line,) = function.log()
+    assert "before-send.s3.HeadBucket" in sent  # it looks for the bucket's region
+    assert line["requests"] == len(sent)
 
 
 # --- the model's own faults ---

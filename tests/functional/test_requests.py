@@ -112,6 +112,7 @@ NOT_BUCKETS = {
     "mfzwi23gnjvgw.mrap": "Multi-Region access point",
     "models-abcdefgh1234-s3alias": "alias",
     "models-abcdefgh1234--ol-s3": "Object Lambda",
+    "models-abcdefgh1234--op-s3": "Outposts",
     "models--use1-az4--x-s3": "directory bucket",
     "arn:aws:s3express:us-east-1:111122223333:bucket/models--use1-az4--x-s3": "ARN",
     "arn:aws:s3:::models": "ARN",

@@ -12,7 +12,7 @@ import pytest
 from mims import generate
 
 from tests.archives import unpacked
-from tests.functional.conftest import Calls, Function
+from tests.functional.conftest import Calls, Function, Refuse
 from tests.functional.events import (
     BUCKET,
     KEY,
@@ -255,6 +255,17 @@ def test_an_old_version_goes_to_its_own_location(
     again = function(sent)
     assert (again["status"], again["requests"]) == ("unchanged", 2)
     assert function(REQUEST)["model_version_id"] == newest["VersionId"]
+
+
+def test_an_unchanged_old_version_is_named_where_s3_does_not_name_it(
+    function: Function, versioned: S3Client, refuse: Refuse
+) -> None:
+    version = versioned.put_object(Bucket=BUCKET, Key=KEY, Body=other_archive())["VersionId"]
+    own_place = {"version_id": version, "payload_s3_uri": f"s3://{BUCKET}/old/payload.tar.gz"}
+    function({**REQUEST, **own_place})
+    refuse("GetObject", 304, "")
+    result = function({**REQUEST, **own_place})
+    assert (result["status"], result["model_version_id"]) == ("unchanged", version)
 
 
 def test_a_model_that_was_deleted_leaves_its_payload(

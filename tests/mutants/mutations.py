@@ -122,8 +122,8 @@ MUTATIONS = (
     Mutation(
         "a failing record stops the others",
         f"{_AWS}/events/family.py",
-        "        except PayloadError as error:\n            failure = failure or error",
-        "        except ZeroDivisionError as error:\n            failure = failure or error",
+        "        except PayloadError as error:\n            if failure is None or",
+        "        except ZeroDivisionError as error:\n            if failure is None or",
         (f"{_BATCHES}::test_a_failing_record_is_raised_after_the_last_one",),
     ),
     Mutation(

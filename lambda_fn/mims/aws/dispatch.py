@@ -40,8 +40,9 @@ class EventDispatch:
         Raises
         ------
         PayloadError
-            The error of the first request that failed, after the last was performed. If the answer
-            itself reports failures (SQS, S3 Batch Operations), only for an event of unknown family.
+            The error of the first request that failed with a transient one, or else of the first
+            that failed, after the last was performed. If the answer itself reports failures (SQS,
+            S3 Batch Operations), only for an event of unknown family.
         """
         return self._family(event).answer(event, self)
 

@@ -209,8 +209,9 @@ class Model:
     def _check(self, answer: Dict[str, Any], offset: int, stop: Optional[int]) -> None:
         """Check the response's headers against the request; move the body on to `offset`."""
         length, etag = answer.get("ContentLength"), answer.get("ETag")
-        if length is None or not etag:
-            raise BadResponseError("no length, or no ETag")
+        modified = answer.get("LastModified")
+        if length is None or modified is None or not etag:
+            raise BadResponseError("no length, no date, or no ETag")
         if self.etag and etag != self.etag:
             raise ModelReplacedError
         whole = answer["ResponseMetadata"]["HTTPStatusCode"] == 200  # Range was ignored
@@ -229,7 +230,7 @@ class Model:
             raise BadResponseError("another size")
         self.etag, self.size = etag, total
         self.version_id = answer.get("VersionId")
-        self.modified = int(answer["LastModified"].timestamp())
+        self.modified = int(modified.timestamp())
         while whole and offset:
             skipped = len(answer["Body"].read(min(CHUNK, offset)))
             if not skipped:

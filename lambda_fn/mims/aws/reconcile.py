@@ -235,7 +235,8 @@ def _unchanged(
         UNCHANGED,
         request.model_s3_uri,
         model_etag=stored.stamp.model_etag if stored and stored.stamp else None,
-        model_version_id=version_id,
+        # An answer that nothing has changed need not say of which version.
+        model_version_id=version_id or request.version_id,
         payload_bucket=location.bucket,
         payload_key=location.key,
         payload=(stored.description if stored else None) or Description(),

@@ -18,6 +18,7 @@ MAX_KEY_BYTES = 1024
 _UNSUPPORTED_ENDINGS = {
     "-s3alias": "an access point's alias",
     "--ol-s3": "the alias of an Object Lambda access point",
+    "--op-s3": "the alias of an access point of S3 on Outposts",
     "--x-s3": "a directory bucket",
     "--xa-s3": "an access point of a directory bucket",
     "--table-s3": "a table bucket",

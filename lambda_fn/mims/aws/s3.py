@@ -25,6 +25,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from mims.errors import (
     AccessDeniedError,
@@ -112,7 +113,7 @@ _BACKOFF, _MAX_BACKOFF = 0.1, 3.0
 def client() -> S3Client:
     """Return the process's only S3 client, made on first use and kept between invocations."""
     made: S3Client = boto3.client("s3", config=_CONFIG)
-    made.meta.events.register_first("before-send.s3", _check_attempt)
+    made.meta.events.register_first("before-send.s3", begin_attempt)
     return made
 
 
@@ -120,11 +121,16 @@ def client() -> S3Client:
 _calling = threading.local()
 
 
-def _check_attempt(**_: Any) -> None:
-    """Stop the SDK from making another attempt at a call when the session's time is up."""
+def begin_attempt(**_: Any) -> None:
+    """Count an attempt of the SDK's at a call, or stop it when the session's time is up.
+
+    Only the SDK's events report all attempts: also those at a call that fails in the end, and the
+    requests by which the SDK asks for a bucket's region.
+    """
     session: Optional[S3Session] = getattr(_calling, "session", None)
     if session is not None:
         session.check_deadline()
+        session.requests += 1
 
 
 class ExpectedStatusError(Exception):
@@ -201,7 +207,6 @@ class S3Session:
             answer = getattr(self.client, operation)(**parameters)
         except ClientError as error:
             metadata = error.response.get("ResponseMetadata", {})
-            self.requests += 1 + metadata.get("RetryAttempts", 0)
             status = metadata.get("HTTPStatusCode", 0)
             code = str(error.response.get("Error", {}).get("Code", ""))
             if status in expected:
@@ -211,21 +216,22 @@ class S3Session:
                 code = self._code_of_get(parameters) or code
             raise _refused(operation, parameters, status, code) from error
         except BotoCoreError as error:
-            self.requests += 1
             raise _unreached(operation, parameters, error) from error
+        except ResponseParserError as error:
+            raise _not_of_s3(operation, parameters) from error
         finally:
             _calling.session = None
-        self.requests += 1 + answer["ResponseMetadata"].get("RetryAttempts", 0)
+        if operation == "head_object" and not ("ETag" in answer and "ContentLength" in answer):
+            raise _not_of_s3(operation, parameters)
         return answer
 
     def _code_of_get(self, parameters: Dict[str, Any]) -> str:
         """Return the error code of a GET: the answer to a HEAD has no body that could say it."""
-        self.requests += 1
         try:
             self.client.get_object(**parameters, Range="bytes=0-0")["Body"].close()
         except ClientError as error:
             return str(error.response.get("Error", {}).get("Code", ""))
-        except BotoCoreError:
+        except (BotoCoreError, ResponseParserError):
             pass
         return ""
 
@@ -290,6 +296,14 @@ def _unreached(operation: str, parameters: Dict[str, Any], error: BotoCoreError)
     return StorageError(
         f"S3 could not be reached for {_ACTIONS[operation]} on {where} ({type(error).__name__}), "
         "after all retries. Try again later."
+    )
+
+
+def _not_of_s3(operation: str, parameters: Dict[str, Any]) -> StorageError:
+    return StorageError(
+        f"The answer to {_ACTIONS[operation]} on {_where(parameters)} is not one that S3 gives, so "
+        "something between may have given it. Try again later, or look at the proxy or endpoint "
+        "that the SDK is told to use."
     )
 
 

@@ -41,8 +41,8 @@ class Family(NamedTuple):
     recognises
         Whether any event at all belongs to the family, judging only by its structure.
     results
-        Performs all requests of the event, and returns the results in order. Raises the first
-        error after the last part was performed.
+        Performs all requests of the event, and returns the results in order. Raises an error, a
+        transient one if there is one, after the last part was performed.
     answer
         Performs the same requests, and returns what the event's sender expects.
     """
@@ -87,14 +87,19 @@ def is_record(record: Any, key: str, source: str) -> bool:
 
 
 def results_of_each(parts: Iterable[Any], work: Callable[[Any], List[Result]]) -> List[Result]:
-    """Work on each part; after the last, raise the first failure, if any part failed."""
+    """Work on each part; after the last, raise the first failure, if any part failed.
+
+    A transient error takes precedence over a permanent one: a caller that retries by the class of
+    an error, as Step Functions does, would otherwise never retry the parts that it helps.
+    """
     results: List[Result] = []
     failure: Optional[PayloadError] = None
     for part in parts:
         try:
             results += work(part)
         except PayloadError as error:
-            failure = failure or error
+            if failure is None or (failure.permanent and not error.permanent):
+                failure = error
     if failure is not None:
         try:
             raise failure
