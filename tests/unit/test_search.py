@@ -46,7 +46,9 @@ def read(stream: MemberBytes) -> Optional[Told]:
         for name in content.get("names", ())
     )
     more = {
-        key: content[key] for key in ("made_up", "transformer", "why", "form") if key in content
+        key: content[key]
+        for key in ("made_up", "transformer", "why", "form", "untyped")
+        if key in content
     }
     return Told(content["source"], fields, **more)
 
@@ -159,6 +161,14 @@ def test_of_one_path_twice_the_first_counts() -> None:
         ({"m.told": told("onnx", "f0", made_up=True)}, ["inputs, 1: the name f0 is made up"]),
         ({"a.told": told("onnx", unreadable="is cut short"), "b.told": told("onnx", "b")},
          ["'a.told'", "is cut short", "'b.told'"]),
+        # The file that the XGBoost container loads is missed before any other of XGBoost's.
+        ({"xgboost-model": told("xgboost", unreadable="is cut short"),
+          "a.told": told("xgboost", "b")},
+         ["'xgboost-model' would have named", "is cut short", "'a.told' named them"]),
+        ({"a.told": told("xgboost", unreadable="is cut short"), "b.told": told("xgboost", "b")},
+         ["'a.told' would have named"]),
+        ({"a.told": told("mlflow", "b", "c", "d", untyped=["b", "d"])},
+         ["No known type is given for 'b', 'd': they count as text."]),
         ({f"x/{NAME}": LISTED}, [f"'x/{NAME}'"]),
         ({"xgboost-model": told("xgboost", "h"), NAME: LISTED},
          ["XGBoost container", f"with {NAME} there", "leave it out"]),
@@ -180,6 +190,12 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         {"m.told": told("sklearn", "b"), "t.told": told("sklearn", "a", transformer=True)},
         {"m.told": told("onnx", "h"), NAME: LISTED},
         {"a.told": told("onnx", "a"), "b.told": told("onnx", unreadable="is cut short")},
+        {
+            "xgboost-model": told("xgboost", "b"),
+            "a.told": told("xgboost", unreadable="is cut short"),
+            "code/inference.py": b"",
+        },
+        {"m.told": told("onnx", "b"), "l.told": told("feature_list", "b", untyped=["b"])},
         {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
         # The models within a predictor of AutoGluon's take what it makes of its inputs.
         {"learner.told": told("autogluon", "a"), "models/X/b.told": told("xgboost", "b", "c")},
