@@ -81,6 +81,7 @@ def names(inputs: ModelInputs) -> List[str]:
     return [field.name for field in inputs.fields]
 
 
+UNSIGNED = told("mlflow", why="has no signature")
 LISTED = b'{"tab_field_list": ["h"]}'
 WEAK = b'{"feature_names": ["h"]}'
 
@@ -133,6 +134,15 @@ WEAK = b'{"feature_names": ["h"]}'
          ("xgboost", "m.told", ["f0"])),
         ({"m.told": told("onnx", "x", shape=[2], made_up=True),
           "l.told": told("feature_list", "a", "b")}, ("feature_list", "l.told", ["a", "b"])),
+        # An example in place of a signature ranks as the signature would.
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "l.told": told("feature_list", "a", "b")}, ("feature_list", "l.told", ["a", "b"])),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "m.told": told("sklearn", "a", "b")}, ("sklearn", "m.told", ["a", "b"])),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "l.told": told("feature_list", "a")}, ("mlflow", "e.told", ["f0", "f1"])),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "a", "b", form="example"),
+          "m.told": told("sklearn", "x0", made_up=True)}, ("mlflow", "e.told", ["a", "b"])),
     ],
 )  # fmt: skip
 def test_what_names_the_fields_whatever_the_order_of_the_members(
@@ -169,6 +179,10 @@ def test_of_one_path_twice_the_first_counts() -> None:
          ["'a.told' would have named"]),
         ({"a.told": told("mlflow", "b", "c", "d", untyped=["b", "d"])},
          ["No known type is given for 'b', 'd': they count as text."]),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example")},
+         ["'e.told'", "2", "made up"]),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "l.told": told("feature_list", "a")}, ["'l.told' names 1 input", "takes 2"]),
         ({f"x/{NAME}": LISTED}, [f"'x/{NAME}'"]),
         ({"xgboost-model": told("xgboost", "h"), NAME: LISTED},
          ["XGBoost container", f"with {NAME} there", "leave it out"]),

@@ -123,8 +123,9 @@ class Candidates:
 
         `lists` are the feature lists among the hyperparameters.
         """
-        told = sorted([*self._models, *self._lists, *self._examples_that_count(), *lists])
-        model = self.model()
+        examples = self._examples_that_count()
+        told = sorted([*self._models, *self._lists, *examples, *lists])
+        model = min((c for c in (self.model(), *examples) if c is not None), default=None)
         warnings: List[str] = []
         feature_lists = [c for c in told if c.rank == FEATURE_LIST_RANK]
         if model is None:
