@@ -53,6 +53,15 @@ def is_unicode(string: str) -> bool:
     return True
 
 
+def as_unicode(path: str) -> str:
+    """Return a path as text that can be written as UTF-8: bytes of another encoding as `\\xff`.
+
+    >>> as_unicode(b"mod\\xe8le".decode("utf-8", "surrogateescape"))
+    'mod\\\\xe8le'
+    """
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def is_text(value: object) -> bool:
     """Say whether a value is a string that can be written as UTF-8."""
     return isinstance(value, str) and is_unicode(value)
