@@ -121,6 +121,10 @@ class MemberBytes:
             self._checked = self._steps
             self._check()
 
+    def check(self) -> None:
+        """Look at the deadline, however few steps were taken."""
+        self._check()
+
     def hold(self, size: int) -> None:
         """Count bytes of the member that the reader keeps; a negative size releases some.
 
