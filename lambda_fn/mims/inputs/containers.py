@@ -14,6 +14,7 @@ from mims.inputs.nodes import Instance
 from mims.inputs.sources import FEATURE_LIST_NAMES
 
 _VISITS, _DEPTH = 2000, 8  # how many objects are looked at, and how deep
+_FIELDS_A_VISIT = 100  # so many inputs count as one more: the same names may be in every object
 _VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
 _DICTIONARIES = ("Bunch", "OrderedDict", "defaultdict")
 # Keys under which people keep the names of a model's inputs.
@@ -62,6 +63,8 @@ class _Search:
         self._depth += 1
         found = self._found(value)
         self._depth -= 1
+        if found is not None:
+            self._visits -= len(found.told.fields) // _FIELDS_A_VISIT
         return found
 
     def _found(self, value: Any) -> Optional[Found]:

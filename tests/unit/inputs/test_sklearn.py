@@ -20,6 +20,8 @@ from mims.inputs import encoders, sklearn
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.sources import SKLEARN
 
+from tests.unit.inputs.readings import MIB, peak_of
+
 SOURCES = Path(__file__).resolve().parents[2] / "models" / "sources" / "pickled"
 FOLDERS = sorted(folder.name for folder in SOURCES.iterdir())
 READABLE = [name for name in FOLDERS if not name.endswith("-lz4")]
@@ -382,6 +384,16 @@ def test_the_deadline_is_looked_at_for_each_of_many_lists(objects: Objects) -> N
     member = MemberBytes("model.pkl", [content], lambda: checks.append(None))
     assert sklearn.read(member) is not None
     assert len(checks) >= 200
+
+
+def test_models_that_share_many_names_take_bounded_memory(objects: Objects) -> None:
+    shared = [f"c{index}" for index in range(5_000)]
+    lines = [objects.line(count=1) for _ in range(1_000)]
+    for line in lines:
+        line.feature_names_in_ = shared
+    told, peak = peak_of(sklearn, [pickle.dumps(lines, 4)], path="model.pkl")
+    assert names(told) == shared
+    assert peak < 64 * MIB
 
 
 def test_a_search_tells_what_its_best_estimator_does(objects: Objects) -> None:
