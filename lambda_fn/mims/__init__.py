@@ -27,6 +27,7 @@ from mims.sampling import make_samples
 from mims.setting_layers import PAYLOAD_SETTINGS, read_payload_settings
 from mims.setting_table import CONTRACT
 from mims.settings import GivenSettings, Settings
+from mims.values import as_unicode
 from mims.wording import bounded, of_kind
 
 
@@ -125,7 +126,8 @@ def generate_from(inputs: ModelInputs, given: GivenSettings, check: Check = no_d
         *_recipe_warnings(settings, inputs.shown_family),
         *samples.warnings,
     ]
-    fields_from = FieldsFrom(inputs.source, inputs.member)
+    member = None if inputs.member is None else as_unicode(inputs.member)
+    fields_from = FieldsFrom(inputs.source, member)
     recipe = settings.recipe.name if settings.recipe is not None else None
     sizes: Dict[Format, int] = {}
     files: Iterable[PayloadFile] = _measured(

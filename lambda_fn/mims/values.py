@@ -13,6 +13,8 @@ from mims.limits import INTEGER_DIGITS
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 _INTEGER = re.compile(rf"[-+]?[0-9]{{1,{INTEGER_DIGITS}}}\Z")
+# Sign, digits before and after the point, power of ten: never an integer of too many digits.
+_DECIMAL = re.compile(r"([-+]?)([0-9]{0,999})\.?([0-9]{0,999})(?:[eE]([-+]?[0-9]{1,3}))?\Z")
 
 
 def number(value: Any) -> Optional[float]:
@@ -54,6 +56,15 @@ def is_unicode(string: str) -> bool:
     return True
 
 
+def as_unicode(path: str) -> str:
+    """Return a path as text that can be written as UTF-8: bytes of another encoding as `\\xff`.
+
+    >>> as_unicode(b"mod\\xe8le".decode("utf-8", "surrogateescape"))
+    'mod\\\\xe8le'
+    """
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def is_text(value: object) -> bool:
     """Say whether a value is a string that can be written as UTF-8."""
     return isinstance(value, str) and is_unicode(value)
@@ -76,4 +87,18 @@ def whole_number(value: Any) -> Optional[int]:
     if isinstance(value, str) and _INTEGER.match(value.strip()):
         return int(value)
     converted = number(value)
-    return int(converted) if converted is not None and converted.is_integer() else None
+    if converted is None or not converted.is_integer():
+        return None
+    decimal = _DECIMAL.match(value.strip()) if isinstance(value, str) else None
+    return int(converted) if decimal is None else _shifted(*decimal.groups(""))
+
+
+def _shifted(sign: str, whole: str, fraction: str, power: str) -> Optional[int]:
+    """Return the integer that a decimal spells; `None` if a fraction is left."""
+    digits = whole + fraction
+    places = len(fraction) - int(power or 0)
+    if places <= 0:
+        return int(sign + digits + "0" * -places)
+    if digits[-places:].strip("0"):
+        return None
+    return int(sign + (digits[:-places] or "0"))

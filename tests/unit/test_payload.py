@@ -23,7 +23,7 @@ from mims.errors import (
 from mims.limits import SERVERLESS_BYTES
 from mims.settings import read_settings
 
-from tests.archives import GOOD, NAME, gz, member, payload_of, unpacked
+from tests.archives import GOOD, NAME, gz, header, member, padded, payload_of, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 HYPERPARAMETERS: Dict[str, Any] = {
@@ -210,6 +210,21 @@ def test_a_nested_file_and_a_large_payload_leave_a_warning() -> None:
     assert payload_of(content, settings).warnings == ()
     settings = read_settings({**long, "CONTENT_TYPES": "text/csv"})
     assert "serverless" in payload_of(content, settings).warnings[0]
+
+
+@pytest.mark.parametrize("layout", ["contract", "flat"])
+@pytest.mark.parametrize(
+    ("name", "content"), [(NAME, b'{"tab_field_list": ["a"]}'), ("columns.json", b'["a"]')]
+)
+def test_a_path_in_another_encoding_is_told_with_its_bytes(
+    name: str, content: bytes, layout: str
+) -> None:
+    tar = header(b"mod\xe8le/" + name.encode(), len(content)) + padded(content)
+    payload = generate([gz(tar)], read_settings({"PAYLOAD_LAYOUT": layout}))
+    assert payload.fields_from.member == f"mod\\xe8le/{name}"
+    if layout == "contract":
+        metadata = json.loads(unpacked(payload.archive)["metadata.json"])
+        assert metadata["fields_from"] == payload.fields_from._asdict()
 
 
 def test_what_is_returned_beside_the_archive() -> None:

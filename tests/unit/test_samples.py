@@ -284,6 +284,31 @@ def test_a_string_spells_an_integer_of_as_many_digits_as_json_may_have() -> None
     assert values(samples) == {"n": int(digits)}
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("9007199254740993.0", 9007199254740993),
+        ("-9223372036854775807.00", -9223372036854775807),
+        ("1e23", 10**23),
+        ("1.5E+1", 15),
+        ("120e-1", 12),
+        (" 5. ", 5),
+        ("-.0", 0),
+        ("0e999", 0),
+        ("0" * 5_000 + "1.0", 1),
+    ],
+)
+def test_a_decimal_that_spells_an_integer_keeps_every_digit(written: str, value: int) -> None:
+    samples = make(Field("n", "integer"), request={"field_values": {"n": written}})
+    assert values(samples) == {"n": value}
+
+
+@pytest.mark.parametrize("written", ["0.99999999999999999999", "9007199254740992.5", "1e-400"])
+def test_a_fraction_that_a_float_would_lose_is_not_whole(written: str) -> None:
+    with pytest.raises(InvalidSettingsError, match="whole number"):
+        make(Field("n", "integer"), request={"field_values": {"n": written}})
+
+
 def test_the_default_of_integers_keeps_every_digit() -> None:
     samples = make(
         AGE, Field("n", "integer"), environment={"DEFAULT_NUMERIC_VALUE": f"{2**53 + 1}"}

@@ -46,7 +46,9 @@ def read(stream: MemberBytes) -> Optional[Told]:
         for name in content.get("names", ())
     )
     more = {
-        key: content[key] for key in ("made_up", "transformer", "why", "form") if key in content
+        key: content[key]
+        for key in ("made_up", "transformer", "why", "form", "untyped")
+        if key in content
     }
     return Told(content["source"], fields, **more)
 
@@ -79,6 +81,7 @@ def names(inputs: ModelInputs) -> List[str]:
     return [field.name for field in inputs.fields]
 
 
+UNSIGNED = told("mlflow", why="has no signature")
 LISTED = b'{"tab_field_list": ["h"]}'
 WEAK = b'{"feature_names": ["h"]}'
 
@@ -131,6 +134,15 @@ WEAK = b'{"feature_names": ["h"]}'
          ("xgboost", "m.told", ["f0"])),
         ({"m.told": told("onnx", "x", shape=[2], made_up=True),
           "l.told": told("feature_list", "a", "b")}, ("feature_list", "l.told", ["a", "b"])),
+        # An example in place of a signature ranks as the signature would.
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "l.told": told("feature_list", "a", "b")}, ("feature_list", "l.told", ["a", "b"])),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "m.told": told("sklearn", "a", "b")}, ("sklearn", "m.told", ["a", "b"])),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "l.told": told("feature_list", "a")}, ("mlflow", "e.told", ["f0", "f1"])),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "a", "b", form="example"),
+          "m.told": told("sklearn", "x0", made_up=True)}, ("mlflow", "e.told", ["a", "b"])),
     ],
 )  # fmt: skip
 def test_what_names_the_fields_whatever_the_order_of_the_members(
@@ -159,6 +171,18 @@ def test_of_one_path_twice_the_first_counts() -> None:
         ({"m.told": told("onnx", "f0", made_up=True)}, ["inputs, 1: the name f0 is made up"]),
         ({"a.told": told("onnx", unreadable="is cut short"), "b.told": told("onnx", "b")},
          ["'a.told'", "is cut short", "'b.told'"]),
+        # The file that the XGBoost container loads is missed before any other of XGBoost's.
+        ({"xgboost-model": told("xgboost", unreadable="is cut short"),
+          "a.told": told("xgboost", "b")},
+         ["'xgboost-model' would have named", "is cut short", "'a.told' named them"]),
+        ({"a.told": told("xgboost", unreadable="is cut short"), "b.told": told("xgboost", "b")},
+         ["'a.told' would have named"]),
+        ({"a.told": told("mlflow", "b", "c", "d", untyped=["b", "d"])},
+         ["No known type is given for 'b', 'd': they count as text."]),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example")},
+         ["'e.told'", "2", "made up"]),
+        ({"MLmodel": UNSIGNED, "e.told": told("mlflow", "f0", "f1", made_up=True, form="example"),
+          "l.told": told("feature_list", "a")}, ["'l.told' names 1 input", "takes 2"]),
         ({f"x/{NAME}": LISTED}, [f"'x/{NAME}'"]),
         ({"xgboost-model": told("xgboost", "h"), NAME: LISTED},
          ["XGBoost container", f"with {NAME} there", "leave it out"]),
@@ -180,6 +204,12 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         {"m.told": told("sklearn", "b"), "t.told": told("sklearn", "a", transformer=True)},
         {"m.told": told("onnx", "h"), NAME: LISTED},
         {"a.told": told("onnx", "a"), "b.told": told("onnx", unreadable="is cut short")},
+        {
+            "xgboost-model": told("xgboost", "b"),
+            "a.told": told("xgboost", unreadable="is cut short"),
+            "code/inference.py": b"",
+        },
+        {"m.told": told("onnx", "b"), "l.told": told("feature_list", "b", untyped=["b"])},
         {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
         # The models within a predictor of AutoGluon's take what it makes of its inputs.
         {"learner.told": told("autogluon", "a"), "models/X/b.told": told("xgboost", "b", "c")},

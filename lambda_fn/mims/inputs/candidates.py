@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from mims.errors import shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
+from mims.inputs.field_info import of_unknown_types
 from mims.inputs.kept import Candidate, Kept, Order
 from mims.inputs.member import (
     EXAMPLE,
@@ -22,7 +23,7 @@ from mims.values import is_unicode, number
 from mims.wording import counted, of_kind, shown_short
 
 XGBOOST_CONTAINERS_FILE = "xgboost-model"  # what SageMaker's XGBoost container loads
-_MLFLOW, _SKLEARN, _AUTOGLUON = "mlflow", "sklearn", "autogluon"
+_MLFLOW, _SKLEARN, _AUTOGLUON, _XGBOOST = "mlflow", "sklearn", "autogluon", "xgboost"
 COMPLETING = (EXAMPLE, TOKENIZER)
 # The Python types of a category that a field of a signature can take, by the field's type.
 _OF_TYPE: Dict[str, Tuple[type, ...]] = {
@@ -44,6 +45,15 @@ class Chosen(NamedTuple):
     warnings: Tuple[str, ...]
 
 
+class _WithoutFields(NamedTuple):
+    """A file that names no fields, in the order of those that do, and why."""
+
+    order: Order
+    member: str
+    source: str
+    why: str
+
+
 class Candidates:
     """The files of a model that were looked into, and what each says of its inputs."""
 
@@ -51,7 +61,7 @@ class Candidates:
         self._models = Kept(TOLD_BYTES // 2)
         self._lists = Kept(TOLD_BYTES // 4)
         self._completing = Kept(TOLD_BYTES // 4)
-        self._without_fields: List[Tuple[Order, str, str]] = []
+        self._without_fields: List[_WithoutFields] = []
         self._paths: Set[int] = set()  # their hashes: there may be a million, each a megabyte long
 
     def add(self, member: str, modified: int, told: Told) -> None:
@@ -60,7 +70,7 @@ class Candidates:
             return
         order = _order(member, told.source, told.transformer)
         if not told.fields:
-            self._note(order, member, told.why)
+            self._note(_WithoutFields(order, member, told.source, told.why))
             return
         candidate = Candidate(order, member, modified, told)
         if told.form in COMPLETING:
@@ -73,15 +83,14 @@ class Candidates:
     def note(self, member: str, source: str, why: str) -> None:
         """Note that a file of that source names no fields, and why."""
         if self._is_new(member):
-            self._note(_order(member, source, False), member, why)
+            self._note(_WithoutFields(_order(member, source, False), member, source, why))
 
     def note_unknown(self, member: str) -> None:
         """Note that a file which looked like one of a source's turned out to be something else."""
         if self._is_new(member):
-            order = _order(member, "", False)
-            self._note(
-                (_UNKNOWN_RANK, *order[1:]), member, "is not a file that is known to name them"
-            )
+            order = (_UNKNOWN_RANK, *_order(member, "", False)[1:])
+            why = "is not a file that is known to name them"
+            self._note(_WithoutFields(order, member, "", why))
 
     def _is_new(self, member: str) -> bool:
         """Say whether a path comes for the first time."""
@@ -89,20 +98,21 @@ class Candidates:
         self._paths.add(hash(member))
         return len(self._paths) > count
 
-    def _note(self, order: Order, member: str, why: str) -> None:
-        if why:
-            self._without_fields.append((order, member, why))
+    def _note(self, file: _WithoutFields) -> None:
+        if file.why:
+            self._without_fields.append(file)
             self._without_fields = sorted(self._without_fields)[: 2 * _REASONS]
 
     def reasons(self) -> List[str]:
         """Return, for an error, which files were looked into and why they name no fields."""
-        reasons = [f"'{shown(member)}' {why}" for _, member, why in self._without_fields[:_REASONS]]
+        looked_into = self._without_fields[:_REASONS]
+        reasons = [f"'{shown(file.member)}' {file.why}" for file in looked_into]
         return reasons + ["…"] * (len(self._without_fields) > _REASONS)
 
     def model(self) -> Optional[Candidate]:
         """Return the model itself: the best of the files that are more than a list of names."""
         models = list(self._models)
-        if models and models[0].told.source == "xgboost":
+        if models and models[0].told.source == _XGBOOST:
             for candidate in models:
                 if candidate.member == XGBOOST_CONTAINERS_FILE:
                     return candidate
@@ -113,8 +123,9 @@ class Candidates:
 
         `lists` are the feature lists among the hyperparameters.
         """
-        told = sorted([*self._models, *self._lists, *self._examples_that_count(), *lists])
-        model = self.model()
+        examples = self._examples_that_count()
+        told = sorted([*self._models, *self._lists, *examples, *lists])
+        model = min((c for c in (self.model(), *examples) if c is not None), default=None)
         warnings: List[str] = []
         feature_lists = [c for c in told if c.rank == FEATURE_LIST_RANK]
         if model is None:
@@ -129,20 +140,21 @@ class Candidates:
             return None
         warnings += self._disagreements(names, model, lists)
         better = [
-            f"'{shown_short(member)}' would have named the fields, but it {why}"
-            for order, member, why in self._without_fields
-            if order < names.order and not _completes(names, member)
+            f"'{shown_short(file.member)}' would have named the fields, but it {file.why}"
+            for file in self._without_fields
+            if _goes_before(file, names, model) and not _completes(names, file.member)
         ]
         warnings += of_kind(f"{{names}}; '{shown_short(names.member)}' named them.", better)
+        warnings += of_unknown_types(names.told.untyped)
         completed = self._with_categories(self._with_mask(names))
         return Chosen(completed, model, self._training(names), tuple(warnings))
 
     def _examples_that_count(self) -> List[Candidate]:
         """Return the examples next to an `MLmodel` without a signature."""
         unsigned = {
-            _folder(member)
-            for order, member, _ in self._without_fields
-            if member.split("/")[-1] == "MLmodel" and order[0] < _UNKNOWN_RANK
+            _folder(file.member)
+            for file in self._without_fields
+            if file.member.split("/")[-1] == "MLmodel" and file.order[0] < _UNKNOWN_RANK
         }
         return [
             c for c in self._completing if c.told.form == EXAMPLE and _folder(c.member) in unsigned
@@ -259,6 +271,18 @@ def _with_known(field: Field, categories: Dict[str, Any]) -> Field:
     if type(category) is str and not is_unicode(category):
         return field
     return field._replace(known=number(category) if field.type == NUMERIC else category)
+
+
+def _goes_before(file: _WithoutFields, names: Candidate, model: Optional[Candidate]) -> bool:
+    """Say whether a file would have been taken, had it named the fields.
+
+    Of XGBoost's files the one that its container loads goes before all others.
+    """
+    if model is not None and file.source == model.told.source == _XGBOOST:
+        first = [other for other in (file, model) if other.member == XGBOOST_CONTAINERS_FILE]
+        if first:
+            return first[0] is file
+    return file.order < names.order
 
 
 def _completes(names: Candidate, member: str) -> bool:

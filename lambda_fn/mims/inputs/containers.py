@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
+from mims.deadline import Check, no_deadline
 from mims.inputs import autogluon, boosted, estimators
 from mims.inputs.arrays import is_wrapper, listed
 from mims.inputs.member import Told
@@ -13,6 +14,7 @@ from mims.inputs.nodes import Instance
 from mims.inputs.sources import FEATURE_LIST_NAMES
 
 _VISITS, _DEPTH = 2000, 8  # how many objects are looked at, and how deep
+_FIELDS_A_VISIT = 100  # so many inputs count as one more: the same names may be in every object
 _VALUES = ("numpy", "pandas", "scipy", "pyarrow", "builtins", "__builtin__", "datetime", "decimal")
 _DICTIONARIES = ("Bunch", "OrderedDict", "defaultdict")
 # Keys under which people keep the names of a model's inputs.
@@ -21,9 +23,9 @@ _LIST = re.compile("feature|column|cols")
 WANTED = estimators.WANTED | boosted.WANTED | autogluon.WANTED | frozenset(_LISTS)
 
 
-def found_in(outermost: Any) -> Optional[Found]:
+def found_in(outermost: Any, check: Check = no_deadline) -> Optional[Found]:
     """Return the inputs of the outermost object; `None` if there is no model in it."""
-    return _Search().look(outermost)
+    return _Search(check).look(outermost)
 
 
 def source_of(outermost: Any, depth: int = 3) -> str:
@@ -42,9 +44,13 @@ def source_of(outermost: Any, depth: int = 3) -> str:
 
 
 class _Search:
-    """A walk through objects that may contain each other; it ends after `_VISITS` of them."""
+    """A walk through objects that may contain each other; it ends after `_VISITS` of them.
 
-    def __init__(self) -> None:
+    At each it looks at the deadline: a list of names may be part of all of them.
+    """
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
         self._visits = _VISITS
         self._depth = 0
 
@@ -52,10 +58,13 @@ class _Search:
         """Return the inputs of the model that a value is or contains."""
         if self._visits <= 0 or self._depth >= _DEPTH:
             return None
+        self._check()
         self._visits -= 1
         self._depth += 1
         found = self._found(value)
         self._depth -= 1
+        if found is not None:
+            self._visits -= len(found.told.fields) // _FIELDS_A_VISIT
         return found
 
     def _found(self, value: Any) -> Optional[Found]:
@@ -95,6 +104,7 @@ class _Search:
             elif _is_object(value):
                 is_model = True
             elif not key or _LIST.search(key.lower()) is not None:
+                self._check()
                 names = input_names(listed(value))
                 if names:
                     lists.setdefault(key, names)

@@ -13,7 +13,8 @@ TEXT_MODULE = "sklearn.feature_extraction.text"
 WANTED = frozenset(("transformers_", "_transformer_to_input_indices", "_columns", "categories_"))
 _ENCODING = ("sklearn.preprocessing", "category_encoders", "feature_engine", "sklearnex", "cuml")
 _PARTS = ("steps", "transformer_list")
-_DEPTH = 4  # pipelines within pipelines
+_DEPTH = 4  # pipelines, and ColumnTransformers, within each other
+_COLUMNS = 500_000  # in all entries together, the entries counted too
 
 
 class _Kind(NamedTuple):
@@ -34,7 +35,7 @@ def is_vectorizer(value: Any) -> bool:
 
 def encoded(fields: Sequence[Field], encoder: Instance) -> Tuple[Field, ...]:
     """Return the fields with the categories of an encoder that takes all of them."""
-    kind = _kind(encoder)
+    kind = _own_kind(encoder)
     if kind is None or len(kind.categories) != len(fields):
         return tuple(fields)
     return tuple(
@@ -44,20 +45,68 @@ def encoded(fields: Sequence[Field], encoder: Instance) -> Tuple[Field, ...]:
 
 def typed(fields: Sequence[Field], transformer: Instance) -> Tuple[Field, ...]:
     """Return the fields of a ColumnTransformer with the types that its transformers take."""
-    names = {field.name: position for position, field in enumerate(fields)}
-    result = list(fields)
-    attributes = transformer.attributes
-    resolved = attributes.get("_transformer_to_input_indices")
-    for entry in _entries(attributes.get("transformers_")):
-        kind = _kind(entry[1])
-        if kind is None:
-            continue
-        indices = listed(resolved.get(entry[0])) if type(resolved) is dict else None
-        positions = _positions(entry[2] if indices is None else indices, names)
-        for index, position in enumerate(positions):
-            if result[position].type != CATEGORICAL:
-                result[position] = _of_kind(result[position], kind, index, len(positions))
-    return tuple(result)
+    return tuple(_Typing().typed(list(fields), transformer, _DEPTH))
+
+
+class _Typing:
+    """The types of a ColumnTransformer's fields, and of those of such a one within it.
+
+    In a pickle one object can stand in many places: each encoder is looked at once, and only so
+    many entries and columns in all.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: Dict[int, Optional[_Kind]] = {}
+        self._left = _COLUMNS
+
+    def typed(self, fields: List[Field], transformer: Instance, depth: int) -> List[Field]:
+        """Return the fields that a ColumnTransformer takes, with their types."""
+        names = {field.name: position for position, field in enumerate(fields)}
+        attributes = transformer.attributes
+        resolved = attributes.get("_transformer_to_input_indices")
+        for name, part, written in _entries(attributes.get("transformers_")):
+            kind = self._kind(part, _DEPTH)
+            is_nested = depth > 1 and type(part) is Instance and "transformers_" in part.attributes
+            if kind is None and not is_nested:
+                continue
+            indices = listed(resolved.get(name)) if type(resolved) is dict else None
+            columns = indices or listed(written) or fields
+            self._left -= 1 + len(columns)
+            if self._left < 0:
+                break
+            positions = _positions(written if indices is None else indices, names)
+            nested: List[Field] = []
+            if kind is None:
+                nested = self.typed([fields[at] for at in positions], part, depth - 1)
+            for index, position in enumerate(positions):
+                field = fields[position]
+                if field.type != CATEGORICAL:
+                    fields[position] = (
+                        nested[index]
+                        if kind is None
+                        else _of_kind(field, kind, index, len(positions))
+                    )
+        return fields
+
+    def _kind(self, transformer: Any, depth: int) -> Optional[_Kind]:
+        """Return what a transformer takes; `None` if it takes numbers."""
+        if type(transformer) is not Instance or not depth:
+            return None
+        if id(transformer) not in self._kinds:
+            self._kinds[id(transformer)] = None  # it may be within itself
+            self._kinds[id(transformer)] = _own_kind(transformer) or self._kind_of_parts(
+                transformer, depth - 1
+            )
+        return self._kinds[id(transformer)]
+
+    def _kind_of_parts(self, transformer: Instance, depth: int) -> Optional[_Kind]:
+        for key in _PARTS:
+            for step in listed(transformer.attributes.get(key)) or ():
+                is_step = type(step) is tuple and len(step) > 1
+                kind = self._kind(step[1], depth) if is_step else None
+                if kind is not None:
+                    return kind
+        return None
 
 
 def _of_kind(field: Field, kind: _Kind, index: int, count: int) -> Field:
@@ -65,20 +114,13 @@ def _of_kind(field: Field, kind: _Kind, index: int, count: int) -> Field:
     return field._replace(type=kind.type, categories=categories)
 
 
-def _kind(transformer: Any, depth: int = _DEPTH) -> Optional[_Kind]:
-    if type(transformer) is not Instance or not depth:
-        return None
+def _own_kind(transformer: Instance) -> Optional[_Kind]:
     if is_vectorizer(transformer):
         return _Kind(TEXT)
     made_by = transformer.made_by
     if made_by.module.startswith(_ENCODING) and made_by.name.endswith("Encoder"):
         listed_categories = listed(transformer.attributes.get("categories_")) or []
         return _Kind(CATEGORICAL, tuple(_categories(values) for values in listed_categories))
-    for key in _PARTS:
-        for step in listed(transformer.attributes.get(key)) or ():
-            kind = _kind(step[1], depth - 1) if type(step) is tuple and len(step) > 1 else None
-            if kind is not None:
-                return kind
     return None
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from json import dumps
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from mims.fields import NUMERIC, TEXT, Field, parse_type
 from mims.inputs.field_info import InvalidFormError, read_shape
-from mims.inputs.hyperparameters import as_name, decode
+from mims.inputs.hyperparameters import as_name, decode, is_absent
 from mims.inputs.json_text import JsonText, read_json, read_whole_text
 from mims.inputs.member import MemberBytes, Told, UnreadableError, check_count
 from mims.inputs.sources import DESCRIPTION_NAMES, FEATURE_LIST_NAMES
@@ -40,11 +40,12 @@ def read(member: MemberBytes) -> Optional[Told]:
     `None` if a file that describes a model in general (`metadata.json`) has no such list.
     """
     name, _, ending = member.name.lower().rpartition("/")[2].rpartition(".")
+    untyped: Set[str] = set()
     try:
         if ending == "txt":
-            fields = _listed_in_text(read_whole_text(member), member)
+            fields = _listed_in_text(read_whole_text(member), member, untyped)
         else:
-            fields = _listed_in_json(read_json(member), name not in DESCRIPTION_NAMES)
+            fields = _listed_in_json(read_json(member), name not in DESCRIPTION_NAMES, untyped)
         for field in fields:
             if not is_unicode(field.name):
                 raise UnreadableError("holds a name that is not valid Unicode")
@@ -53,18 +54,20 @@ def read(member: MemberBytes) -> Optional[Told]:
             return None
         raise
     if fields:
-        return Told(SOURCE, fields)
+        texts = (field.name for field in fields if field.type == TEXT)
+        return Told(SOURCE, fields, untyped=tuple(name for name in texts if name in untyped))
     return None if name in DESCRIPTION_NAMES else _NO_LIST
 
 
-def _listed_in_json(json: JsonText, all_of_it: bool) -> Tuple[Field, ...]:
+def _listed_in_json(json: JsonText, all_of_it: bool, untyped: Set[str]) -> Tuple[Field, ...]:
     """Return the fields of a list, or of the first list under one of the usual keys of an object.
 
-    With `all_of_it`, an object name → type counts as a list too.
+    With `all_of_it`, an object name → type counts as a list too. The names of fields whose type is
+    not a known one are added to `untyped`.
     """
     start = json.start()
     if json.opening(start) == "[":
-        return _listed(json, start)
+        return _listed(json, start, untyped)
     if json.opening(start) != "{":
         return ()
     starts: Dict[str, int] = {}
@@ -80,13 +83,13 @@ def _listed_in_json(json: JsonText, all_of_it: bool) -> Tuple[Field, ...]:
             check_count(len(typed))
     for name in FEATURE_LIST_NAMES:
         if name in starts and json.opening(starts[name]) == "[":
-            fields = _listed(json, starts[name])
+            fields = _listed(json, starts[name], untyped)
             if fields:
                 return fields
     return tuple(typed.values()) if all_of_it else ()
 
 
-def _listed(json: JsonText, at: int) -> Tuple[Field, ...]:
+def _listed(json: JsonText, at: int, untyped: Set[str]) -> Tuple[Field, ...]:
     """Return the fields of a list of names, or of objects with name and type; else none.
 
     Integers may be among the names, but a list of only numbers is something else.
@@ -99,7 +102,7 @@ def _listed(json: JsonText, at: int) -> Tuple[Field, ...]:
         objects += isinstance(value, dict)
         if objects not in (0, index + 1):
             return ()
-        field = _field(value, NUMERIC) if not objects else _described(value)
+        field = _field(value, NUMERIC) if not objects else _described(value, untyped)
         if field is None:
             return ()
         fields.setdefault(field.name, field)
@@ -107,11 +110,16 @@ def _listed(json: JsonText, at: int) -> Tuple[Field, ...]:
     return tuple(fields.values()) if texts or objects else ()
 
 
-def _described(entry: Mapping[str, Any]) -> Optional[Field]:
+def _described(entry: Mapping[str, Any], untyped: Set[str]) -> Optional[Field]:
     """Return the field of an object with a name, and perhaps a type and a shape."""
-    written = entry.get("type", NUMERIC)
-    known = written if parse_type(written) else TEXT
-    return _field(entry.get("name"), known, entry.get("shape"))
+    written = entry.get("type")
+    if is_absent(written):
+        written = NUMERIC
+    is_known = parse_type(written) is not None
+    field = _field(entry.get("name"), written if is_known else TEXT, entry.get("shape"))
+    if field is not None and not is_known:
+        untyped.add(field.name)
+    return field
 
 
 def _field(name: Any, written_type: Any, written_shape: Any = None) -> Optional[Field]:
@@ -126,14 +134,14 @@ def _field(name: Any, written_type: Any, written_shape: Any = None) -> Optional[
     return Field(name, kind.type, shape or (1,) * kind.is_array, date_only=kind.date_only)
 
 
-def _listed_in_text(text: str, member: MemberBytes) -> Tuple[Field, ...]:
+def _listed_in_text(text: str, member: MemberBytes, untyped: Set[str]) -> Tuple[Field, ...]:
     """Return the fields of a text file: a name a line, or index and name; or all in one line."""
     if _CONTROL.search(text):
         return ()
     if text.lstrip()[:1] in ("[", "{"):
         if len(text) <= _LITERAL_CHARACTERS:  # JSON, or a list as Python writes it
             text = dumps(decode(text.strip()))
-        return _listed_in_json(JsonText(text, member), True)
+        return _listed_in_json(JsonText(text, member), True, untyped)
     lines: List[str] = []
     for match in _LINE.finditer(text):
         member.step()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Tuple
 
 from mims.deadline import Check, checked, no_deadline
 from mims.errors import shown
@@ -44,8 +44,12 @@ def read_field_info(field_info: Any, check: Check = no_deadline) -> Described:
     for where, name, entry in checked(_entries(field_info, check), check):
         field = _read_entry(name, entry, where, unknown, check)
         fields.setdefault(field.name, field)
-    warnings = of_names("No known type is given for {names}: they count as text.", unknown)
-    return Described(tuple(fields.values()), tuple(warnings))
+    return Described(tuple(fields.values()), tuple(of_unknown_types(unknown)))
+
+
+def of_unknown_types(names: Iterable[str]) -> List[str]:
+    """Return one warning for all fields whose type is not a known one, or none."""
+    return of_names("No known type is given for {names}: they count as text.", names)
 
 
 def _entries(field_info: Any, check: Check) -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:

@@ -91,6 +91,7 @@ def _own_bytes(candidate: Candidate) -> int:
     return (
         _CANDIDATE_BYTES
         + 2 * getsizeof(candidate.member)  # it is in the order too
+        + getsizeof(candidate.told.untyped)
         + sum(
             getsizeof(name) + 2 * getsizeof(values) + sum(map(getsizeof, values))
             for name, values in training.items()

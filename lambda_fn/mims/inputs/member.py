@@ -52,6 +52,8 @@ class Told(NamedTuple):
         Field name → values that training recorded.
     form
         One of `COLUMNS`, `TENSORS`, `TENSOR`, `NUMBERED`, `EXAMPLE`, `TOKENIZER`, or empty.
+    untyped
+        The names of fields whose type the file gives, but not as a known one: they count as text.
     why
         Why there are no fields; it follows the member's name: "has no signature".
     """
@@ -62,6 +64,7 @@ class Told(NamedTuple):
     transformer: bool = False
     training: Mapping[str, Tuple[Any, ...]] = {}
     form: str = ""
+    untyped: Tuple[str, ...] = ()
     why: str = ""
 
 
@@ -117,6 +120,10 @@ class MemberBytes:
         if self._steps - self._checked >= _STEPS_A_CHECK:
             self._checked = self._steps
             self._check()
+
+    def check(self) -> None:
+        """Look at the deadline, however few steps were taken."""
+        self._check()
 
     def hold(self, size: int) -> None:
         """Count bytes of the member that the reader keeps; a negative size releases some.

@@ -30,6 +30,7 @@ SOURCE = "mlflow"
 _FILE_NAME = "MLmodel"
 _EXAMPLE_NAMES = ("serving_input_example.json", "input_example.json")
 _TOP_KEYS = ("flavors", "mlflow_version", "signature")
+_NESTED = ("object", "map")  # columns that no field can be
 _TEXTS = ("str", "bytes", "object")  # NumPy's names of what a tensor of strings holds
 
 
@@ -60,6 +61,7 @@ def _read_signature(inputs: JsonText) -> Told:
     if inputs.opening(start) != "[":
         raise UnreadableError("has a signature whose inputs are not a list")
     fields: List[Field] = []
+    untyped: List[str] = []
     forms: Set[str] = set()
     unnamed = 0
     for at in inputs.elements(start):
@@ -72,7 +74,8 @@ def _read_signature(inputs: JsonText) -> Told:
             unnamed += 1
         tensor = spec.get("tensor-spec")
         forms.add(COLUMNS if tensor is None else TENSORS)
-        fields.append(_column(name, spec) if tensor is None else _tensor(name, tensor))
+        read_input, written = (_column, spec) if tensor is None else (_tensor, tensor)
+        fields.append(read_input(name, written, untyped))
         check_count(len(fields))
     if not fields:
         return Told(SOURCE, why="has a signature without inputs")
@@ -84,13 +87,14 @@ def _read_signature(inputs: JsonText) -> Told:
     if unnamed and form == TENSORS:
         if unnamed > 1:
             raise UnreadableError("has a signature of several tensors without names")
-        return Told(SOURCE, (fields[0]._replace(name=UNNAMED),), form=TENSOR)
+        named = fields[0]._replace(name=UNNAMED)
+        return Told(SOURCE, (named,), form=TENSOR, untyped=(UNNAMED,) * len(untyped))
     if not unnamed:
         first: Dict[str, Field] = {}
         for field in fields:
             first.setdefault(field.name, field)
         fields = list(first.values())
-    return Told(SOURCE, tuple(fields), made_up=unnamed > 0, form=form)
+    return Told(SOURCE, tuple(fields), made_up=unnamed > 0, form=form, untyped=tuple(untyped))
 
 
 def _name(written: Any) -> str:
@@ -103,8 +107,11 @@ def _name(written: Any) -> str:
     return name or ""
 
 
-def _column(name: str, spec: Mapping[str, Any]) -> Field:
-    """Return a column; a list in it, whose length is not known, has one element."""
+def _column(name: str, spec: Mapping[str, Any], untyped: List[str]) -> Field:
+    """Return a column; a list in it, whose length is not known, has one element.
+
+    If its type is not a known one, its name is added to `untyped`.
+    """
     shape: Tuple[int, ...] = ()
     while isinstance(spec, dict) and spec.get("type") == "array":
         shape += (1,)
@@ -112,14 +119,18 @@ def _column(name: str, spec: Mapping[str, Any]) -> Field:
     kind = spec.get("type") if isinstance(spec, dict) else spec
     if kind == "sparkml_vector":
         return Field(name, NUMERIC, (*shape, 1))
-    written = parse_type(kind)
-    if written is None or written.is_array:  # an object or a map, which no field can be
+    written = None if kind in _NESTED else parse_type(kind)
+    if written is None or written.is_array:
+        untyped.append(name)
         return Field(name, TEXT, shape)
     return Field(name, written.type, shape, date_only=written.date_only)
 
 
-def _tensor(name: str, spec: Any) -> Field:
-    """Return a tensor; the first dimension of its shape is the batch."""
+def _tensor(name: str, spec: Any, untyped: List[str]) -> Field:
+    """Return a tensor; the first dimension of its shape is the batch.
+
+    If its type is not a known one, its name is added to `untyped`.
+    """
     dtype, shape = (spec.get("dtype"), spec.get("shape")) if isinstance(spec, dict) else ("", "")
     if not isinstance(dtype, str) or not isinstance(shape, list):
         raise UnreadableError("has a signature with a tensor without type and shape")
@@ -130,4 +141,7 @@ def _tensor(name: str, spec: Any) -> Field:
     if datatype is not None:
         return Field(name, TYPE_OF_DATATYPE[datatype], lengths, datatype)
     written = parse_type(dtype)
-    return Field(name, written.type if written else TEXT, lengths)
+    if written is None:
+        untyped.append(name)
+        return Field(name, TEXT, lengths)
+    return Field(name, written.type, lengths)

@@ -61,19 +61,19 @@ def read(member: MemberBytes) -> Optional[Told]:
     stream = unpacked(member)
     if not _is_pickle(stream.peek(_HEAD)):
         return None
+
+    def is_enough(outermost: Any) -> bool:
+        found = found_in(outermost, stream.check)
+        return found is not None and found.is_certain
+
     try:
-        outermost = read_pickle(stream, Reading(WANTED, BLOBS, _is_enough, source_of, WHOLE))
+        outermost = read_pickle(stream, Reading(WANTED, BLOBS, is_enough, source_of, WHOLE))
     except UnreadableError as error:
         raise UnreadableError(str(error), error.source or _UNKNOWN) from None
-    found = found_in(outermost)
+    found = found_in(outermost, stream.check)
     if found is not None:
         return found.told
     return _list(member.name, outermost)
-
-
-def _is_enough(outermost: Any) -> bool:
-    found = found_in(outermost)
-    return found is not None and found.is_certain
 
 
 def _is_pickle(head: bytes) -> bool:

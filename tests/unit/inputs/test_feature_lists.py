@@ -31,7 +31,7 @@ def told(path: str, content: bytes | str) -> Tuple[Field, ...]:
     assert answers[0] == answers[1] == answers[2]
     answer = answers[0]
     assert answer is not None
-    assert answer._replace(fields=(), why="") == Told("feature_list")
+    assert answer._replace(fields=(), untyped=(), why="") == Told("feature_list")
     return answer.fields
 
 
@@ -78,6 +78,8 @@ JSON_FORMS: List[Tuple[Any, List[Tuple[Any, ...]]]] = [
     (["a", 0], [("a", "numeric"), ("0", "numeric")]),
     ([{"name": "a", "type": "int64"}, {"name": "b", "type": "blob"}, {"name": "c"}],
      [("a", "integer"), ("b", "text"), ("c", "numeric")]),
+    ([{"name": "a", "type": None}, {"name": "b", "type": ""}],
+     [("a", "numeric"), ("b", "numeric")]),
     ([{"name": "v", "type": "float", "shape": [None, 8]}, {"name": "w", "type": "array"}],
      [("v", "numeric", (1, 8)), ("w", "numeric", (1,))]),
     ({"a": "float", "b": "category", "c": "datetime64[ns]", "d": "bool"},
@@ -95,6 +97,27 @@ def test_the_forms_of_json(content: Any, fields: List[Tuple[Any, ...]]) -> None:
     assert told("features.json", json.dumps(content)) == wanted
     assert told("features.json", "\ufeff\n" + json.dumps(content, indent=1)) == wanted
     assert told("features.txt", json.dumps(content)) == wanted
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"name": "a", "type": "int"}, {"name": "b", "type": "blob"}, {"name": "c", "type": 7}],
+        # Neither a list that turns out to be none nor a name's second type counts.
+        {
+            "features": [{"name": "d", "type": "blob"}, 1],
+            "columns": [
+                {"name": "a", "type": "int"},
+                {"name": "a", "type": "blob"},
+                *({"name": name, "type": "blob"} for name in "bbc"),
+            ],
+        },
+    ],
+)
+def test_fields_of_unknown_types_are_told(content: Any) -> None:
+    answer = read(feature_lists, json.dumps(content), path="features.json")
+    assert answer is not None
+    assert answer.untyped == ("b", "c")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import pytest
 from hypothesis import given
@@ -58,7 +58,10 @@ def test_what_mlflow_wrote_is_told_as_mlflow_reads_it(folder: str) -> None:
             assert told == NO_SIGNATURE
         else:
             made_up, form = expected["made_up"], expected["form"]
-            assert told == Told("mlflow", fields_of(expected), made_up, form=form)
+            assert told is not None
+            wanted = Told("mlflow", fields_of(expected), made_up, form=form)
+            assert told._replace(untyped=()) == wanted
+            assert told.untyped == ("item", "basket") * folder.endswith("nested-columns")
 
 
 def test_the_values_of_an_example_are_what_training_recorded() -> None:
@@ -90,6 +93,24 @@ def test_the_rows_of_an_example_are_the_values_of_a_tensor_without_a_name(exampl
         assert inputs.training == {"input": ([1, 2.5], [3, 4])}
     ragged = [members[0], ("input_example.json", b"[[1, 2], [3, null]]")]
     assert find_inputs([packed(*ragged)], read_settings({})).training == {}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "untyped"),
+    [
+        ('[{"type": "long", "name": "a"}, {"type": "uuid", "name": "b"}]', ("b",)),
+        ('[{"type": "map", "values": {"type": "string"}, "name": "a"}]', ("a",)),
+        ('[{"type": "array", "items": {"type": "object", "properties": {}}, "name": "a"}]', ("a",)),
+        ('[{"type": "string"}, {"name": null}]', ("f1",)),
+        ('[{"tensor-spec": {"dtype": "complex64", "shape": [-1]}}]', ("input",)),
+        ('[{"name": "a", "tensor-spec": {"dtype": "complex64", "shape": [-1]}}]', ("a",)),
+    ],
+)
+def test_inputs_of_unknown_types_are_told(inputs: str, untyped: Tuple[str, ...]) -> None:
+    told = read(mlflow, f"signature:\n  inputs: '{inputs}'\n", path="MLmodel")
+    assert told is not None
+    assert told.untyped == untyped
+    assert {field.type for field in told.fields if field.name in untyped} == {"text"}
 
 
 @pytest.mark.parametrize("folder", folders("mlflow"))

@@ -16,9 +16,11 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 import pytest
 from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
-from mims.inputs import sklearn
+from mims.inputs import encoders, sklearn
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.sources import SKLEARN
+
+from tests.unit.inputs.readings import MIB, peak_of
 
 SOURCES = Path(__file__).resolve().parents[2] / "models" / "sources" / "pickled"
 FOLDERS = sorted(folder.name for folder in SOURCES.iterdir())
@@ -303,6 +305,95 @@ def test_columns_are_given_in_many_ways(objects: Objects, columns: Any) -> None:
     )
     kinds = [field.type for field in tell(transformer).fields]
     assert kinds == [NUMERIC, CATEGORICAL]
+
+
+COLUMN_TRANSFORMER = "sklearn.compose._column_transformer.ColumnTransformer"
+
+
+def test_columns_of_a_transformer_within_another_are_typed(objects: Objects) -> None:
+    hot = objects.made("sklearn.preprocessing._encoders.OneHotEncoder", categories_=[["x"]])
+    inner = objects.made(
+        COLUMN_TRANSFORMER,
+        feature_names_in_=["c", "a"],
+        transformers_=[("hot", hot, ["a"]), ("numbers", objects.scaler(), [0])],
+    )
+    outer = objects.made(
+        COLUMN_TRANSFORMER,
+        feature_names_in_=["a", "b", "c"],
+        transformers_=[("both", inner, ["c", "a"]), ("rest", "passthrough", ["b"])],
+    )
+    assert tell(objects.pipeline(outer, objects.line())).fields == (
+        Field("a", CATEGORICAL, categories=("x",)),
+        Field("b", NUMERIC),
+        Field("c", NUMERIC),
+    )
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_columns_that_many_entries_share_are_looked_at_so_often(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch, is_nested: bool
+) -> None:
+    looked_at: List[int] = []
+    real = encoders._positions
+
+    def positions(columns: Any, names: Dict[str, int]) -> List[int]:
+        looked_at.append(len(columns))
+        return real(columns, names)
+
+    monkeypatch.setattr(encoders, "_positions", positions)
+    monkeypatch.setattr(encoders, "_COLUMNS", 1_000)
+    part = objects.made("sklearn.preprocessing._encoders.OneHotEncoder", categories_=[])
+    columns = [f"c{index}" for index in range(50)]
+    for _ in range(3 if is_nested else 1):
+        part = objects.made(
+            COLUMN_TRANSFORMER,
+            feature_names_in_=columns,
+            transformers_=[("part", part, columns)] * 500,
+        )
+    told = told_by(pickle.dumps(part, 4))
+    assert told is not None
+    assert {field.type for field in told.fields} == {CATEGORICAL}
+    assert sum(looked_at) <= 1_000 * 4  # it is looked into a few times on the way
+
+
+def test_an_encoder_that_many_pipelines_share_is_looked_at_once(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: List[Any] = []
+    real = encoders.is_vectorizer
+
+    def is_vectorizer(value: Any) -> bool:
+        looked_at.append(value)
+        return real(value)
+
+    monkeypatch.setattr(encoders, "is_vectorizer", is_vectorizer)
+    part = objects.scaler()
+    for _ in range(4):
+        part = objects.pipeline(*[part] * 100)
+    columns = objects.made(
+        COLUMN_TRANSFORMER, feature_names_in_=["a"], transformers_=[("part", part, ["a"])] * 100
+    )
+    assert told_by(pickle.dumps(columns, 4)) is not None
+    assert len(looked_at) < 100
+
+
+def test_the_deadline_is_looked_at_for_each_of_many_lists(objects: Objects) -> None:
+    checks: List[None] = []
+    lists = {f"columns{index}": ["a", "b"] for index in range(200)}
+    content = pickle.dumps({"model": objects.line(count=3), **lists}, 4)
+    member = MemberBytes("model.pkl", [content], lambda: checks.append(None))
+    assert sklearn.read(member) is not None
+    assert len(checks) >= 200
+
+
+def test_models_that_share_many_names_take_bounded_memory(objects: Objects) -> None:
+    shared = [f"c{index}" for index in range(5_000)]
+    lines = [objects.line(count=1) for _ in range(1_000)]
+    for line in lines:
+        line.feature_names_in_ = shared
+    told, peak = peak_of(sklearn, [pickle.dumps(lines, 4)], path="model.pkl")
+    assert names(told) == shared
+    assert peak < 64 * MIB
 
 
 def test_a_search_tells_what_its_best_estimator_does(objects: Objects) -> None:
