@@ -113,6 +113,16 @@ def test_inputs_of_unknown_types_are_told(inputs: str, untyped: Tuple[str, ...])
     assert {field.type for field in told.fields if field.name in untyped} == {"text"}
 
 
+@pytest.mark.parametrize(("first", "untyped"), [("long", ()), ("uuid", ("a",))])
+def test_the_first_of_several_columns_of_one_name_counts(
+    first: str, untyped: Tuple[str, ...]
+) -> None:
+    inputs = json.dumps([{"type": written, "name": "a"} for written in (first, "uuid")])
+    told = read(mlflow, f"signature:\n  inputs: '{inputs}'\n", path="MLmodel")
+    assert told is not None
+    assert (len(told.fields), told.untyped) == (1, untyped)
+
+
 @pytest.mark.parametrize("folder", folders("mlflow"))
 def test_a_signature_that_is_cut_short_is_not_used(folder: str) -> None:
     for name, content in files(folder).items():
