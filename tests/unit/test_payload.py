@@ -216,7 +216,7 @@ def test_a_nested_file_and_a_large_payload_leave_a_warning() -> None:
 @pytest.mark.parametrize(
     ("name", "content"), [(NAME, b'{"tab_field_list": ["a"]}'), ("columns.json", b'["a"]')]
 )
-def test_a_path_in_another_encoding_is_told_with_its_bytes(
+def test_a_path_in_another_encoding_is_shown_with_its_bytes(
     name: str, content: bytes, layout: str
 ) -> None:
     tar = header(b"mod\xe8le/" + name.encode(), len(content)) + padded(content)

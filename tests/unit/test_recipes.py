@@ -71,7 +71,7 @@ def test_what_a_recipe_makes(recipe: str, expected: str) -> None:
     assert check_payload_archive(payload.archive).recipe == recipe
 
 
-def test_a_category_that_is_true_is_told_where_the_server_takes_only_numbers() -> None:
+def test_a_category_that_is_true_gives_a_warning_if_the_server_takes_only_numbers() -> None:
     content = json.dumps(
         {"field_info": {"c": {"type": "enum", "categories": [True, 2]}, "b": "bool"}}
     ).encode()

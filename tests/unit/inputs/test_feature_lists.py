@@ -103,7 +103,7 @@ def test_the_forms_of_json(content: Any, fields: List[Tuple[Any, ...]]) -> None:
     "content",
     [
         [{"name": "a", "type": "int"}, {"name": "b", "type": "blob"}, {"name": "c", "type": 7}],
-        # Neither a list that turns out to be none nor a name's second type counts.
+        # Neither an invalid list nor a second type of the same name counts.
         {
             "features": [{"name": "d", "type": "blob"}, 1],
             "columns": [
@@ -114,7 +114,7 @@ def test_the_forms_of_json(content: Any, fields: List[Tuple[Any, ...]]) -> None:
         },
     ],
 )
-def test_fields_of_unknown_types_are_told(content: Any) -> None:
+def test_fields_of_unknown_types_are_listed(content: Any) -> None:
     answer = read(feature_lists, json.dumps(content), path="features.json")
     assert answer is not None
     assert answer.untyped == ("b", "c")

@@ -40,7 +40,7 @@ def files(folder: str) -> Dict[str, bytes]:
 
 
 @pytest.mark.parametrize("folder", folders("mlflow"))
-def test_what_mlflow_wrote_is_told_as_mlflow_reads_it(folder: str) -> None:
+def test_files_of_mlflow_are_read_as_mlflow_reads_them(folder: str) -> None:
     expected = expectation("mlflow", folder)
     for name, content in files(folder).items():
         path = f"model/{name}"
@@ -106,7 +106,7 @@ def test_the_rows_of_an_example_are_the_values_of_a_tensor_without_a_name(exampl
         ('[{"name": "a", "tensor-spec": {"dtype": "complex64", "shape": [-1]}}]', ("a",)),
     ],
 )
-def test_inputs_of_unknown_types_are_told(inputs: str, untyped: Tuple[str, ...]) -> None:
+def test_inputs_of_unknown_types_are_listed(inputs: str, untyped: Tuple[str, ...]) -> None:
     told = read(mlflow, f"signature:\n  inputs: '{inputs}'\n", path="MLmodel")
     assert told is not None
     assert told.untyped == untyped

@@ -330,7 +330,7 @@ def test_columns_of_a_transformer_within_another_are_typed(objects: Objects) -> 
 
 
 @pytest.mark.parametrize("is_nested", [False, True])
-def test_columns_that_many_entries_share_are_looked_at_so_often(
+def test_the_number_of_looks_at_columns_that_many_entries_share_is_limited(
     objects: Objects, monkeypatch: pytest.MonkeyPatch, is_nested: bool
 ) -> None:
     looked_at: List[int] = []
