@@ -1,4 +1,4 @@
-"""Lists of features beside a model → fields."""
+"""Lists of features next to a model → fields."""
 
 from __future__ import annotations
 
@@ -206,7 +206,9 @@ def test_a_text_that_is_not_a_list_of_names(content: str) -> None:
         ("features.json", b'["a", ' + b"[" * 200 + b"]" * 200, "nested too deep"),
     ],
 )
-def test_what_cannot_be_read_is_said(path: str, content: bytes, why: str) -> None:
+def test_an_unreadable_file_is_an_error_with_the_reason(
+    path: str, content: bytes, why: str
+) -> None:
     with pytest.raises(UnreadableError, match=why):
         read(feature_lists, content, path=path)
 

@@ -188,7 +188,7 @@ def test_without_a_signature(text: str) -> None:
     assert read(mlflow, text, path="MLmodel") == NO_SIGNATURE
 
 
-def test_a_signature_without_inputs_tells_nothing() -> None:
+def test_a_signature_without_inputs_names_none() -> None:
     told = read(mlflow, yaml("  inputs: '[]'\n"), path="MLmodel")
     assert told == Told("mlflow", why="has a signature without inputs")
 
@@ -234,7 +234,7 @@ def test_another_file_of_that_name_is_not_mlflows(content: bytes) -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_said(content: bytes, why: str) -> None:
+def test_an_unreadable_file_is_an_error_with_the_reason(content: bytes, why: str) -> None:
     with pytest.raises(UnreadableError, match=why):
         read(mlflow, content, path="MLmodel")
 
@@ -274,7 +274,7 @@ def test_the_forms_of_an_example(example: Any, fields: Any, made_up: int) -> Non
 
 
 @pytest.mark.parametrize("example", [{}, [], {"inputs": []}, {"inputs": {}}, {"data": []}, [[]]])
-def test_an_empty_example_tells_nothing(example: Any) -> None:
+def test_an_empty_example_names_no_inputs(example: Any) -> None:
     told = read(mlflow, json.dumps(example), path="input_example.json")
     assert told == Told("mlflow", form="example", why="shows no inputs")
 
@@ -286,7 +286,7 @@ def test_values_that_no_sample_may_have_are_not_taken() -> None:
     assert told.training == {"a": (2,), "b": ("x",)}
 
 
-def test_of_a_large_table_the_names_and_the_first_rows_are_enough() -> None:
+def test_only_the_names_and_the_first_rows_of_a_large_table_are_read() -> None:
     head = b'{"columns": ["a", "b"], "data": ['
     rows = [b"[1, 2.5],"] * 100_000
     told = mlflow.read(MemberBytes("input_example.json", iter([head, *rows * 60])))
