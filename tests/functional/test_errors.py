@@ -88,7 +88,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("operation", "status", "code", "error", "message"), REFUSALS)
-def test_an_answer_of_s3_becomes_an_error_of_the_tree(
+def test_an_answer_of_s3_becomes_one_of_the_projects_errors(
     operation: str,
     status: int,
     code: str,
