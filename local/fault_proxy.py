@@ -269,7 +269,7 @@ class Exchange(BaseHTTPRequestHandler):
     def _wait_until_taken(self) -> None:
         """Wait until the client's side has every byte: a reset discards those still in transit.
 
-        Only Linux tells their number this way; elsewhere, a reset may discard some.
+        Only Linux counts them like this; elsewhere, a reset may discard some.
         """
         end = time.monotonic() + IDLE_WITHIN
         with contextlib.suppress(OSError):

@@ -145,8 +145,8 @@ class LocalFunction:
             deadline_ms=int((time.time() + timeout) * 1000),
             outcome=queue.SimpleQueue(),
         )
-        # Before a process begins, and before one that ended is looked at: what becomes of it is
-        # told to the invocation, however late this thread goes on.
+        # Set before the process starts or is checked: its end is then reported to this invocation,
+        # however slow this thread is.
         self.current = invocation
         if begins:
             self._start()

@@ -202,7 +202,7 @@ def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
     models.add_argument("--models", type=_positive(int), help="number of models")
     models.add_argument("--count", action="store_true", help="list the bucket and count them")
     sized.add_argument(
-        "--objects", type=_positive(int), help="objects in the whole bucket (as many as models)"
+        "--objects", type=_positive(int), help="objects in the whole bucket, if more than models"
     )
     sized.add_argument(
         "--seconds",

@@ -1,4 +1,4 @@
-"""Archives, packed by Python's tarfile or, for what no tool writes, byte by byte; and readings."""
+"""Archives, made by Python's tarfile, or byte by byte if no tool makes them; and ways to read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def header(
     time_field: bytes = b"%011o\0" % EPOCH_OF_TESTS,
     checksum: Optional[int] = None,
 ) -> bytes:
-    """Return a header block; `rest` stands from offset 345 on where there is no `prefix`."""
+    """Return a header block; `rest` begins at offset 345 if there is no `prefix`."""
     block = bytearray(512)
     fields = [
         (0, name),
@@ -87,17 +87,17 @@ def gz(tar: bytes, level: int = 6) -> bytes:
 
 
 def gz_members(tar: bytes, size: int) -> bytes:
-    """Return the tar in gzip members of `size` bytes of it, an empty one after each."""
+    """Return the tar in gzip members of `size` bytes each, with an empty one after each."""
     return b"".join(gz(piece) + gz(b"") for piece in chunked(tar, size))
 
 
 def stored(content: bytes, last: bool = False) -> bytes:
-    """Return a deflate block that holds its content as it is."""
+    """Return a deflate block that stores its content uncompressed."""
     return struct.pack("<BHH", last, len(content), len(content) ^ 0xFFFF) + content
 
 
 def noise(size: int) -> bytes:
-    """Return bytes that do not compress, the same ones each time."""
+    """Return bytes that cannot be compressed, the same each time."""
     return random.Random(size).getrandbits(8 * size).to_bytes(size, "big")
 
 
@@ -106,7 +106,7 @@ def chunked(content: bytes, size: int) -> List[bytes]:
 
 
 def packed(*members: Tuple[str, bytes]) -> bytes:
-    """Return a gzip'd tar of files, as Python's tarfile writes it, the same ones each time."""
+    """Return a gzipped tar of files, as Python's tarfile writes it, the same each time."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         for name, content in members:
@@ -117,7 +117,7 @@ def packed(*members: Tuple[str, bytes]) -> bytes:
 
 
 def unpacked(archive: bytes) -> Dict[str, bytes]:
-    """Return the regular files of a tar, gzip'd or not, by their names."""
+    """Return the regular files of a tar, gzipped or not, by their names."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         files = {info.name: tar.extractfile(info) for info in tar}
         return {name: file.read() for name, file in files.items() if file is not None}
@@ -131,7 +131,7 @@ class Taken(Member):
 
 
 def extract_hyperparameters(chunks: Iterable[bytes], limits: Optional[Limits] = None) -> Taken:
-    """Return the member `hyperparameters.json` that is taken from an archive, whatever it holds."""
+    """Return the member `hyperparameters.json` that is taken from an archive, unchecked."""
     taken: List[Member] = []
 
     def parse(member: Member, _check: Check) -> Hyperparameters:
@@ -162,7 +162,7 @@ def payload_of(
 
 
 class Counted:
-    """Chunks, iterable again and again, that count how many were asked for."""
+    """Chunks that can be iterated repeatedly, and count how many were asked for."""
 
     def __init__(self, chunks: List[bytes]) -> None:
         self._chunks = chunks

@@ -1,4 +1,4 @@
-"""What holds for every test: no account of whoever runs them can be reached."""
+"""No test can reach an AWS account of the user who runs it."""
 
 from __future__ import annotations
 

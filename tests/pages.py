@@ -1,4 +1,4 @@
-"""The pages for people, as tests read them: their blocks, tables, links and anchors."""
+"""The documentation as tests read it: blocks, tables, links and anchors of its pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A fenced block of a page, and what stands between it and the block before it.
+    """A fenced block of a page, and the text between it and the block before it.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ def text_of(page: str) -> str:
 
 
 def blocks(text: str) -> List[Block]:
-    """Return a page's fenced blocks, without the indentation of a list that they stand in."""
+    """Return a page's fenced blocks, without the indentation of the list that they are in."""
     found = []
     end = 0
     for match in _FENCE.finditer(text):
@@ -54,7 +54,7 @@ def prose(text: str) -> str:
 
 
 def section(text: str, heading: str) -> str:
-    """Return what stands under a heading, as far as the next of its level or above."""
+    """Return the text under a heading, up to the next one of its level or above."""
     match = re.search(rf"^(#+) {re.escape(heading)}\n", text, re.MULTILINE)
     assert match, f"there is no heading {heading!r}"
     rest = text[match.end() :]
@@ -101,6 +101,6 @@ def anchors(text: str) -> Set[str]:
 
 
 def links(text: str) -> List[str]:
-    """Return the targets of a page's links and pictures, those of other sites left out."""
+    """Return the targets of a page's links and pictures, except those to other sites."""
     found = re.findall(r"\]\(([^)\s]+)\)", prose(text))
     return [target for target in found if not re.match(r"[a-z]+:", target)]

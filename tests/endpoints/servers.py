@@ -79,12 +79,12 @@ def running(
 
 
 def free_ports(count: int) -> List[int]:
-    """Return ports that are free, each another one: all are held until all are known."""
+    """Return free ports, all different: each is held until all are known."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((_HOST, 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        for port in sockets:
+            port.bind((_HOST, 0))
+        return [int(port.getsockname()[1]) for port in sockets]
 
 
 def _is_ready(port: int, path: str) -> bool:

@@ -47,7 +47,7 @@ def test_a_failing_record_is_raised_after_the_last_one(function: Function, s3: S
 def test_of_several_errors_a_transient_one_is_raised(
     listed: bool, slow_first: bool, function: Function, s3: S3Client, refuse: Refuse
 ) -> None:
-    """Whoever tries again by its class tries what may go better then."""
+    """A caller that retries by the error's class then retries what may succeed."""
     s3.put_object(Bucket=BUCKET, Key="bad/model.tar.gz", Body=b"not an archive")
     refuse("GetObject", 503, "SlowDown", key="slow/model.tar.gz")
     keys = ["slow", "bad"] if slow_first else ["bad", "slow"]

@@ -170,10 +170,17 @@ def test_a_target_of_unknown_form_is_an_error(target: str, models: Path) -> None
     assert done.stderr.count(b"\n") == 1
 
 
-def test_a_password_in_a_target_is_refused_and_never_shown(models: Path) -> None:
-    done = command("--send", "http://user:secret@127.0.0.1:1/", PAYLOAD, folder=models)
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("http://user:secret@127.0.0.1:1/", "http://user:secret@host:99999/", "//u:secret@host/"),
+        *("ftp://user:secret@host/", "http://user:secret@[::1", "user:secret@localhost:8080"),
+    ],
+)
+def test_a_password_in_a_target_is_refused_and_never_shown(target: str, models: Path) -> None:
+    done = command("--send", target, PAYLOAD, folder=models)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"has a user name or a password in it" in done.stderr
+    assert b"has a user name or a password before its host" in done.stderr
     assert b"secret" not in done.stderr
 
 

@@ -88,7 +88,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("operation", "status", "code", "error", "message"), REFUSALS)
-def test_an_answer_of_s3_becomes_an_error_of_the_tree(
+def test_an_answer_of_s3_becomes_one_of_the_projects_errors(
     operation: str,
     status: int,
     code: str,
@@ -244,16 +244,16 @@ def test_every_attempt_at_a_server_out_of_reach_is_counted(
     assert line["requests"] == len(attempts) == 4
 
 
-def test_what_the_sdk_asks_of_its_own_accord_is_counted(
+def test_requests_that_the_sdk_makes_on_its_own_are_counted(
     function: Function, s3: S3Client, refuse: Refuse
 ) -> None:
     sent: List[str] = []
 
-    def note(event_name: str, **_: Any) -> None:
+    def record(event_name: str, **_: Any) -> None:
         sent.append(event_name)
 
     refuse("HeadObject", 400, "400")
-    s3.meta.events.register("before-send.s3", note)
+    s3.meta.events.register("before-send.s3", record)
     with pytest.raises(errors.PayloadError):
         function(REQUEST)
     (line,) = function.log()

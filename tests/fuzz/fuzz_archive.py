@@ -1,4 +1,4 @@
-"""Any bytes as a model archive: a member or an error of the tree, in chunks of any size."""
+"""Any bytes as a model archive: a member or one of our own errors, in chunks of any size."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ with atheris.instrument_imports(include=["mims"]):
     )
 
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-# Behind so many members, names are no longer kept for a message, and files passed over faster.
+# After so many members, names are no longer kept for a message, and files are skipped faster.
 _MANY = (b"x".ljust(156, b"\0") + b"0".ljust(101, b"\0") + b"ustar").ljust(512, b"\0") * 25
 
 
 def fuzz_archive(fuzzed: bytes) -> None:
-    """The first byte says what the rest is; a header's checksum is put right where it would be."""
+    """The first byte says what the rest is; the checksum of a header is corrected."""
     mode, rest = fuzzed[:1], fuzzed[1:]
     if mode in (b"t", b"T"):
         archive = gzip.compress(_with_checksums(rest), 1 if mode == b"t" else 0)
@@ -64,7 +64,7 @@ def _outcome(archive: bytes, size: int, *, again: bool) -> Union[Tuple[str, byte
 
 
 def _shaped(fuzzed: atheris.FuzzedDataProvider) -> bytes:
-    """Return a tar of headers in stacks and numbers, sound each but for what their fields say."""
+    """Return a tar of headers, stacked and repeated, which are valid except for field values."""
     names = (NAME.encode(), b"a/" + NAME.encode(), b"./" + NAME.encode(), b"x")
     tar = b""
     while fuzzed.remaining_bytes() and len(tar) < 500_000:

@@ -1,4 +1,4 @@
-"""Any bytes to XGBoost, LightGBM and CatBoost: fields, none, or the one error of a reader."""
+"""Any bytes to XGBoost, LightGBM and CatBoost: fields, none, or the only error of a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any event: an answer that JSON can carry, or an error of the tree."""
+"""Any event: an answer in JSON, or one of our own errors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _EVENTS = [path.read_bytes() for path in sorted((ROOT / "events").glob("*.json")
 
 
 def fuzz_events(fuzzed: bytes) -> None:
-    """What is JSON is the event; else one of `events/` with a few parts replaced, or another."""
+    """JSON is the event itself; other bytes choose one of `events/`, with a few parts replaced."""
     try:
         event = json.loads(fuzzed)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Archives made to cost time and memory: a payload or an error of the tree, in bounded memory.
+"""Archives made to cost time and memory: a payload or one of our own errors, in bounded memory.
 
 The fuzzer's bytes choose among shapes that cost much: how often a piece is repeated and how deep it
 is nested, under which key and in which file it stands, what its header claims, which settings
@@ -122,7 +122,7 @@ def _member(provider: Any) -> bytes:
 
 
 def _content(provider: Any) -> bytes:
-    """Return JSON of a costly shape, or such a text behind what a model begins with."""
+    """Return JSON of a costly shape, or the same after the beginning of a model file."""
     head: bytes = provider.PickValueInList(list(_HEADS))
     if head:
         tail: bytes = provider.ConsumeBytes(40)
@@ -151,7 +151,7 @@ def _text(provider: Any) -> str:
 
 
 def _count(provider: Any, bits: int) -> int:
-    """Return a number whose length in bits is drawn, so that small ones are not seldom."""
+    """Return a number whose length in bits is random, so that small ones are not rare."""
     return int(provider.ConsumeIntInRange(0, 2 ** provider.ConsumeIntInRange(0, bits)))
 
 

@@ -1,4 +1,4 @@
-"""Any bytes as an ONNX model: its inputs, or why it tells none."""
+"""Any bytes as an ONNX model: its inputs, or why it names none."""
 
 from __future__ import annotations
 

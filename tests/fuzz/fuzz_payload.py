@@ -1,4 +1,4 @@
-"""Any hyperparameters and settings: a payload that passes its check, or an error of the tree."""
+"""Any hyperparameters and settings: a payload that passes its check, or one of our own errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _OF_SEVERAL = [str(each) for each in FORMATS if not (each.one_sample or each.one
 
 
 def fuzz_payload(fuzzed: bytes) -> None:
-    """A first byte `{` makes the whole the file's text; else the file is made of the bytes."""
+    """If the first byte is `{`, the bytes are the file itself; else the file is made from them."""
     environment = {"CONTENT_TYPES": ",".join(_OF_SEVERAL[:9])}
     requested = None
     if fuzzed.startswith(b"{"):

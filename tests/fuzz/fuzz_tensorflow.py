@@ -1,4 +1,4 @@
-"""Any bytes as a SavedModel: its inputs, or why it tells none."""
+"""Any bytes as a SavedModel: its inputs, or why it names none."""
 
 from __future__ import annotations
 

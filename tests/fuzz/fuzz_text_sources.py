@@ -1,4 +1,4 @@
-"""Any bytes as each of the model files that are texts: fields, nothing, or the readers' error."""
+"""Any bytes as each model file that is a text: fields, none, or the only error of a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all readers of model files promise of any bytes: to tell something, or to refuse them."""
+"""What all readers of model files must do with any bytes: read their inputs, or refuse them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.archives import chunked
 
 
 def check_reader(source: ModuleType, content: bytes, path: str = "model") -> None:
-    """Read a model whole and in pieces: alike, with fields that are fields, or with a reason."""
+    """Read a model whole and in pieces: the same result, with valid fields or a reason."""
     whole = _outcome(source, content, path, len(content) or 1)
     for size in (97, 1 + len(content) // 7):
         in_pieces = _outcome(source, content, path, size)

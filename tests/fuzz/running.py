@@ -1,4 +1,4 @@
-"""What the fuzz targets share: a run of one, and values made of fuzzed bytes."""
+"""What the fuzz targets share: running one, and values made from fuzzed bytes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TEXTS = (
 
 
 def run(target: Callable[[bytes], None], *seeds: Path) -> None:
-    """Fuzz `target` from the folders of seeds, with libFuzzer's own arguments; tells the memory."""
+    """Fuzz `target` from the folders of seeds, with libFuzzer's own arguments; print its memory."""
     runs = 0
 
     def told(fuzzed: bytes) -> None:

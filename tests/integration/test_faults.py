@@ -330,7 +330,7 @@ def test_a_newer_payload_is_not_replaced_by_a_slower_run(
     proxy.on(reset(then=another_run), method="PUT")
 
     with LocalFunction(s3_server.environment()) as other:
-        # It has begun by then: the writer that waits gives up after six seconds, and writes anew.
+        # It is started before: the waiting writer gives up after six seconds, and writes again.
         assert send(other, elsewhere).result["status"] == "created"
         answer = send(function, key)
 

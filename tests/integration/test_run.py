@@ -38,7 +38,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def errors_in(text: str) -> str:
-    """Return what is on standard error but for the signs of life, of which a slow machine gives."""
+    """Return what is on standard error except for the signs of life, which a slow machine needs."""
     return re.sub(r"^[A-Z][\w' ]+ \.\.\. \d+ s\n", "", text, flags=re.MULTILINE)
 
 
@@ -206,13 +206,13 @@ def scripts(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# A Python that makes no environment before the file `go` is there, and tells of it by `making`.
+# A Python that writes `making`, and makes the environment only once there is a file `go`.
 HELD_BACK = """
 touch making
 until [ -e go ]; do sleep 0.02; done
 exec "$python" "$@"
 """
-# A Python that makes one by a process of its own, as ensurepip is one, which writes on and on.
+# A Python that leaves the work to another process, as with ensurepip, which keeps writing files.
 BY_ANOTHER = """
 (for _ in $(seq 1500); do mkdir -p "$3/lib"; date > "$3/lib/$$"; touch making; sleep 0.02; done) &
 wait
@@ -220,7 +220,7 @@ wait
 
 
 def first_run(scripts: Path, making: str) -> subprocess.Popen[str]:
-    """Begin a first run, whose Python makes an environment as those lines of a shell do it."""
+    """Start a first run, whose Python makes the environment by these lines of shell."""
     python = scripts / "python"
     python.write_text(
         f"#!/bin/sh\npython={shlex.quote(sys.executable)}\n"

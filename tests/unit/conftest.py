@@ -1,4 +1,4 @@
-"""The inflate engines, each of which must read every archive alike."""
+"""The inflate engines, which must both read every archive in the same way."""
 
 from __future__ import annotations
 

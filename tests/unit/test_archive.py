@@ -1,4 +1,4 @@
-"""Which member is taken, from archives of every dialect, and what is said where there is none."""
+"""Which member is taken, from archives of every dialect, and the error if there is none."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_the_data_of_other_types_are_passed_over(kind: bytes) -> None:
     assert found(gz(member("x", b"y" * 700, kind) + member(NAME) + END)).content == GOOD
 
 
-def test_a_folder_of_an_old_writer_is_known_by_its_slash_even_where_no_nul_ends_its_name() -> None:
+def test_an_old_writers_folder_is_known_by_its_slash_even_if_its_name_fills_the_header() -> None:
     for name in (b"code/", b"c" * 99 + b"/"):
         folder = header(name, 700, b"\0", magic=b"")
         assert found(gz(folder + member(NAME) + END)).content == GOOD
@@ -185,7 +185,7 @@ def test_what_follows_a_zero_block_is_not_read(before: bytes, zeros: int) -> Non
 
 
 @pytest.mark.parametrize("extension", [pax(record("path", b"x")), long_name(b"x")])
-def test_a_zero_block_ends_the_archive_behind_an_extension_header_too(extension: bytes) -> None:
+def test_a_zero_block_ends_the_archive_after_an_extension_header_too(extension: bytes) -> None:
     with pytest.raises(HyperparametersNotFoundError, match="among its 1 member "):
         found(gz(member("a") + extension + bytes(512) + member(NAME) + END))
 
@@ -263,7 +263,7 @@ def test_extensions_are_understood(tar: bytes) -> None:
             assert found(gz(before + tar + member(NAME) + END), size).content == GOOD
 
 
-def test_a_global_path_holds_for_all_that_follow() -> None:
+def test_a_global_path_applies_to_all_following_members() -> None:
     tar = MANY + pax(record("path", b"./" + NAME.encode()), b"g") + member("other")
     assert found(gz(tar)).content == GOOD
 
@@ -274,7 +274,7 @@ def test_links_and_folders_with_a_size_are_passed_over_after_many(kind: bytes) -
         assert found(gz(MANY + entry + member(NAME) + END)).content == GOOD
 
 
-def test_leftovers_behind_the_nul_of_a_name_count_for_nothing() -> None:
+def test_bytes_after_the_nul_of_a_name_are_ignored() -> None:
     leftover = header(NAME.encode() + b"\0" + b"old-name", len(GOOD)) + padded(GOOD)
     other = header(b"x\0" + NAME.encode(), len(OTHER)) + padded(OTHER)
     for before in (b"", MANY):
@@ -299,14 +299,14 @@ def test_a_pax_size_never_applies_to_an_extension_header() -> None:
     assert found(gz(tar)).content == GOOD
 
 
-def test_a_pax_record_applies_to_the_next_file_alone() -> None:
+def test_a_pax_record_applies_only_to_the_next_file() -> None:
     tar = pax(record("path", b"x/" + NAME.encode()) + record("size", b"3")) + header(b"-")
     with pytest.raises(HyperparametersNotFoundError, match="'x', 'b'"):
         found(gz(pax(record("path", b"x")) + member("a") + member("b")))
     assert found(gz(tar + padded(b"abc") + member(NAME) + END)).content == GOOD
 
 
-def test_names_of_pax_come_before_those_of_gnu() -> None:
+def test_a_pax_name_wins_over_a_gnu_name() -> None:
     entry = pax(record("path", NAME.encode())) + long_name(b"other") + member("-")
     assert found(gz(entry + member(NAME, OTHER))).content == GOOD
 
@@ -321,7 +321,7 @@ def test_names_of_pax_come_before_those_of_gnu() -> None:
         (b"", EPOCH_OF_TESTS),
     ],
 )
-def test_the_modification_time_is_that_of_the_records_if_it_is_one(
+def test_the_modification_time_is_that_of_the_records_if_it_is_valid(
     records: bytes, modified: int
 ) -> None:
     assert found(gz(pax(records) + member(NAME))).modified == modified
@@ -366,7 +366,7 @@ DAMAGED: Dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
-def test_damage_is_told_with_the_compressed_offset_even_behind_a_nested_file(
+def test_damage_is_reported_with_the_compressed_offset_even_after_a_nested_file(
     damage: bytes,
 ) -> None:
     for before, size in itertools.product((b"", MANY), (1, 65536)):
@@ -384,7 +384,7 @@ def test_an_old_checksum_of_signed_bytes_is_accepted() -> None:
     assert found(gz(header(name, checksum=signed) + member(NAME))).content == GOOD
 
 
-def test_no_error_is_of_another_tree_when_an_archive_is_cut_anywhere() -> None:
+def test_an_archive_cut_anywhere_raises_only_the_projects_errors() -> None:
     archive = gz(pax(record("path", b"x" * 150)) + member("-", b"y" * 600) + member(NAME) + END)
     whole = 0
     for length in range(len(archive)):

@@ -1,4 +1,4 @@
-"""What the benchmarks measure on is what they say, and the chart shows what was measured."""
+"""The benchmarks' archives are what they should be, and the chart shows the measurements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_model_file_without_hyperparameters_tells_its_fields(kind: str) -> None:
+def test_a_model_file_without_hyperparameters_names_its_fields(kind: str) -> None:
     bulk = b'{"base_weights":[0.5,-1.5],"tree_param":{"num_feature":"12"}},' * 1000
     file = model_file(kind, len(bulk))
     content = file.before + (bulk if file.is_of_trees else bytes(len(bulk))) + file.behind
@@ -41,7 +41,7 @@ TRIALS: List[Dict[str, Any]] = [
 ]
 
 
-def test_the_chart_shows_the_medians_of_each_way_beside_the_limit() -> None:
+def test_the_chart_shows_the_medians_of_each_way_and_the_limit() -> None:
     svg = draw([panel("weights", "a.tar.gz", WAYS, TRIALS)], "the limit")
     texts = [element.text for element in ElementTree.fromstring(svg).iter() if element.text]
     assert {"the function", "3.00 s", "another <way>", "8.00 s", "the limit: 2.00 s"} <= {*texts}

@@ -160,7 +160,7 @@ def test_values_of_a_field_with_a_shape() -> None:
     assert "[[1.0, 2.0], 0.0]" in check_payload_archive(archive).payloads[0].first_sample
 
 
-def test_the_columns_of_a_field_with_a_shape_need_names_of_their_own() -> None:
+def test_the_columns_of_a_field_with_a_shape_need_unique_names() -> None:
     fields = {"v": {"type": "vector", "shape": [2]}, "v_1": "float"}
     assert body("application/json", fields)
     with pytest.raises(InvalidSettingsError, match="'v_1'"):
@@ -307,13 +307,13 @@ def test_an_example_that_a_setting_gives_is_corrected_in_that_setting(
         payload_of(json.dumps(hyperparameters).encode(), given)
 
 
-def test_a_template_that_no_content_type_uses_is_told() -> None:
+def test_a_template_that_no_content_type_uses_gives_a_warning() -> None:
     given = read_settings({"RECORD_TEMPLATE": "$features"})
     (warning,) = payload_of(b'{"tab_field_list": ["a"]}', given).warnings
     assert "RECORD_TEMPLATE" in warning
 
 
-def test_missing_values_take_no_room_and_are_counted_all_the_same() -> None:
+def test_missing_values_take_no_space_but_are_counted() -> None:
     libsvm = parse_content_types("text/libsvm", "x")[0]
     with pytest.raises(ValueError, match="left out"):
         read_body(b"\n".join([b"0 250000:1"] * 1000), libsvm)

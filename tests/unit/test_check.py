@@ -1,4 +1,4 @@
-"""The check of a payload archive: what holds, what does not, and that any bytes get an answer."""
+"""The check of a payload archive: what is valid, what is not, and that any bytes get an answer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Files = Dict[str, bytes]
 
 
 def made(content_types: List[str], **changes: Any) -> bytes:
-    """Return a payload archive with numbers alone in it, as every content type can carry them."""
+    """Return a payload archive with only numbers, which every content type can carry."""
     request = {
         "content_types": content_types,
         "default_categorical_value": "0.5",
@@ -71,7 +71,7 @@ def made(content_types: List[str], **changes: Any) -> bytes:
 
 
 def written(files: Files, change: Optional[Callable[[tarfile.TarInfo], None]] = None) -> bytes:
-    """Pack files as the generator does, but for what `change` does to each header."""
+    """Pack files as the generator does, except that `change` alters each header."""
     archive = io.BytesIO()
     with gzip.GzipFile("", "wb", fileobj=archive, mtime=0) as compressed, tarfile.open(
         fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT
@@ -116,7 +116,7 @@ def refused(archive: bytes) -> str:
     return message
 
 
-def test_an_archive_of_every_content_type_holds_and_is_reported() -> None:
+def test_an_archive_of_every_content_type_is_valid_and_is_reported() -> None:
     report = check_payload_archive(made(ALL_TYPES))
     assert report.layout == "contract"
     assert report.generator == f"{GENERATOR} {VERSION}"
@@ -145,7 +145,7 @@ def test_the_first_sample_is_shown_as_each_content_type_sends_it() -> None:
 
 
 @pytest.mark.parametrize("content_type", FLAT_TYPES)
-def test_a_flat_archive_holds_and_its_content_type_is_found(content_type: str) -> None:
+def test_a_flat_archive_is_valid_and_its_content_type_is_found(content_type: str) -> None:
     report = check_payload_archive(made([content_type], layout="flat"))
     assert report.layout == "flat"
     assert report.sample_count == 3
@@ -156,7 +156,7 @@ def test_a_flat_archive_holds_and_its_content_type_is_found(content_type: str) -
     assert len(report.fields) == 4
 
 
-def test_ten_thousand_flat_files_hold() -> None:
+def test_ten_thousand_flat_files_are_valid() -> None:
     archive = made(["text/csv; header=absent"], layout="flat", sample_count=10_000)
     report = check_payload_archive(archive)
     assert (report.sample_count, report.payloads[0].path) == (10_000, "sample_payload_00001.csv")
@@ -188,7 +188,7 @@ def test_warnings_of_the_metadata_are_reported() -> None:
     ],
     ids=["time", "owner", "owner's name", "mode"],
 )
-def test_a_repacked_archive_holds_with_a_warning(change: Callable[[Any], None]) -> None:
+def test_a_repacked_archive_is_valid_with_a_warning(change: Callable[[Any], None]) -> None:
     archive = made(["application/json", "text/csv"])
     assert written(unpacked(archive)) == archive, "the test packs as the generator does"
     (warning,) = check_payload_archive(written(unpacked(archive), change)).warnings
@@ -311,13 +311,13 @@ def test_json_must_be_one_line(content_type: str, indent: Optional[int]) -> None
 
 
 @pytest.mark.parametrize("layout", ["contract", "flat"])
-def test_an_integer_beyond_any_float_holds_in_libsvm(layout: str) -> None:
+def test_an_integer_beyond_any_float_is_valid_in_libsvm(layout: str) -> None:
     request = {"content_types": "text/libsvm", "layout": layout, "field_values": {"a": 10**400}}
     hyperparameters = b'{"field_info": {"a": "int"}}'
     check_payload_archive(payload_of(hyperparameters, read_settings({}, request)).archive)
 
 
-def test_an_empty_line_of_csv_is_no_row() -> None:
+def test_an_empty_line_of_csv_is_not_a_row() -> None:
     hyperparameters = b'{"cat_field_list": ["a"]}'
     request = {"content_types": "text/csv", "field_values": {"a": ""}}
     archive = payload_of(hyperparameters, read_settings({}, request)).archive
@@ -426,7 +426,7 @@ def set_at(*keys: Any) -> Callable[[Any], Callable[[Any], None]]:
         (lambda metadata: f"{metadata}", "is not the JSON"),
     ],
 )
-def test_metadata_that_does_not_hold_is_named(change: Callable[[Any], Any], fault: str) -> None:
+def test_invalid_metadata_is_named(change: Callable[[Any], Any], fault: str) -> None:
     assert fault in refused(with_metadata(made(["application/json"]), change))
 
 
@@ -463,9 +463,7 @@ def test_the_type_of_a_field_must_be_that_of_its_values() -> None:
         ),
     ],
 )
-def test_a_flat_archive_that_does_not_hold_is_named(
-    change: Callable[[Files], object], fault: str
-) -> None:
+def test_an_invalid_flat_archive_is_named(change: Callable[[Files], object], fault: str) -> None:
     files = unpacked(made(["application/json"], layout="flat"))
     change(files)
     assert fault in refused(written(files))
@@ -505,7 +503,7 @@ def test_a_payload_file_over_the_limit_of_a_request_is_refused_before_it_is_read
         check_payload_archive(written(files))
 
 
-def test_more_files_than_samples_can_be_are_refused() -> None:
+def test_more_files_than_there_can_be_samples_are_refused() -> None:
     files = {f"sample_payload_{index:05}.csv": b"1.0" for index in range(1, 10_002)}
     with pytest.raises(ArchiveLimitError, match="10,000 files"):
         check_payload_archive(written(files))
@@ -566,7 +564,7 @@ FLAT_TAR = gzip.decompress(made(["application/json"], layout="flat"))
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=2000))
 @example(b"\x1f\x8b")
-def test_any_bytes_give_a_report_or_an_error_of_the_tree(content: bytes) -> None:
+def test_any_bytes_give_a_report_or_one_of_the_projects_errors(content: bytes) -> None:
     for archive in (content, gzip.compress(content)):
         with pytest.raises(PayloadError):
             check_payload_archive(archive)
@@ -574,7 +572,7 @@ def test_any_bytes_give_a_report_or_an_error_of_the_tree(content: bytes) -> None
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from([WHOLE_TAR, FLAT_TAR]), st.data())
-def test_a_damaged_archive_gives_a_report_or_an_error_of_the_tree(
+def test_a_damaged_archive_gives_a_report_or_one_of_the_projects_errors(
     tar: bytes, data: st.DataObject
 ) -> None:
     at = data.draw(st.integers(0, len(tar) - 1))
@@ -588,7 +586,7 @@ def test_a_damaged_archive_gives_a_report_or_an_error_of_the_tree(
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(FLAT_TYPES), st.data())
-def test_any_body_gives_a_report_or_an_error_of_the_tree(
+def test_any_body_gives_a_report_or_one_of_the_projects_errors(
     content_type: str, data: st.DataObject
 ) -> None:
     (path, content), *_ = unpacked(made([content_type], layout="flat")).items()
@@ -602,7 +600,7 @@ def test_any_body_gives_a_report_or_an_error_of_the_tree(
     assert describe_report(report)
 
 
-def test_the_report_says_what_is_in_it_and_what_it_is_too_large_for() -> None:
+def test_the_report_says_what_is_in_the_archive_and_what_it_is_too_large_for() -> None:
     archive = made(["text/csv; header=absent"], default_text_value="x", sample_count=10_000)
     text = describe_report(check_payload_archive(archive))
     assert "valid: 1 payload file, 10,000 samples of 4 fields." in text
@@ -620,7 +618,7 @@ def test_the_report_says_what_is_in_it_and_what_it_is_too_large_for() -> None:
     assert "\nWarning\n  - The payload file of text/csv has " in text
 
 
-def test_the_report_tells_family_and_recipe_and_each_body_and_warning_once() -> None:
+def test_the_report_shows_family_recipe_and_each_body_and_warning_once() -> None:
     archive = made(["text/csv", "application/json"], recipe="xgboost", field_values={"agee": 1})
     text = describe_report(check_payload_archive(archive), Page(width=500))
     assert re.search(r"^  Recipe +xgboost$", text, re.M)
@@ -680,7 +678,7 @@ def test_no_line_is_wider_than_the_page(width: int, unicode: bool, layout: str) 
     assert re.sub("\x1b\\[[0-9]+m", "", coloured) == text
 
 
-def test_the_report_cuts_long_samples_and_escapes_what_a_terminal_would_obey() -> None:
+def test_the_report_cuts_long_samples_and_escapes_control_characters() -> None:
     note = "\x1b[31m" + "y" * 1000
     archive = made(["application/jsonlines", "text/csv"], field_values={"country": note})
     text = describe_report(check_payload_archive(archive))
@@ -738,7 +736,7 @@ def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("content", [None, b"no archive"])
-def test_the_command_ends_with_1_and_one_line_where_it_does_not_hold(
+def test_the_command_ends_with_1_and_one_line_if_the_archive_is_invalid(
     content: Optional[bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "payload.tar.gz"
@@ -752,7 +750,7 @@ def test_the_command_ends_with_1_and_one_line_where_it_does_not_hold(
     assert printed.err.count("\n") == 1
 
 
-def test_a_value_that_the_setting_fields_gives_is_told_as_such() -> None:
+def test_a_value_from_the_setting_fields_is_reported_as_such() -> None:
     fields = {"n": {"type": "int", "default": 3}}
     by_setting = payload_of(b"{}", read_settings({}, {"fields": fields})).archive
     by_model = payload_of(json.dumps({"field_info": fields}).encode()).archive
@@ -762,7 +760,7 @@ def test_a_value_that_the_setting_fields_gives_is_told_as_such() -> None:
 
 @pytest.mark.parametrize("layout", ["contract", "flat"])
 @pytest.mark.parametrize("content_type", ["text/libsvm", "application/x-npy", "text/csv"])
-def test_samples_whose_values_are_all_missing_hold(content_type: str, layout: str) -> None:
+def test_samples_whose_values_are_all_missing_are_valid(content_type: str, layout: str) -> None:
     request = {
         "content_types": content_type,
         "layout": layout,
@@ -791,7 +789,7 @@ def test_samples_whose_values_are_all_missing_hold(content_type: str, layout: st
         ([True], "1"),
     ],
 )
-def test_a_category_that_a_datatype_writes_otherwise_is_the_same(
+def test_a_category_that_a_datatype_writes_differently_is_the_same(
     categories: List[Any], value: Any, other: str
 ) -> None:
     fields = {"c": {"type": "enum", "categories": categories}}
@@ -804,7 +802,7 @@ def test_a_category_that_a_datatype_writes_otherwise_is_the_same(
     assert check_payload_archive(archive).sample_count == 1
 
 
-def test_a_truth_as_a_category_is_a_text_in_one_file_and_a_number_in_another() -> None:
+def test_a_boolean_as_a_category_is_a_text_in_one_file_and_a_number_in_another() -> None:
     request = {"content_types": "text/csv, text/libsvm", "field_values": {"c": [True, False]}}
     given = read_settings({}, {**request, "sample_count": 2})
     archive = payload_of(b'{"field_info": {"c": "enum"}}', given).archive

@@ -1,4 +1,4 @@
-"""Contracts are checked when they are made, and scripts are compared with them by their source."""
+"""Contracts are checked when they are made, and compared with the source of scripts."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_payload_contract_is_the_one_that_pipelines_know() -> None:
     assert json.loads(json.dumps(MIMS_PAYLOAD_CONTRACT.optional_env_vars))["SAMPLE_COUNT"] == "1"
 
 
-def test_the_payload_contract_tells_of_the_variables_that_no_table_has() -> None:
+def test_the_payload_contract_mentions_the_variables_that_no_table_has() -> None:
     assert "SPECIAL_FIELD_<name>" in MIMS_PAYLOAD_CONTRACT.description
 
 
@@ -135,7 +135,7 @@ def test_a_script_that_keeps_its_contract_has_no_errors_and_no_warnings(tmp_path
 
 
 @pytest.mark.parametrize("name", [name for name in contracts.__all__ if name.endswith("CONTRACT")])
-def test_each_contract_is_kept_by_a_script_that_spells_it_out(tmp_path: Path, name: str) -> None:
+def test_a_script_with_all_parts_of_a_contract_keeps_it(tmp_path: Path, name: str) -> None:
     contract = getattr(contracts, name)
     spelled = [*contract.expected_input_paths.values(), *contract.expected_output_paths.values()]
     reads = [f"os.environ[{variable!r}]" for variable in contract.required_env_vars]
@@ -181,7 +181,7 @@ def test_a_path_counts_however_its_literal_is_written(tmp_path: Path, spelling: 
         'x = "/opt/ml/processing/output/payload.tar.gz"\n',
     ],
 )
-def test_a_path_that_no_code_spells_is_an_error(tmp_path: Path, source: str) -> None:
+def test_a_path_that_is_not_in_the_code_is_an_error(tmp_path: Path, source: str) -> None:
     result = check(tmp_path, source + FULFILLED.replace('"/opt/ml/processing/output"', "1"))
     assert not result.is_valid
     (error,) = result.errors
@@ -255,7 +255,7 @@ def test_a_required_variable_that_is_never_read_is_an_error(tmp_path: Path, sour
         ("'/opt/ml/output/data'", "/opt/ml/output/data"),
     ],
 )
-def test_an_undeclared_container_path_is_warned_about(
+def test_an_undeclared_container_path_gives_a_warning(
     tmp_path: Path, spelling: str, warned: str
 ) -> None:
     result = check(tmp_path, FULFILLED + f"X = {spelling}\n")
@@ -276,13 +276,11 @@ def test_an_undeclared_container_path_is_warned_about(
         "'/usr/opt/ml/model'",
     ],
 )
-def test_declared_platform_and_foreign_paths_are_not_warned_about(
-    tmp_path: Path, spelling: str
-) -> None:
+def test_declared_platform_and_foreign_paths_give_no_warning(tmp_path: Path, spelling: str) -> None:
     assert check(tmp_path, FULFILLED + f"X = {spelling}\n").warnings == []
 
 
-def test_an_expected_argument_that_the_script_does_not_spell_is_warned_about(
+def test_an_expected_argument_that_is_not_in_the_script_gives_a_warning(
     tmp_path: Path,
 ) -> None:
     contract = ScriptContract(**{**GOOD, "expected_arguments": {"mode": "x", "depth": "1"}})
@@ -343,7 +341,7 @@ def test_odd_expressions_do_no_harm(tmp_path: Path, odd: str) -> None:
     assert check(tmp_path, FULFILLED + f"X = {odd}\n").errors == []
 
 
-def test_any_source_of_this_project_can_be_judged() -> None:
+def test_any_source_of_this_project_can_be_checked() -> None:
     scripts = [*ROOT.glob("lambda_fn/**/*.py"), *ROOT.glob("tests/**/*.py")]
     assert len(scripts) > 20
     for script in scripts:

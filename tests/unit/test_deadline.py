@@ -1,4 +1,4 @@
-"""The deadline is looked at in every part of the work, and what that raises ends the work."""
+"""The deadline is checked in every part of the work, and its error ends the work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class UpError(Exception):
 
 
 class Counting:
-    """A check that counts how often it is called, and raises at the call of a number."""
+    """A check that counts how often it is called, and raises at a given call."""
 
     def __init__(self, last: int = -1) -> None:
         self.calls = 0
@@ -152,7 +152,7 @@ PARTS: Dict[str, Part] = {
 
 
 def encoding(content_type: str, width: int) -> Part:
-    """Return the part that makes a body of that type, of `size` values in rows of that width."""
+    """Return the part that makes a body of that type, with `size` values in rows of that width."""
 
     def part(size: int, check: Check) -> Any:
         request: Dict[str, Any] = {"content_types": content_type, "sample_count": size // width}
@@ -175,7 +175,7 @@ PARTS.update(
 
 
 def one_record(content_type: str) -> Part:
-    """Return the part that makes a body of that type, of one sample with `size` fields."""
+    """Return the part that makes a body of that type, with one sample of `size` fields."""
 
     def part(size: int, check: Check) -> Any:
         return encoding(content_type, size)(size, check)
@@ -239,7 +239,7 @@ def calls_for_few(part: Part) -> int:
 def test_the_deadline_is_looked_at_as_the_work_grows(part: Part) -> None:
     large = Counting()
     part(24_576, large)
-    # Sixteen thousand values more, at the least one call for four thousand of them.
+    # Sixteen thousand more values, with at least one call for each four thousand.
     assert large.calls - calls_for_few(part) >= 4
 
 
@@ -274,7 +274,7 @@ def test_a_whole_run_ends_at_any_of_its_checks() -> None:
             run(Counting(call))
 
 
-def test_items_pass_with_a_look_at_the_deadline_for_a_thousand() -> None:
+def test_the_deadline_is_checked_once_for_each_thousand_items() -> None:
     counting = Counting()
     assert list(checked(range(3_000), counting)) == list(range(3_000))
     assert counting.calls == 3

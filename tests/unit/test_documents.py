@@ -1,4 +1,4 @@
-"""The pages say what is: links lead somewhere, snippets run, threats are tested."""
+"""The pages are true: links lead somewhere, snippets run, threats are tested."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_threat_names_the_tests_that_prove_its_guard() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_each_link_leads_to_a_file_and_a_heading_that_are_there(page: Any) -> None:
+def test_each_link_leads_to_an_existing_file_and_heading(page: Any) -> None:
     text = page.read_text("utf-8")
     for target in links(text):
         path, _, anchor = target.partition("#")
@@ -71,13 +71,13 @@ def test_each_bash_block_is_valid_bash(block: Block) -> None:
     subprocess.run(["bash", "-n"], input=block.text.encode(), check=True)
 
 
-def test_no_bash_block_has_a_prompt_that_would_be_pasted() -> None:
+def test_no_bash_block_has_a_prompt() -> None:
     for page, block in SNIPPETS:
         if block.language == "bash":
             assert not re.search(r"^[$>] ", block.text, re.MULTILINE), (page.name, block.line)
 
 
-# What the function answered, for the blocks that go on from there.
+# An answer of the function, for the blocks that use it.
 RESULT = {
     "payload_s3_uri": "s3://models/churn/payload/payload.tar.gz",
     "payload_s3_bucket": "models",
@@ -89,7 +89,7 @@ RESULT = {
 
 
 def python_blocks() -> List[Any]:
-    """Return each Python block and, of one that prints, the block of its output."""
+    """Return each Python block, with the block of its output if it prints."""
     parameters = []
     for (page, block), (_, after) in zip(SNIPPETS, [*SNIPPETS[1:], SNIPPETS[0]]):
         if block.language == "python":
@@ -100,7 +100,7 @@ def python_blocks() -> List[Any]:
 
 
 @pytest.mark.parametrize(("block", "output"), python_blocks())
-def test_each_python_block_runs_and_makes_requests_that_the_sdk_takes(
+def test_each_python_block_runs_and_makes_requests_that_the_sdk_accepts(
     block: Block,
     output: str,
     capsys: pytest.CaptureFixture[str],
@@ -138,12 +138,12 @@ def test_each_python_block_runs_and_makes_requests_that_the_sdk_takes(
         assert output
 
 
-def test_the_files_that_contributing_names_are_there() -> None:
+def test_the_files_that_contributing_names_exist() -> None:
     named = re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.\w+)`", text_of("CONTRIBUTING.md"))
     assert len(named) > 30
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_the_newest_version_stands_in_the_changelog() -> None:
+def test_the_newest_version_is_in_the_changelog() -> None:
     versions = re.findall(r"^## (\S+)", text_of("CHANGELOG.md"), re.MULTILINE)
     assert versions[0] == VERSION

@@ -31,7 +31,7 @@ def fields(**hyperparameters: Any) -> List[Tuple[str, str]]:
 
 
 def encoded(hyperparameters: Dict[str, Any]) -> Dict[str, str]:
-    """Return the hyperparameters as SageMaker hands them over."""
+    """Return the hyperparameters as SageMaker passes them on."""
     return {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in hyperparameters.items()
@@ -46,7 +46,7 @@ FORMS: List[Tuple[Dict[str, Any], str]] = [
     ({"cat_field_list": ["c"]}, "c:categorical"),
     ({"tab_field_list": ["a"], "cat_field_list": None}, "a:numeric"),
     ({"full_field_list": ["b", "a"]}, "b:text a:text"),
-    # the first form that is present, and no other beside it
+    # only the first form that is present counts
     ({"field_info": {"a": "int"}, "tab_field_list": ["b"], "text_name": "t"}, "a:integer"),
     ({"tab_field_list": ["a"], "full_field_list": ["a", "b"]}, "a:numeric"),
     ({"tab_field_list": [], "cat_field_list": ["c"], "full_field_list": ["x"]}, "c:categorical"),
@@ -104,7 +104,7 @@ def test_an_unknown_type_is_text_with_a_warning(kind: Any) -> None:
     assert "'a'" in derived.warnings[0]
 
 
-def test_a_full_list_alone_has_a_warning_and_other_forms_none() -> None:
+def test_only_a_full_list_has_a_warning() -> None:
     assert "full_field_list" in listed({"full_field_list": ["a"]}).warnings[0]
     assert listed({"tab_field_list": ["a"], "full_field_list": ["a"]}).warnings == ()
 
@@ -124,7 +124,7 @@ def test_a_missing_value_is_not_a_category() -> None:
 
 
 @pytest.mark.parametrize("category", [{"secret": 1}, ["secret"], float("inf"), "secret\ud83d"])
-def test_a_category_that_no_payload_can_hold_is_refused(category: Any) -> None:
+def test_a_category_that_no_payload_can_have_is_refused(category: Any) -> None:
     entry = {"name": "a", "type": "enum", "categories": ["x", category]}
     with pytest.raises(
         InvalidHyperparametersError, match=r"field_info\[0\]\.categories\[1\]"

@@ -1,4 +1,4 @@
-"""Each content type's body: as the field's own readers read it, and as it is read back."""
+"""Each content type's body: as common readers read it, and as it is read back."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_bodies(content_type: str) -> None:
     assert encode(TWO, of_type(content_type)).decode() == BODIES[content_type]
 
 
-def test_the_bodies_of_one_sample_and_of_numbers_alone() -> None:
+def test_the_bodies_of_one_sample_and_of_only_numbers() -> None:
     record = of_type("application/json; format=record")
     assert encode(ONE, record) == b'{"age": 7.0, "city": "Rome"}'
     assert encode(NUMBERS, of_type("text/libsvm")) == b"0 1:7.0 2:1.0\n0 1:8.5 2:-2000.0"
@@ -165,7 +165,7 @@ def test_a_float_is_within_its_datatype(datatype: str, carried: float, refused: 
 @pytest.mark.parametrize(
     "datatype", [name for name, kind in TYPE_OF_DATATYPE.items() if kind == NUMERIC]
 )
-def test_each_datatype_of_floats_is_carried(datatype: str) -> None:
+def test_each_datatype_of_floats_keeps_its_values(datatype: str) -> None:
     (content_type,) = parse_content_types("application/json; format=v2", "x")
     field = Field("x", "numeric", datatype=datatype)
     made = json.loads(encode(Samples((field,), ((0.5,),), ("default",), 1), content_type))
@@ -238,7 +238,7 @@ def test_every_body_reads_as_its_samples_by_the_fields_own_readers(
         )
 
 
-def test_one_empty_cell_is_a_row_and_long_cells_and_nul_come_back() -> None:
+def test_one_empty_cell_is_a_row_and_long_cells_and_nul_are_read_back() -> None:
     for text in ("", "\0", "x" * 200_000, '"' * 200_000):
         samples = Samples((CITY,), ((text,),), ("default",), 1)
         for content_type in ("text/csv", "text/csv; header=absent"):
@@ -266,7 +266,7 @@ def test_a_file_at_the_limit_of_a_request_and_one_byte_over(content_type: str) -
         size("x" * (room + 1))
 
 
-def test_a_body_over_the_limit_is_given_up_before_it_is_whole() -> None:
+def test_a_body_over_the_limit_is_refused_before_it_is_complete() -> None:
     samples = Samples((CITY,), (("x" * 1_000_000,),), ("default",), 10_000)
     with pytest.raises(PayloadTooLargeError):
         encode(samples, of_type("application/jsonlines"))
@@ -278,7 +278,7 @@ def test_a_body_that_does_not_give_back_its_samples_is_never_delivered() -> None
         encode(ONE, broken)
 
 
-def test_the_flat_layout_has_a_file_a_sample() -> None:
+def test_the_flat_layout_has_a_file_for_each_sample() -> None:
     request = {"content_types": "text/csv; header=absent", "layout": "flat"}
     settings = read_settings({}, request).resolve({})
     files = list(generate_sample_payload(TWO, settings))
@@ -334,7 +334,7 @@ def test_a_wide_record_is_written_in_small_pieces_of_the_same_json(name: str) ->
         ("application/x-npy", struct.pack("<8f", 1, 1, 1, 0, -0.0, 0, 0, 0)),
     ],
 )
-def test_elements_that_are_equal_and_not_the_same_are_each_written_as_they_are(
+def test_equal_elements_of_different_types_are_each_written_as_they_are(
     name: str, expected: bytes
 ) -> None:
     field = Field("codes", "categorical", (8,))

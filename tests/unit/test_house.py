@@ -1,4 +1,4 @@
-"""The house: each part of the core imports only what lies before it on the way."""
+"""The layers: each part of the core imports only parts before it on the way of the data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Iterator, List, Tuple
 ROOT = Path(__file__).parents[2]
 MIMS = ROOT / "lambda_fn" / "mims"
 
-# From the ground to the function, as a model's bytes go: a part may import what stands before it,
-# and, within a package, its own modules.
+# From the lowest layer to the function, as a model's bytes go: a part may import the parts before
+# it and, within a package, its own modules.
 WAY = (
     "limits",
     "version",
@@ -59,7 +59,7 @@ def modules() -> List[Tuple[str, Path]]:
     return found
 
 
-def test_each_part_imports_only_what_lies_before_it() -> None:
+def test_each_part_imports_only_parts_before_it() -> None:
     for part, path in modules():
         for imported in imports(path):
             is_module = (MIMS / imported).is_dir() or (MIMS / f"{imported}.py").exists()
@@ -75,10 +75,10 @@ def test_a_module_has_fewer_than_350_lines() -> None:
                 assert len(lines) < 350, f"{path} has {len(lines)} lines"
 
 
-STANDARD = {"isal"}  # taken where it is there, never needed
+STANDARD = {"isal"}  # used if it is there, never required
 
 
-def test_the_core_imports_the_standard_library_alone() -> None:
+def test_the_core_imports_only_the_standard_library() -> None:
     script = "import sys; print(*sorted(sys.stdlib_module_names))"
     known = {*subprocess.check_output([sys.executable, "-c", script], text=True).split()}
     for part, path in modules():
@@ -100,7 +100,7 @@ def test_the_core_imports_the_standard_library_alone() -> None:
 FORBIDDEN = {"os", "time", "socket", "subprocess", "pickle", "marshal", "shelve", "tempfile"}
 
 
-def test_no_module_of_the_core_knows_clock_or_environment_or_evaluates() -> None:
+def test_no_module_of_the_core_uses_clock_or_environment_or_evaluates_code() -> None:
     for part, path in modules():
         if part in ("aws", "command"):
             continue

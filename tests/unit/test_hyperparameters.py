@@ -1,4 +1,4 @@
-"""`hyperparameters.json`: what is read, and what is said of what cannot be."""
+"""`hyperparameters.json`: what is read, and the errors for what cannot be read."""
 
 from __future__ import annotations
 
@@ -127,14 +127,16 @@ def test_an_encoded_value_is_decoded_and_an_absent_one_is_none(value: Any, decod
         ({}, None),
     ],
 )
-def test_a_scalar_is_decoded_only_where_that_gives_a_text(value: Any, text: Any) -> None:
+def test_a_scalar_is_decoded_only_if_the_result_is_a_text(value: Any, text: Any) -> None:
     assert Hyperparameters({"a": value}).scalar("a") == text
 
 
 @pytest.mark.parametrize(
     ("piece", "size"), [("[{}],", 5), ('"a":0,', 14), ("\u20ac", 17), ("x", 65)]
 )
-def test_what_a_raised_limit_lets_in_must_still_fit_into_memory(piece: str, size: int) -> None:
+def test_hyperparameters_within_a_raised_limit_must_still_fit_into_memory(
+    piece: str, size: int
+) -> None:
     length = size * 1024**2
     filled = piece * (length // len(piece.encode()))
     content = ('{"x": "%s"}' % filled if len(piece) == 1 else filled).encode()

@@ -1,4 +1,4 @@
-"""The gzip layer: lazy, bounded, and up to the very byte before a damage, whatever the engine."""
+"""The gzip layer: lazy, bounded, and exact to the byte before damage, with either engine."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from tests.archives import (
 
 GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 SMALL = member("first", b"x" * 600) + member(NAME) + member("last", b"y" * 600) + END
-# Over 256 KiB compressed before the file, as well as behind it.
+# More than 256 KiB compressed before the file, and after it.
 LARGE = member("first", noise(400_000)) + member(NAME) + member("last", noise(400_000)) + END
 TARS = {"small": SMALL, "large": LARGE}
 
 
 def after_file(tar: bytes) -> int:
-    """Return the offset behind the file's last byte."""
+    """Return the offset after the file's last byte."""
     return tar.index(GOOD) + len(GOOD)
 
 
@@ -76,7 +76,7 @@ def after_file(tar: bytes) -> int:
     }.items(),
     ids=lambda item: item[0],
 )
-def test_what_gzip_data_may_consist_of(archive: tuple[str, bytes]) -> None:
+def test_the_forms_of_gzip_data(archive: tuple[str, bytes]) -> None:
     for size in (1, 7, 65536, 10**7):
         assert found(archive[1], size).content == GOOD
 
@@ -98,11 +98,11 @@ class TestDamageAfterTheFileIsNone:
         assert found(archive[:-8] + bytes(8), size).content == GOOD
         assert found(archive[:-1] + b"\x7f", size).content == GOOD  # the length in the trailer
 
-    def test_a_checksum_right_behind_the_last_byte(self, tar: bytes, size: int, level: int) -> None:
+    def test_a_checksum_right_after_the_last_byte(self, tar: bytes, size: int, level: int) -> None:
         cut = gz(tar[: after_file(tar)], level)
         assert found(cut[:-8] + b"12345678" + b"more", size).content == GOOD
 
-    def test_bad_data_right_behind_the_last_byte(self, tar: bytes, size: int, level: int) -> None:
+    def test_bad_data_right_after_the_last_byte(self, tar: bytes, size: int, level: int) -> None:
         compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
         data = compressor.compress(tar[: after_file(tar)]) + compressor.flush(zlib.Z_SYNC_FLUSH)
         bad_block_type = b"\xff" * 40
@@ -170,7 +170,7 @@ NO_TAR: Dict[str, bytes] = {
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("what", NO_TAR)
-def test_the_error_for_what_is_not_a_tar_says_what_it_looks_like(what: str) -> None:
+def test_the_error_for_another_format_says_what_it_looks_like(what: str) -> None:
     with pytest.raises(CorruptArchiveError, match=f"looks like .*{what}"):
         found(NO_TAR[what])
     with pytest.raises(CorruptArchiveError, match=f"looks like .*{what}.*, compressed with gzip"):
@@ -191,13 +191,13 @@ def test_nothing_and_gzip_of_nothing_and_gzip_of_gzip() -> None:
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("archive", [gz(LARGE), gz(LARGE, 0), LARGE, gz_members(LARGE, 5000)])
-def test_no_chunk_is_asked_for_after_the_file_is_whole(archive: bytes) -> None:
+def test_no_chunk_is_asked_for_after_the_file_is_complete(archive: bytes) -> None:
     chunks = Counted(chunked(archive, 500))
     assert extract_hyperparameters(chunks).content == GOOD
     asked = chunks.asked
     assert chunks.closed
     assert asked < len(archive) / 500 * 0.52
-    with pytest.raises(CorruptArchiveError):  # and every one of them was needed
+    with pytest.raises(CorruptArchiveError):  # since every one of them is needed
         found(archive[: 500 * (asked - 1)])
 
 
@@ -342,7 +342,7 @@ def test_any_damage_gives_the_same_result_or_error_with_both_engines(
 
 
 @given(tar=st.binary(max_size=2000), size=st.sampled_from([1, 7, 65536]))
-def test_any_bytes_give_a_result_or_an_error_of_the_tree(tar: bytes, size: int) -> None:
+def test_any_bytes_give_a_result_or_one_of_the_projects_errors(tar: bytes, size: int) -> None:
     for archive in (tar, gz(tar), GZIP_HEADER + tar):
         outcome(archive, size)
         outcome(gz(member("a")) + archive, size)
@@ -367,11 +367,11 @@ def test_any_damage_within_the_tar_gives_the_same_in_chunks_of_any_size(
     assert outcome(archive, 1) == outcome(archive, 700) == outcome(archive, 10**6)
 
 
-# --- a wrong checksum that was seen
+# --- a wrong checksum that was noticed
 
 
 def read(archive: bytes, size: int) -> tuple[Union[bytes, str], bool]:
-    """Return what the archive gives for the file, and whether it was seen to be garbled."""
+    """Return the file in the archive, and whether a wrong checksum was noticed."""
     stream = TarStream(chunked(archive, size))
     walk = Walk(stream, Limits())
     try:
@@ -386,18 +386,18 @@ def read(archive: bytes, size: int) -> tuple[Union[bytes, str], bool]:
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("level", [0, 6])
 @pytest.mark.parametrize("size", [65536, 10**7])
-def test_a_wrong_checksum_or_length_right_behind_the_file_is_seen(size: int, level: int) -> None:
+def test_a_wrong_checksum_or_length_right_after_the_file_is_noticed(size: int, level: int) -> None:
     archive = gz(SMALL, level)
     assert read(archive, size) == (GOOD, False)
     assert read(archive[:-8] + bytes(8), size) == (GOOD, True)
     assert read(archive[:-1] + b"\x7f", size) == (GOOD, True)
-    assert read(archive[:-8], size) == (GOOD, False)  # none is not a wrong one
+    assert read(archive[:-8], size) == (GOOD, False)  # a missing one is not a wrong one
     assert read(archive[:-8] + bytes(8) + gz(b""), size) == (GOOD, True)
 
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("size", [65536, 10**7])
-def test_a_flipped_bit_in_the_file_is_seen(size: int) -> None:
+def test_a_flipped_bit_in_the_file_is_noticed(size: int) -> None:
     archive = bytearray(gz(SMALL, 0))
     archive[archive.index(b"age")] ^= 2
     assert read(bytes(archive), size) == (GOOD.replace(b"age", b"cge"), True)
@@ -405,7 +405,7 @@ def test_a_flipped_bit_in_the_file_is_seen(size: int) -> None:
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("size", [65536, 10**7])
-def test_other_damage_right_behind_the_file_is_not_a_wrong_checksum(size: int) -> None:
+def test_other_damage_right_after_the_file_is_not_a_wrong_checksum(size: int) -> None:
     compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
     data = compressor.compress(SMALL[: after_file(SMALL)]) + compressor.flush(zlib.Z_SYNC_FLUSH)
     assert read(GZIP_HEADER + data + b"\xff" * 40, size) == (GOOD, False)
@@ -413,13 +413,13 @@ def test_other_damage_right_behind_the_file_is_not_a_wrong_checksum(size: int) -
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("size", [509, 65536, 10**7])
-def test_a_wrong_checksum_that_comes_in_a_later_piece_is_not_seen(size: int) -> None:
+def test_a_wrong_checksum_that_comes_in_a_later_piece_is_not_noticed(size: int) -> None:
     assert read(gz(LARGE)[:-8] + bytes(8), size) == (GOOD, False)
 
 
 @pytest.mark.usefixtures("both")
 @pytest.mark.parametrize("seed", range(30))
-def test_both_engines_give_the_same_chunks_and_see_the_same(
+def test_both_engines_give_the_same_chunks_and_notice_the_same(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
@@ -482,7 +482,7 @@ def test_the_check_is_called_throughout_and_what_it_raises_passes_through(part: 
 
 
 @pytest.mark.usefixtures("engine")
-def test_what_stands_behind_a_gzip_member_is_not_copied_for_each(
+def test_the_data_after_a_gzip_member_are_not_copied_for_each_member(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken = 0

@@ -1,4 +1,4 @@
-"""JSON is parsed with its memory judged beforehand, and value by value where it may be long."""
+"""JSON is parsed after estimating its memory, and value by value if it may be long."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("text", SHAPES, ids=lambda text: text[:20])
-def test_values_never_take_more_memory_than_was_told(text: str) -> None:
+def test_values_never_take_more_memory_than_estimated(text: str) -> None:
     tracemalloc.start()
     try:
         kept = json.loads(text)
@@ -53,7 +53,7 @@ def test_values_never_take_more_memory_than_was_told(text: str) -> None:
     assert peak <= most_bytes(text) + 1.2 * len(text)
 
 
-def test_what_takes_too_much_is_refused_unbuilt() -> None:
+def test_values_that_take_too_much_memory_are_refused_before_they_are_built() -> None:
     with pytest.raises(TooManyValuesError, match="more values than fit into 256 MiB"):
         parse_json(repeated("[]", 12 * MIB))
     assert len(parse_json(repeated('"' + "x" * 1000 + '"', 12 * MIB))) > 10_000
@@ -74,7 +74,7 @@ def test_the_collector_is_left_as_it_was(enabled: bool) -> None:
 
 
 def built(cursor: JsonCursor) -> Any:
-    """Build a value by the cursor's steps alone."""
+    """Build a value only by the cursor's steps."""
     if cursor.text.startswith("{", cursor.at):
         return {key: built(cursor) for key in cursor.entries()}
     if cursor.text.startswith("[", cursor.at):
@@ -83,7 +83,7 @@ def built(cursor: JsonCursor) -> Any:
 
 
 @given(VALUES, st.sampled_from([None, 1]))
-def test_a_cursor_finds_what_is_there(value: Any, indent: Any) -> None:
+def test_a_cursor_finds_every_value(value: Any, indent: Any) -> None:
     text = f" {json.dumps(value, indent=indent)}\n"
     cursor = JsonCursor(text)
     assert built(cursor) == value
@@ -117,7 +117,7 @@ def test_long_values_are_built_piece_by_piece(value: Any) -> None:
     assert JsonCursor(json.dumps(value)).bounded_value() == value
 
 
-def test_a_number_at_the_edge_of_a_piece_is_whole() -> None:
+def test_a_number_at_the_edge_of_a_piece_is_complete() -> None:
     for length in range(1000, 1100):
         value = ["x" * length, 123456789, True]
         assert JsonCursor(json.dumps(value)).bounded_value() == value

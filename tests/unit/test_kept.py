@@ -30,7 +30,7 @@ PLACES = st.lists(st.tuples(st.integers(1, 60), st.sampled_from("ab")), min_size
 
 
 @given(PLACES, st.randoms(use_true_random=False))
-def test_the_same_are_kept_whatever_their_order(
+def test_the_same_candidates_are_kept_in_any_order(
     told: List[Tuple[int, str]], random: object
 ) -> None:
     candidates = [candidate(place, *one) for place, one in enumerate(told)]
@@ -40,17 +40,17 @@ def test_the_same_are_kept_whatever_their_order(
     assert members(candidates) == first
 
 
-def test_what_does_not_fit_is_left_out_with_all_behind_it() -> None:
+def test_a_candidate_that_does_not_fit_is_left_out_with_all_after_it() -> None:
     small, large, last = candidate(1, 1, "a"), candidate(2, 200, "b"), candidate(3, 1, "c")
     assert members([small, large, last]) == ["00001"]
     assert members([last, large, small]) == ["00001"]
 
 
-def test_the_first_is_kept_whatever_its_size() -> None:
+def test_the_first_candidate_is_kept_at_any_size() -> None:
     assert members([candidate(2, 1, "a"), candidate(1, 1_000, "b")]) == ["00001"]
 
 
-def test_equal_fields_are_held_once() -> None:
+def test_equal_fields_are_kept_once() -> None:
     kept = Kept(LIMIT)
     for place in range(15):
         kept.add(candidate(place, 60, "a"))

@@ -1,4 +1,4 @@
-"""Each limit at its edge: judged from the declared size, before the bytes are read."""
+"""Each limit at its edge: checked by the declared size, before the bytes are read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_hyperparameters_at_the_limit_and_one_byte_over() -> None:
             found(gz(member(name)), limits=limits)
 
 
-def test_a_declared_size_is_judged_before_its_bytes_are_read() -> None:
+def test_a_declared_size_is_checked_before_its_bytes_are_read() -> None:
     tar = header(NAME.encode(), 16 * MIB + 1) + noise(400_000)
     chunks = Counted(chunked(gz(tar), 500))
     with pytest.raises(ArchiveLimitError, match="16,777,217"):
@@ -51,7 +51,7 @@ def test_a_declared_size_is_judged_before_its_bytes_are_read() -> None:
     assert chunks.asked < 10
 
 
-def test_an_oversized_nested_file_counts_only_where_it_would_be_used() -> None:
+def test_an_oversized_nested_file_counts_only_if_it_would_be_used() -> None:
     limits = Limits(hyperparameters_bytes=30)
     large = b"x" * 31
     for better in (NAME, f"b/{NAME}"):

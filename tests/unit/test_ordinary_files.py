@@ -84,7 +84,7 @@ def test_a_size_that_only_python_reads_is_for_the_long_way(size: bytes) -> None:
     assert _passed(bytes(block)) == (0, 0)
 
 
-def test_the_row_ends_where_it_is_told_to() -> None:
+def test_the_row_of_files_ends_at_its_limits() -> None:
     stream = (_header(size=512) + bytes(512)) * 5
     assert _passed(stream) == (5, 5120)
     assert _passed(stream, at=2048) == (3, 5120)
@@ -101,13 +101,13 @@ def test_a_header_with_a_damaged_byte_is_never_taken() -> None:
         block[at] ^= damage
         count, behind = _passed(bytes(block))
         if count:
-            # What ends the checksum, or the like, may be written in another way.
+            # The end of the checksum, for one, may be written differently.
             size = parse_header(bytes(block)).size
             assert behind == BLOCK + size + -size % BLOCK, (at, damage)
 
 
 def _archive(chance: random.Random) -> bytes:
-    """An archive of some dialect, whose members are of all kinds, often damaged or cut."""
+    """Return an archive of some dialect with members of all kinds, often damaged or cut."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=chance.choice(FORMATS)) as tar:
         for number in range(chance.randint(1, 60)):
@@ -136,9 +136,7 @@ def _outcome(chunks: List[bytes], limits: Limits) -> Outcome:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_any_archive_comes_out_as_by_the_long_way(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_archive_is_read_as_by_the_long_way(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
     for _ in range(25):
         content = _archive(chance)

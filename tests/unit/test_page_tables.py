@@ -1,4 +1,4 @@
-"""The tables on the pages are what the code says: each has one address, and this is not it."""
+"""The tables on the pages agree with the code."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def codes(cell: str) -> List[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def test_the_pages_tell_the_limits_as_they_are() -> None:
+def test_the_pages_have_the_limits_of_the_code() -> None:
     first, steps = f"first {FIRST_PART // KIB} KiB", f"{READER_STEPS:,} steps"
     raised, wide = f"{RAISED_BYTES // MIB} MiB", f"({RAISED_WIDE_BYTES // MIB} MiB if it is not all"
     warnings = f"at most {WARNINGS}, of {WARNING_CHARACTERS} characters"
@@ -93,7 +93,7 @@ def test_the_table_of_settings_is_the_table_of_settings() -> None:
     assert [row for row in shown if "SPECIAL_FIELD" not in row["variable"]] == rows
 
 
-# The model whose bodies the page shows: two samples of it.
+# The model whose bodies the page shows, with two samples.
 FIELDS = {"age": "numeric", "visits": "integer", "plan": "categorical"}
 VALUES = {"age": [42.5, 17], "visits": [3, 0], "plan": ["pro", "basic"]}
 TENSOR = {"pixels": {"type": "array", "shape": [2]}}
@@ -143,7 +143,7 @@ def test_the_table_of_content_types_shows_each_with_its_body() -> None:
     assert shown == {str(content_type): body_shown(content_type) for content_type in FORMATS}
 
 
-def test_the_page_says_of_which_model_the_bodies_are() -> None:
+def test_the_page_says_which_model_the_bodies_belong_to() -> None:
     told = section(SETTINGS_PAGE, "Content types")
     for text in (FIELDS, VALUES, TENSOR, TENSOR_VALUES):
         assert json.dumps(text) in told

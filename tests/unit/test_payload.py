@@ -122,9 +122,7 @@ def test_the_metadata() -> None:
     ("value", "kept"),
     [(7, True), (True, True), (1.5, True), ([1], False), ({}, False), ("null", False)],
 )
-def test_metadata_keeps_what_names_the_model_where_it_is_a_text_or_number(
-    value: Any, kept: bool
-) -> None:
+def test_metadata_keeps_texts_and_numbers_that_name_the_model(value: Any, kept: bool) -> None:
     metadata = json.loads(
         unpacked(made({**HYPERPARAMETERS, "model_class": value}))["metadata.json"]
     )
@@ -132,7 +130,7 @@ def test_metadata_keeps_what_names_the_model_where_it_is_a_text_or_number(
     assert metadata.get("model_class", value) == value
 
 
-def test_metadata_of_no_unicode_is_refused_and_of_no_number_left_out() -> None:
+def test_metadata_that_is_not_unicode_is_refused_and_invalid_numbers_are_left_out() -> None:
     with pytest.raises(InvalidHyperparametersError, match="model_class") as caught:
         made({**HYPERPARAMETERS, "model_class": "hidden\ud800"})
     assert "hidden" not in str(caught.value)
@@ -142,7 +140,7 @@ def test_metadata_of_no_unicode_is_refused_and_of_no_number_left_out() -> None:
     assert "model_class" not in nan
 
 
-def test_the_archive_tells_nothing_of_who_made_it() -> None:
+def test_the_archive_does_not_show_who_made_it() -> None:
     archive = made()
     assert archive[:8] == b"\x1f\x8b\x08\0\0\0\0\0"  # no name, no time
     tar = gzip.decompress(archive)
@@ -187,7 +185,7 @@ def test_the_archive_is_the_same_whatever_the_order_of_the_environment_and_hashe
     assert len(digests) == 1
 
 
-def test_the_location_of_the_file_is_in_no_payload() -> None:
+def test_no_payload_contains_the_location_of_the_file() -> None:
     content = json.dumps(HYPERPARAMETERS).encode()
     settings = read_settings(ENVIRONMENT)
     plain = payload_of(content, settings).archive
@@ -195,12 +193,12 @@ def test_the_location_of_the_file_is_in_no_payload() -> None:
         assert generate([archive], settings).archive == plain
 
 
-def test_the_flat_layout_holds_nothing_but_the_samples() -> None:
+def test_the_flat_layout_has_only_the_samples() -> None:
     contents = unpacked(made(PAYLOAD_LAYOUT="flat", SAMPLE_COUNT="3", CONTENT_TYPES="text/csv"))
     assert list(contents) == [f"sample_payload_000{number}.csv" for number in (1, 2, 3)]
 
 
-def test_a_nested_file_and_a_large_payload_leave_a_warning() -> None:
+def test_a_nested_file_and_a_large_payload_give_a_warning() -> None:
     payload = generate([gz(member(f"code/{NAME}"))], read_settings({}))
     assert f"'code/{NAME}'" in payload.warnings[0]
     assert list(payload.warnings) == metadata_of(payload.archive)["warnings"]
@@ -216,7 +214,7 @@ def test_a_nested_file_and_a_large_payload_leave_a_warning() -> None:
 @pytest.mark.parametrize(
     ("name", "content"), [(NAME, b'{"tab_field_list": ["a"]}'), ("columns.json", b'["a"]')]
 )
-def test_a_path_in_another_encoding_is_told_with_its_bytes(
+def test_a_path_in_another_encoding_is_shown_with_its_bytes(
     name: str, content: bytes, layout: str
 ) -> None:
     tar = header(b"mod\xe8le/" + name.encode(), len(content)) + padded(content)
@@ -227,7 +225,7 @@ def test_a_path_in_another_encoding_is_told_with_its_bytes(
         assert metadata["fields_from"] == payload.fields_from._asdict()
 
 
-def test_what_is_returned_beside_the_archive() -> None:
+def test_what_is_returned_besides_the_archive() -> None:
     payload = generate([gz(member(NAME, GOOD))], read_settings({"CONTENT_TYPES": "text/csv"}))
     assert (payload.content_types, payload.field_count, payload.sample_count) == (
         ("text/csv",),
@@ -237,7 +235,7 @@ def test_what_is_returned_beside_the_archive() -> None:
     assert payload.warnings == ()
 
 
-def test_the_errors_are_one_tree() -> None:
+def test_all_errors_have_one_base_class() -> None:
     classes = PayloadError.__subclasses__()
     assert {c.__name__ for c in classes if not c.permanent} == {
         "StorageError",
@@ -276,6 +274,6 @@ def test_the_errors_are_one_tree() -> None:
     ],
     ids=["plain", "escaped", "200", "201", "long when escaped", "huge"],
 )
-def test_what_is_shown_of_a_name(value: Any, text: str) -> None:
+def test_how_names_are_shown(value: Any, text: str) -> None:
     assert shown(value) == text
     assert len(shown(value)) <= 200

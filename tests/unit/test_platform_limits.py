@@ -1,4 +1,4 @@
-"""Requests judged by AWS's own service models."""
+"""Requests checked by AWS's own service models."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def found(**changes: Any) -> list[str]:
     return [*map(str, faults("sagemaker", "CreateProcessingJob", {**JOB, **changes}))]
 
 
-def test_a_request_that_the_service_takes_has_no_fault() -> None:
+def test_a_request_that_the_service_accepts_has_no_fault() -> None:
     assert found() == []
     assert found(Tags=[{"Key": "Ä ä", "Value": ""}], Environment={"A": "é\n"}) == []
     reference = {"Get": "Parameters.Role"}
@@ -69,12 +69,12 @@ def test_a_request_that_the_service_takes_has_no_fault() -> None:
         ({"Tags": {"Key": "a"}}, "Tags is {'Key': 'a'}; it must be a list"),
     ],
 )
-def test_what_the_service_would_refuse_is_told_with_its_path(changes: Any, says: str) -> None:
+def test_a_fault_has_the_path_of_the_refused_part(changes: Any, says: str) -> None:
     (told,) = found(**changes)
     assert says in told
 
 
-def test_a_value_that_botocore_does_not_know_is_told_with_a_known_one() -> None:
+def test_a_value_that_botocore_does_not_know_is_named_with_a_known_one() -> None:
     cluster = {**JOB["ProcessingResources"]["ClusterConfig"], "InstanceType": "m5.large"}
     (told,) = found(ProcessingResources={"ClusterConfig": cluster})
     assert "InstanceType is 'm5.large', which botocore does not know" in told
@@ -86,12 +86,12 @@ def test_a_long_value_is_cut() -> None:
     assert len(told) < 400
 
 
-def test_one_thing_is_told_in_the_singular() -> None:
+def test_a_limit_of_one_is_in_the_singular() -> None:
     (told,) = found(RoleArn="x")
     assert told == "RoleArn has 1 character; the least is 20"
 
 
-# Characters that Python's own Unicode does not know yet may have become letters in a newer one.
+# Characters that Python's Unicode version does not know may be letters in a newer version.
 @given(st.sampled_from(PATTERNS), st.text(st.characters(exclude_categories=["Cn", "Cs"])))
 def test_a_pattern_says_the_same_as_javas(source: str, text: str) -> None:
     pattern = platform_limits._pattern(source)
@@ -99,11 +99,11 @@ def test_a_pattern_says_the_same_as_javas(source: str, text: str) -> None:
         assert bool(pattern.fullmatch(text)) == bool(regex.fullmatch(source, text))
 
 
-def test_the_patterns_of_tags_are_among_those_that_are_judged() -> None:
+def test_the_patterns_of_tags_are_checked() -> None:
     assert any(platform_limits._pattern(source) for source in PATTERNS)
 
 
-def test_without_botocore_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_botocore_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     platform_limits._service.cache_clear()
     monkeypatch.setitem(sys.modules, "botocore.session", None)
     with pytest.raises(ImportError, match="pip install boto3"):

@@ -71,7 +71,7 @@ def test_what_a_recipe_makes(recipe: str, expected: str) -> None:
     assert check_payload_archive(payload.archive).recipe == recipe
 
 
-def test_a_category_that_is_true_is_told_where_the_server_takes_only_numbers() -> None:
+def test_a_category_that_is_true_gives_a_warning_if_the_server_takes_only_numbers() -> None:
     content = json.dumps(
         {"field_info": {"c": {"type": "enum", "categories": [True, 2]}, "b": "bool"}}
     ).encode()
@@ -130,7 +130,7 @@ CSV, JSON = "text/csv", "application/json"
 @pytest.mark.parametrize(
     ("environment", "payload_settings", "request_", "expected", "recipe"),
     [
-        # A recipe counts where it is named: what the same place says wins, what lies below loses.
+        # A recipe ranks with the source that names it: its own settings win, lower sources lose.
         ({"RECIPE": "sklearn", "CONTENT_TYPES": CSV}, {}, {}, [CSV], "sklearn"),
         ({"CONTENT_TYPES": CSV}, {}, {"recipe": "mlflow"},
          ["application/json; format=dataframe_split"], "mlflow"),
@@ -139,7 +139,7 @@ CSV, JSON = "text/csv", "application/json"
         ({"RECIPE": "xgboost"}, {"content_types": JSON}, {}, [JSON], "xgboost"),
         ({"RECIPE": "xgboost"}, {}, {"content_types": JSON}, [JSON], "xgboost"),
         ({}, {"recipe": "xgboost"}, {"content_types": JSON}, [JSON], "xgboost"),
-        # Only the highest recipe counts, and none names none.
+        # Only the highest recipe counts, and `none` switches recipes off.
         ({"RECIPE": "xgboost"}, {"recipe": "sklearn"}, {}, ["application/json; format=lists"],
          "sklearn"),
         ({"RECIPE": "xgboost"}, {"recipe": "none"}, {}, [JSON], None),
@@ -180,7 +180,7 @@ def test_defaults_that_are_given_win_over_a_recipes() -> None:
         assert sample(payload) == f'{{"instances": [{{"c": {as_json}}}]}}'
 
 
-def test_a_category_stands_as_the_number_that_training_gave_it() -> None:
+def test_a_category_is_the_number_that_training_gave_it() -> None:
     hyperparameters = {
         "tab_field_list": ["n"],
         "cat_field_list": ["c", "b"],
@@ -194,7 +194,7 @@ def test_a_category_stands_as_the_number_that_training_gave_it() -> None:
     assert sample(words) == "2.5,Rome,x"
 
 
-def test_auto_without_a_family_takes_the_contracts_defaults_and_says_so() -> None:
+def test_auto_without_a_family_uses_the_contracts_defaults_and_says_so() -> None:
     payload = made({"RECIPE": "auto"})
     assert (types(payload), payload.recipe, payload.family) == ([JSON], None, None)
     assert "auto" in payload.warnings[0]
@@ -215,7 +215,7 @@ def test_a_pickle_that_cannot_be_read_shows_no_family_unless_it_names_a_library(
         assert (payload.family, payload.recipe) == (family, family)
 
 
-def test_a_model_whose_own_server_reads_none_of_the_content_types_is_told() -> None:
+def test_a_model_whose_own_server_reads_none_of_the_content_types_gives_a_warning() -> None:
     seen = inputs(X, family="xgboost")
     (warning,) = generate_from(seen, read_settings({})).warnings
     assert "RECIPE=xgboost" in warning
@@ -225,7 +225,7 @@ def test_a_model_whose_own_server_reads_none_of_the_content_types_is_told() -> N
     assert generate_from(inputs(X, family="onnx"), read_settings({})).warnings == ()
 
 
-def test_an_unknown_recipe_lists_those_that_there_are() -> None:
+def test_the_error_for_an_unknown_recipe_lists_all() -> None:
     with pytest.raises(InvalidSettingsError, match=r"'xg'.*xgboost.*auto.*none"):
         read_settings({"RECIPE": "xg"})
     assert read_settings({}, {"recipe": NONE}).recipe_name({}) == NONE
@@ -268,7 +268,7 @@ def test_a_field_whose_value_in_payload_settings_is_none_is_named(value: Any) ->
     assert "secret" not in str(caught.value)
 
 
-def test_values_in_payload_settings_lie_between_the_request_and_the_environment() -> None:
+def test_values_in_payload_settings_rank_between_the_request_and_the_environment() -> None:
     payload = made(
         {"SPECIAL_FIELD_n": "1", "SPECIAL_FIELD_i": "1", "SPECIAL_FIELD_t": "1"},
         {"field_values": {"n": 3}, "recipe": "xgboost"},
@@ -302,7 +302,7 @@ def test_values_in_payload_settings_lie_between_the_request_and_the_environment(
         ),
     ],
 )
-def test_payload_settings_may_settle_what_environment_and_request_say_together(
+def test_payload_settings_may_resolve_a_conflict_of_environment_and_request(
     environment: Dict[str, str], request_settings: Dict[str, Any], payload_settings: Dict[str, Any]
 ) -> None:
     assert made(environment, request_settings, **payload_settings).archive
@@ -310,7 +310,7 @@ def test_payload_settings_may_settle_what_environment_and_request_say_together(
         made(environment, request_settings)
 
 
-def test_what_one_place_says_is_judged_before_anything_is_read() -> None:
+def test_a_conflict_within_one_source_is_an_error_before_anything_is_read() -> None:
     two = "text/csv, application/json"
     with pytest.raises(InvalidSettingsError, match="takes one content type"):
         read_settings({"PAYLOAD_LAYOUT": "flat", "CONTENT_TYPES": two})
@@ -322,7 +322,7 @@ def test_what_one_place_says_is_judged_before_anything_is_read() -> None:
 
 
 @pytest.mark.parametrize("layout", ["request", "environment"])
-def test_the_recipe_of_the_model_may_settle_it_too(layout: str) -> None:
+def test_the_recipe_of_the_model_may_resolve_it_too(layout: str) -> None:
     environment, request = {"CONTENT_TYPES": "text/csv, application/json"}, {"recipe": "auto"}
     if layout == "request":
         request["layout"] = "flat"
@@ -334,7 +334,7 @@ def test_the_recipe_of_the_model_may_settle_it_too(layout: str) -> None:
         generate_from(inputs(Field("a", "numeric"), family="onnx"), given)
 
 
-def test_as_texts_as_sagemaker_passes_them() -> None:
+def test_payload_settings_as_the_strings_that_sagemaker_passes() -> None:
     content = {
         "field_info": json.dumps(MIXED["field_info"]),
         "payload_settings": json.dumps({"sample_count": "2", "recipe": "xgboost"}),
@@ -354,7 +354,7 @@ def test_as_texts_as_sagemaker_passes_them() -> None:
         ("SPECIL_FIELD_a", "SPECIAL_FIELD_<name>"), ("special_fild_a", "SPECIAL_FIELD_<name>"),
     ],
 )  # fmt: skip
-def test_a_misspelt_variable_is_told_in_the_result_and_never_in_the_metadata(
+def test_a_misspelt_variable_is_a_warning_in_the_result_but_not_in_the_metadata(
     variable: str, meant: str
 ) -> None:
     payload = made({variable: "secret"})
@@ -373,10 +373,10 @@ def test_other_variables_are_left_alone(variable: str) -> None:
     assert read_settings({variable: "x"}).warnings == ()
 
 
-def test_find_inputs_in_files_is_given_the_settings_too() -> None:
+def test_find_inputs_in_files_uses_the_settings_too() -> None:
     given = read_settings({"FIELDS": "3"})
     assert find_inputs_in_files([], given).source == "settings"
-    # What is wrong with the file beside them is a warning, as it is in an archive.
+    # A fault in the file next to them is a warning, as in an archive.
     for content, limit in ((b"{", ""), (b"{}", "1")):
         given = read_settings({"FIELDS": "3", "MAX_HYPERPARAMETERS_BYTES": limit})
         payload = payload_of(content, given)

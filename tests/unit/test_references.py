@@ -28,10 +28,10 @@ from tests.archives import NAME, found, header, long_name, member, padded, pax, 
 
 SEEDS = 120
 NONE, REFUSED = "no such file", "refused"
-Outcome = Union[bytes, str]  # what the file holds, or why there is none
+Outcome = Union[bytes, str]  # the file's content, or why there is none
 Members = List[Tuple[str, bytes]]  # regular files: name and data
 
-# How a size is written: as it may be; and besides in ways that this reader refuses, but some read.
+# Ways to write a size: the valid ones, and some that this reader refuses but others accept.
 Fields = List[Callable[[int], bytes]]
 REGULAR_FIELDS: Fields = [
     *[lambda size: b"%011o\0" % size] * 9,
@@ -58,7 +58,7 @@ _LISTED = re.compile(r"(.)\S{9,10} +(?:\d+ +)?\S+(?: +\S+)?? +(\d+) (?:\S+ +\d+ 
 
 
 def made_archive(chance: random.Random, fields: Fields) -> bytes:
-    """Return a tar of some members, each with what a crafted archive may have."""
+    """Return a tar with a few members, with the oddities that a crafted archive may have."""
     kinds = chance.choice([b"xxxxXg", b"LLLK", b"xxxXLLLK"])
     archive = b""
     for number in range(chance.randint(1, 5)):
@@ -127,7 +127,7 @@ def bsdtar(archive: Path) -> Tuple[Optional[Members], bool]:
         for options in ("-tvf", "-xOf")
     )
     fault = listed.returncode != 0 or done.returncode != 0
-    # Of two pax headers in a row it reads the later one, with this complaint and at times badly.
+    # Of two pax headers in a row it reads the later one, with this error, and sometimes wrongly.
     if b"malformed pax" in done.stderr:
         return None, fault
     return _listed(listed.stdout.decode(), done.stdout), fault
@@ -144,7 +144,7 @@ def tarfile_stream(archive: Path) -> Tuple[Optional[Members], bool]:
                     members.append((entry.name, data.read()))
     except tarfile.TarError:
         return members, True
-    # A bad header that is not the first one ends the archive for it without a word.
+    # To it, a bad header that is not the first one silently ends the archive.
     return members, any(archive.read_bytes()[tar.offset :][:512])
 
 
@@ -204,7 +204,7 @@ def outcomes(archive: bytes, folder: Path) -> Dict[str, Outcome]:
 
 
 def complaint(archive: bytes, folder: Path, *, regular: bool) -> str:
-    """Say how the outcome is at odds with those of the references; empty where it is not."""
+    """Say how the outcome differs from those of the references; empty if it does not."""
     theirs = outcomes(archive, folder)
     mine = ours(archive)
     told = [outcome for outcome in theirs.values() if outcome != REFUSED]

@@ -1,4 +1,4 @@
-"""Results and archives on their way to a registration; requests judged by the service models."""
+"""Results and archives on their way to a registration; requests checked by the service models."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _payload() -> bytes:
 # --- the load test's own payload ---
 
 
-def test_the_flat_payload_lies_at_a_place_of_its_own_in_one_content_type() -> None:
+def test_the_flat_payload_has_its_own_location_and_one_content_type() -> None:
     usual = {**RESULT, "payload_s3_uri": USUAL, "content_types": ["text/csv", "application/json"]}
     request = flat_payload_request(usual, "text/csv; header=absent", sample_count=10)
     assert request == {
@@ -118,13 +118,13 @@ def test_without_a_content_type_it_is_the_one_that_the_settings_give() -> None:
         ("p//x.tar.gz", "p/mims-load-test//x.tar.gz"),
     ],
 )
-def test_wherever_the_usual_payload_lies_the_flat_one_lies_elsewhere(usual: str, own: str) -> None:
+def test_the_flat_payload_is_never_at_the_location_of_the_usual_one(usual: str, own: str) -> None:
     result = {**RESULT, "payload_s3_uri": f"s3://payloads/{usual}"}
     request = flat_payload_request(result, "text/csv")
     assert request["payload_s3_uri"] == f"s3://payloads/{own}"
 
 
-def test_what_the_request_makes_is_what_a_load_test_can_send(tmp_path: Path) -> None:
+def test_a_load_test_can_send_the_payload_of_the_request(tmp_path: Path) -> None:
     request = flat_payload_request({**RESULT, "payload_s3_uri": USUAL}, "application/json")
     model = kept.archive("xgboost").read_bytes()
     made = generate([model], read_settings({}, request["settings"]))
@@ -152,7 +152,7 @@ def test_the_layout_contract_is_refused_naming_the_setting(ask: Any) -> None:
 
 
 @pytest.mark.parametrize("ask", [register, recommend])
-def test_a_payload_of_several_content_types_is_not_flat_whatever_is_said(ask: Any) -> None:
+def test_a_payload_of_several_content_types_is_never_accepted_as_flat(ask: Any) -> None:
     result = {**RESULT, "content_types": ["text/csv", "application/json"]}
     with pytest.raises(ValueError, match=r"2 content types \(text/csv, application/json\)"):
         ask(result, layout="flat")
@@ -169,14 +169,14 @@ def refusals(operation: str, request: Any) -> str:
     return str(ParamValidator().validate(request, shape).generate_report())
 
 
-def test_a_registration_is_one_that_botocore_takes() -> None:
+def test_botocore_accepts_a_registration() -> None:
     plain = Registration("churn", "image:1")
     for one in (REGISTRATION, plain):
         request = model_package_request(RESULT, one, layout="flat")
         assert refusals("CreateModelPackage", request) == ""
 
 
-def test_a_registration_carries_what_the_result_says() -> None:
+def test_a_registration_has_the_values_of_the_result() -> None:
     request = model_package_request(RESULT, REGISTRATION, layout="flat")
     assert request["SamplePayloadUrl"] == RESULT["payload_s3_uri"]
     assert (request["Domain"], request["Task"]) == ("MACHINE_LEARNING", "CLASSIFICATION")
@@ -188,7 +188,7 @@ def test_a_registration_carries_what_the_result_says() -> None:
     assert "Tags" not in request  # the service refuses them for a version of a group
 
 
-def test_an_endpoint_may_take_more_than_the_payloads_content_type() -> None:
+def test_an_endpoint_may_accept_more_than_the_payloads_content_type() -> None:
     more = replace(REGISTRATION, content_types=["application/json", "text/csv"])
     request = model_package_request(RESULT, more, layout="flat")
     types = request["InferenceSpecification"]["SupportedContentTypes"]
@@ -205,14 +205,14 @@ def test_an_uncompressed_model_is_registered_as_a_folder() -> None:
     assert refusals("CreateModelPackage", request) == ""
 
 
-def test_more_of_a_request_can_be_given_and_is_judged_too() -> None:
+def test_more_arguments_of_a_request_can_be_given_and_are_checked_too() -> None:
     request = model_package_request(RESULT, REGISTRATION, layout="flat", ClientToken="a-1")
     assert request["ClientToken"] == "a-1"
     with pytest.raises(ValueError, match="ClientToken is 'a b', which does not match"):
         model_package_request(RESULT, REGISTRATION, layout="flat", ClientToken="a b")
 
 
-def test_media_types_have_no_parameters_and_stand_once() -> None:
+def test_media_types_have_no_parameters_and_are_listed_once() -> None:
     types = ["text/csv; header=absent", "TEXT/csv"]
     request = register({**RESULT, "content_types": types}, layout="flat")
     assert request["InferenceSpecification"]["SupportedContentTypes"] == ["text/csv"]
@@ -229,12 +229,12 @@ def test_media_types_have_no_parameters_and_stand_once() -> None:
         ({"content_types": "text/csv"}, "content_types"),
     ],
 )
-def test_a_result_of_no_payload_cannot_be_registered(change: Any, says: str) -> None:
+def test_a_result_without_a_payload_cannot_be_registered(change: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         register({**RESULT, **change}, layout="flat")
 
 
-def test_an_answer_of_many_results_is_told_from_a_result() -> None:
+def test_an_answer_with_many_results_is_not_mistaken_for_a_result() -> None:
     with pytest.raises(ValueError, match="'results'"):
         load_test_description({"results": [RESULT]}, LoadTest())
 
@@ -248,7 +248,9 @@ def test_an_answer_of_many_results_is_told_from_a_result() -> None:
         ("framework_version", None),
     ],
 )
-def test_what_the_service_model_leaves_open_is_refused_by_name(part: str, value: Any) -> None:
+def test_values_that_the_service_model_does_not_check_are_refused_by_name(
+    part: str, value: Any
+) -> None:
     says = "framework_version" if part == "framework" else part
     with pytest.raises(ValueError, match=rf"^{says} is"):
         replace(REGISTRATION, **{part: value})
@@ -270,7 +272,7 @@ def test_what_the_service_model_leaves_open_is_refused_by_name(part: str, value:
         ("environment", {"A B": ""}, "Environment key is 'A B'"),
     ],
 )
-def test_what_the_service_would_refuse_is_told(part: str, value: Any, says: str) -> None:
+def test_what_the_service_would_refuse_is_an_error(part: str, value: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         model_package_request(RESULT, replace(REGISTRATION, **{part: value}), layout="flat")
 
@@ -278,7 +280,7 @@ def test_what_the_service_would_refuse_is_told(part: str, value: Any, says: str)
 # --- the recommender ---
 
 
-def test_a_recommenders_job_is_one_that_botocore_takes() -> None:
+def test_botocore_accepts_a_recommenders_job() -> None:
     by_name = recommend(RESULT, layout="flat")
     arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/churn/1"
     job = {**JOB, "layout": "flat", "model_name": None, "model_package_arn": arn}
@@ -312,7 +314,7 @@ def test_a_recommenders_job_is_one_that_botocore_takes() -> None:
         ),
     ],
 )
-def test_what_the_recommender_lacks_is_told(change: Any, registration: Any, says: str) -> None:
+def test_what_the_recommender_lacks_is_an_error(change: Any, registration: Any, says: str) -> None:
     job = {**JOB, "layout": "flat", **change}
     with pytest.raises(ValueError, match=says):
         inference_recommendations_job_request(RESULT, registration, **job)
@@ -321,7 +323,7 @@ def test_what_the_recommender_lacks_is_told(change: Any, registration: Any, says
 # --- the load test and the variables ---
 
 
-def test_a_load_test_is_described_with_the_payloads_place() -> None:
+def test_a_load_test_is_described_with_the_payloads_location() -> None:
     description = load_test_description(RESULT, LoadTest(expected_tps=5))
     assert json.loads(json.dumps(description)) == {
         "sample_payload_s3_bucket": "models",
@@ -379,7 +381,7 @@ def test_metadata_without_variables_is_refused(metadata: Any) -> None:
 
 
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm", "sklearn", "pytorch"])
-def test_real_models_are_such_that_the_payload_step_can_use(library: str) -> None:
+def test_the_payload_step_can_use_real_models(library: str) -> None:
     result = validate_model_archive(kept.archive(library))
     assert (result.errors, result.warnings) == ([], [])
 
@@ -402,7 +404,7 @@ GOOD = {"./hyperparameters.json": b'{"tab_field_list": ["a"]}', "xgboost_model.b
         (b"PK\x03\x04", "CorruptArchiveError"),
     ],
 )
-def test_a_model_that_no_payload_can_be_made_from_is_told(
+def test_a_model_that_no_payload_can_be_made_from_is_an_error(
     tmp_path: Path, content: bytes, says: str
 ) -> None:
     (tmp_path / "model.tar.gz").write_bytes(content)
@@ -437,7 +439,7 @@ def test_a_payload_archive_of_any_size_is_refused_unread(tmp_path: Path) -> None
         read_metadata(tmp_path / "p.tar.gz")
 
 
-def test_a_real_payload_keeps_its_promise(payload: bytes, tmp_path: Path) -> None:
+def test_a_real_payload_is_valid(payload: bytes, tmp_path: Path) -> None:
     (tmp_path / "p.tar.gz").write_bytes(payload)
     result = validate_payload_archive(tmp_path / "p.tar.gz")
     assert result.errors == []
@@ -446,7 +448,7 @@ def test_a_real_payload_keeps_its_promise(payload: bytes, tmp_path: Path) -> Non
     assert "PAYLOAD_LAYOUT=flat" in error
 
 
-def test_a_real_flat_payload_keeps_its_promise(tmp_path: Path) -> None:
+def test_a_real_flat_payload_is_valid(tmp_path: Path) -> None:
     model = kept.archive("xgboost").read_bytes()
     settings = read_settings({"PAYLOAD_LAYOUT": "flat", "SAMPLE_COUNT": "3"})
     (tmp_path / "p.tar.gz").write_bytes(generate([model], settings).archive)
@@ -457,7 +459,7 @@ def test_a_real_flat_payload_keeps_its_promise(tmp_path: Path) -> None:
         read_metadata(tmp_path / "p.tar.gz")
 
 
-def test_a_layout_of_another_name_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="layout is 'nested'"):
         validate_payload_archive(tmp_path / "p.tar.gz", layout="nested")
 

@@ -1,4 +1,4 @@
-"""Every content type that is registered, and one that is made up, through making and checking."""
+"""Every registered content type, and a made-up one, is made and checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mims.settings import read_settings
 
 from tests.archives import payload_of
 
-# Fields that every content type can carry; what a record holds alone is one sample of one field.
+# Fields that every content type can carry; a record carries only one sample, of one field.
 FIELDS = {
     "age": "int",
     "income": "double",
@@ -52,13 +52,13 @@ def test_every_content_type_is_made_and_checked(content_type: Format, layout: st
         assert reported.content_type == content_type
         assert [field.name for field in report.fields] == list(asked["fields"])
     else:
-        # A file alone does not tell one name of a body from another.
+        # A file by itself does not show which of a body's names was used.
         assert reported.content_type.extension == content_type.extension
     assert reported.first_sample
 
 
 @pytest.mark.parametrize("content_type", registry.FORMATS, ids=str)
-def test_every_content_type_is_found_by_its_name_and_has_a_folder_of_its_own(
+def test_every_content_type_is_found_by_its_name_and_has_its_own_folder(
     content_type: Format,
 ) -> None:
     assert registry.parse_content_types(str(content_type), "x") == (content_type,)
@@ -86,7 +86,7 @@ MADE_UP = Format(
 
 
 @pytest.mark.parametrize("layout", ["contract", "flat"])
-def test_a_made_up_content_type_needs_no_more_than_its_entry(
+def test_a_made_up_content_type_needs_only_its_entry(
     layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (registry, check):

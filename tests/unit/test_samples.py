@@ -52,7 +52,9 @@ def test_defaults_by_type() -> None:
         ("", "DEFAULT_TEXT [M]"),
     ],
 )
-def test_a_text_whose_mask_is_to_be_filled_holds_it(default: Optional[str], expected: str) -> None:
+def test_a_text_for_a_fill_mask_model_contains_the_mask(
+    default: Optional[str], expected: str
+) -> None:
     field = Field("inputs", "text", mask="[M]")
     environment = {} if default is None else {"DEFAULT_TEXT_VALUE": default}
     samples = make(field, environment=environment)
@@ -75,7 +77,7 @@ def test_a_text_whose_mask_is_to_be_filled_holds_it(default: Optional[str], expe
         ("boolean", True, {}, True),
     ],
 )
-def test_a_value_that_the_model_is_known_to_take_is_the_default_where_none_is_set(
+def test_a_value_that_the_model_is_known_to_take_is_the_default_if_none_is_set(
     kind: str, known: Any, setting: Dict[str, str], given: Any
 ) -> None:
     field = Field("x", kind, known=known)
@@ -172,7 +174,7 @@ def test_field_defaults_reach_any_name() -> None:
     assert list(values(samples).values()) == ["1", "2.5", "true", "3"]
 
 
-def test_lists_are_cycled_over_the_samples() -> None:
+def test_lists_are_repeated_over_the_samples() -> None:
     environment = {"FIELD_DEFAULTS": '{"age": [1, "2", 3.5], "note": ["x", "y"]}'}
     fields = (AGE, NOTE, Field("city", "categorical", categories=("p", "q")))
     request = {"sample_count": 5, "realistic_values": True, "field_values": {"note": ["z"]}}
@@ -336,7 +338,9 @@ def test_a_value_for_a_numeric_field_must_be_a_finite_number(value: Any) -> None
 
 
 @pytest.mark.parametrize("source", ["special", "default", "info", "training"])
-def test_text_of_no_unicode_is_refused_and_a_hyperparameters_value_never_named(source: str) -> None:
+def test_text_that_is_not_unicode_is_refused_without_showing_a_hyperparameters_value(
+    source: str,
+) -> None:
     half = "secret\ud83d"
     field = Field("city", "categorical", example=half if source == "info" else None)
     environment = {"SPECIAL_FIELD_CITY": half} if source == "special" else {}
@@ -356,7 +360,7 @@ def test_text_of_no_unicode_is_refused_and_a_hyperparameters_value_never_named(s
 
 
 @pytest.mark.parametrize("example", [{"secret": 1}, [], [[1]], float("nan"), "secret"])
-def test_an_example_that_does_not_fit_is_refused_unnamed(example: Any) -> None:
+def test_an_example_that_does_not_fit_is_refused_without_showing_it(example: Any) -> None:
     with pytest.raises(InvalidHyperparametersError, match=r"'age'.*field_info") as caught:
         make(Field("age", "numeric", example=example))
     assert "secret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Which of a model's files names its fields, whatever their order, and what is said of it."""
+"""Which of a model's files names its fields, whatever their order, and the warnings about it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Files = Mapping[str, bytes]
 
 
 def read(stream: MemberBytes) -> Optional[Told]:
-    """Read a made-up kind of model file: its content is JSON that says what is to be told."""
+    """Read a made-up kind of model file: its content is JSON that says what it names."""
     content = json.loads(stream.whole())
     if content["source"] == "nothing":
         return None
@@ -123,7 +123,7 @@ WEAK = b'{"feature_names": ["h"]}'
         ({"e/2/saved_model.pb": told("tensorflow", "a"),
           "e/10/saved_model.pb": told("tensorflow", "b")},
          ("tensorflow", "e/10/saved_model.pb", ["b"])),
-        # A list, or a transformer, names the inputs of a model that tells only their number.
+        # A list, or a transformer, names the inputs of a model that knows only their number.
         ({"m.told": told("xgboost", "f0", "f1", made_up=True),
           "l.told": told("feature_list", "a", "b"), "k.told": told("feature_list", "a")},
          ("feature_list", "l.told", ["a", "b"])),
@@ -192,7 +192,7 @@ def test_of_one_path_twice_the_first_counts() -> None:
         ({"xgboost-model": told("xgboost", "f0", made_up=True)}, ["json, in a sub-folder"]),
     ],
 )  # fmt: skip
-def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
+def test_warnings_about_the_choice(files: Files, words: Sequence[str]) -> None:
     warnings = inputs_of(files).warnings
     assert any(all(word in warning for word in words) for warning in warnings), warnings
 
@@ -211,7 +211,7 @@ def test_what_is_told_of_the_choice(files: Files, words: Sequence[str]) -> None:
         },
         {"m.told": told("onnx", "b"), "l.told": told("feature_list", "b", untyped=["b"])},
         {"xgboost-model": told("xgboost", "h"), "code/a.told": told("xgboost", "h"), NAME: LISTED},
-        # The models within a predictor of AutoGluon's take what it makes of its inputs.
+        # The models within a predictor of AutoGluon's take what it makes from its inputs.
         {"learner.told": told("autogluon", "a"), "models/X/b.told": told("xgboost", "b", "c")},
         {
             "xgboost-model": told("xgboost", "f0", made_up=True),
@@ -223,7 +223,7 @@ def test_what_causes_no_warning(files: Files) -> None:
     assert inputs_of(files).warnings == ()
 
 
-def test_where_nothing_tells_the_error_says_what_was_looked_into() -> None:
+def test_if_nothing_names_the_fields_the_error_says_what_was_looked_into() -> None:
     files = {
         "m.told": told("sklearn", why="was fitted without names"),
         "n.told": told("onnx", unreadable="is cut short"),
@@ -236,9 +236,7 @@ def test_where_nothing_tells_the_error_says_what_was_looked_into() -> None:
         inputs_of({**files, NAME: b'{"eta": "0.3"}'})
 
 
-def test_a_file_that_turns_out_to_be_something_else_was_looked_into_and_is_missed_by_nobody() -> (
-    None
-):
+def test_a_file_that_turns_out_to_be_something_else_is_listed_but_gives_no_warning() -> None:
     files = {"a.told": told("nothing"), "m.told": told("onnx", "a")}
     assert inputs_of(files).warnings == ()
     with pytest.raises(
@@ -247,7 +245,7 @@ def test_a_file_that_turns_out_to_be_something_else_was_looked_into_and_is_misse
         inputs_of({"a.told": files["a.told"]})
 
 
-def test_a_list_among_the_hyperparameters_that_differs_from_another_is_told() -> None:
+def test_a_list_among_the_hyperparameters_that_differs_from_another_gives_a_warning() -> None:
     files = {"a.told": told("feature_list", "a"), NAME: b'{"full_field_list": ["p", "q"]}'}
     taken = inputs_of(files)
     assert names(taken) == ["a"]
@@ -286,7 +284,7 @@ def test_a_root_file_that_names_fields_ends_the_search_and_another_does_not() ->
     assert names(find_inputs([archive], read_settings({}))) == ["a"]
 
 
-def test_fields_of_the_settings_read_no_further_than_the_first_part() -> None:
+def test_with_fields_in_the_settings_only_the_first_part_is_read() -> None:
     tail = noise(400_000)
     settings = b'{"tab_field_list": ["h"], "payload_settings": {"sample_count": 2}}'
     archive = gz(member("a.told", told("onnx", "x")) + member(NAME, settings) + member("z", tail))
@@ -296,7 +294,7 @@ def test_fields_of_the_settings_read_no_further_than_the_first_part() -> None:
     assert (inputs.source, inputs.member, names(inputs)) == ("settings", None, ["a", "b"])
     assert (chunks.asked, inputs.warnings) == (1, ())
     assert generate(chunks, given).sample_count == 2
-    # Behind it nothing is read: neither the file, nor what is damaged.
+    # Nothing after it is read: neither the file, nor the damaged part.
     archive = gz(member("z", tail) + member(NAME, settings) + END)
     chunks = Counted(chunked(archive, 10_000))
     assert generate(chunks, given).sample_count == 1
@@ -305,7 +303,7 @@ def test_fields_of_the_settings_read_no_further_than_the_first_part() -> None:
     (warning,) = find_inputs([damaged], given).warnings
     assert "truncated" in warning
     assert find_inputs([b"no archive"], given).warnings
-    # So it is with hyperparameters that are none; what they ask for wrongly stays an error.
+    # The same for invalid hyperparameters; but invalid settings in them are still an error.
     for content in (b"", b'{"secret"', b"[]", b"\xff"):
         payload = generate([gz(member(NAME, content) + END)], given)
         assert payload.field_count == 2
@@ -361,7 +359,7 @@ AUTO = {"RECIPE": "auto"}
         ("datetime", "2026-01-31", None),
     ],
 )
-def test_the_model_beside_a_signature_tells_the_categories_that_it_knows(
+def test_the_model_next_to_a_signature_gives_the_categories_that_it_knows(
     kind: str, category: Any, known: Any
 ) -> None:
     def known_by(**files: bytes) -> List[Any]:
@@ -378,14 +376,14 @@ def test_the_model_beside_a_signature_tells_the_categories_that_it_knows(
     categories = {"plan": [category, "other"]}
     model = told("sklearn", "plan", "age", categories=categories)
     assert [*map(repr, known_by(m__model=model))] == [repr(known), "None"]
-    # Beside one without categories; in another folder, or of another library.
+    # Next to one without categories; in another folder, or of another library.
     plain = told("sklearn", "plan", "age")
     assert known_by(m__model=plain, m__x__encoder=model)[0] == known
     assert known_by(model=model, mm__model=model) == [None, None]
     assert known_by(m__model=told("xgboost", "plan", "age", categories=categories))[0] is None
 
 
-def test_a_signature_of_a_shaped_column_has_no_category_of_its_own() -> None:
+def test_a_shaped_column_of_a_signature_gets_no_category() -> None:
     files = {
         "MLmodel": told("mlflow", "plan", type="text", shape=[2]),
         "model.told": told("sklearn", "plan", categories={"plan": ["gold"]}),
@@ -393,7 +391,7 @@ def test_a_signature_of_a_shaped_column_has_no_category_of_its_own() -> None:
     assert inputs_of(files).fields[0].known is None
 
 
-def test_the_tokenizer_beside_a_model_tells_the_mask_to_be_filled() -> None:
+def test_the_tokenizer_next_to_a_model_gives_the_mask() -> None:
     files = {
         "a/c.told": told("huggingface", "inputs", mask="[M]"),
         "a/t.told": told("huggingface", "inputs", mask="<m>", form="tokenizer"),
@@ -415,7 +413,7 @@ def test_the_tokenizer_beside_a_model_tells_the_mask_to_be_filled() -> None:
 
 
 @pytest.mark.parametrize(("source", "form"), [("huggingface", "tokenizer"), ("mlflow", "example")])
-def test_what_only_completes_another_file_names_no_field_and_shows_no_family(
+def test_a_file_that_only_completes_another_names_no_fields_and_shows_no_family(
     source: str, form: str
 ) -> None:
     files = {"x.told": told(source, "a", form=form), "m.pth": b"x"}
@@ -448,7 +446,7 @@ def test_the_family_that_an_archive_shows(files: Files, family: Optional[str]) -
         assert shown.shown_family == family
 
 
-def test_the_family_is_read_for_up_to_an_mlmodel_or_so_much_of_the_archive(
+def test_the_family_is_looked_for_up_to_an_mlmodel_or_a_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     files = member(NAME, LISTED) + member("m.told", told("xgboost", "h"))
@@ -463,13 +461,13 @@ def test_the_family_is_read_for_up_to_an_mlmodel_or_so_much_of_the_archive(
     assert passed.asked < 4
     monkeypatch.setattr(findings, "READ_ON_BYTES", 100_000)
     assert find_inputs(chunks, read_settings(AUTO)).shown_family == "xgboost"
-    # What is damaged behind the fields changes nothing.
+    # Damage after the fields changes nothing.
     assert find_inputs([archive[:5000]], read_settings(AUTO)).shown_family == "xgboost"
     with pytest.raises(CorruptArchiveError):
         find_inputs([gz(member("m.told", told("xgboost", "h")) + rest)[:5000]], read_settings({}))
 
 
-def test_a_wrong_checksum_that_was_seen_is_told() -> None:
+def test_a_wrong_checksum_gives_a_warning() -> None:
     archive = gz(member(NAME, LISTED) + END)
     wrong = archive[:-8] + bytes([archive[-8] ^ 1]) + archive[-7:]
     for chunks in ([wrong], iter([wrong])):  # with both engines

@@ -49,7 +49,7 @@ def test_every_setting_has_an_attribute_and_its_default_is_one_of_its_values() -
             assert (given.resolve({}), given.limits) == (resolved({}), Limits()), setting
 
 
-def test_empty_variables_count_as_unset_but_for_special_fields() -> None:
+def test_empty_variables_count_as_unset_except_special_fields() -> None:
     assert read_settings(dict.fromkeys(setting_names(), "")) == GivenSettings()
     settings = resolved({"SPECIAL_FIELD_a": "", "SPECIAL_FIELD_": "x"})
     assert [dict(given.values) for given in settings.field_values] == [{"a": ""}]
@@ -151,7 +151,7 @@ GOOD: Dict[str, Any] = {"true": True, "TRUE": True, " 1 ": True, "no": False, "F
 
 
 @pytest.mark.parametrize("value", GOOD)
-def test_truths(value: str) -> None:
+def test_booleans(value: str) -> None:
     assert resolved({"REALISTIC_VALUES": value}).realistic_values is GOOD[value]
 
 
@@ -253,7 +253,7 @@ def test_the_flat_layout_takes_one_content_type() -> None:
         read_settings({"PAYLOAD_LAYOUT": "flat", "CONTENT_TYPES": JSON_AND_CSV})
 
 
-def test_one_record_holds_one_sample() -> None:
+def test_one_record_has_one_sample() -> None:
     record = {"CONTENT_TYPES": "application/json; format=record"}
     assert resolved(record).sample_count == 1
     with pytest.raises(InvalidSettingsError, match=r"format=record .*SAMPLE_COUNT"):

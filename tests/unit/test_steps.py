@@ -1,4 +1,4 @@
-"""The payload step: its checks, its request judged by the service model, and the SDK's own step."""
+"""The payload step: its checks, its request by the service model, and the SDK's own step."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def fault(config: PayloadConfig) -> str:
     return str(caught.value)
 
 
-def test_a_request_is_one_that_botocore_takes(config: PayloadConfig, full: PayloadConfig) -> None:
+def test_botocore_accepts_the_request(config: PayloadConfig, full: PayloadConfig) -> None:
     for one in (config, full):
         request = MIMSPayloadStepBuilder(one).processing_job_request("payload-churn-1")
         assert botocore_refuses(request) == ""
@@ -84,7 +84,7 @@ def test_the_request_runs_the_contracts_script_between_the_contracts_folders(
     inputs = {part["InputName"]: part["S3Input"] for part in request["ProcessingInputs"]}
     assert inputs["model_input"]["S3Uri"] == "s3://models/churn/output/model.tar.gz"
     assert inputs["model_input"]["LocalPath"] == "/opt/ml/processing/input/model"
-    # Without its slash the prefix would bring code/lambda_fn-old/ along.
+    # Without its slash the prefix would include code/lambda_fn-old/.
     assert inputs["code"]["S3Uri"] == "s3://models/code/lambda_fn/"
     (output,) = request["ProcessingOutputConfig"]["Outputs"]
     assert output["OutputName"] == "payload_sample"
@@ -148,7 +148,7 @@ def test_the_real_script_passes_the_steps_check(config: PayloadConfig) -> None:
         ("source_folder", Path("/nowhere"), "/nowhere/mims_payload.py"),
     ],
 )
-def test_what_does_not_fit_is_told_by_name(
+def test_what_does_not_fit_is_refused_by_name(
     config: PayloadConfig, part: str, value: Any, says: str
 ) -> None:
     wrong = replace(config, **{part: value})
@@ -183,7 +183,7 @@ def test_the_platforms_limits_themselves_fit(config: PayloadConfig, part: str, v
     assert botocore_refuses(request) == ""
 
 
-def test_every_fault_is_told_at_once(config: PayloadConfig) -> None:
+def test_all_faults_are_reported_at_once(config: PayloadConfig) -> None:
     message = fault(replace(config, role="r", settings={"A.B": "v"}, volume_size_in_gb=0))
     assert len(message.splitlines()) == 3
 
@@ -227,12 +227,12 @@ def test_a_name_that_no_step_can_have_is_refused(config: PayloadConfig, name: An
         MIMSPayloadStepBuilder(config).step_definition(name)
 
 
-def test_only_a_payload_config_is_taken() -> None:
+def test_only_a_payload_config_is_accepted() -> None:
     with pytest.raises(ValueError, match="PayloadConfig"):
         MIMSPayloadStepBuilder({"role": "r"})  # type: ignore[arg-type]
 
 
-def test_a_step_takes_references_and_a_job_of_its_own_does_not(config: PayloadConfig) -> None:
+def test_a_step_accepts_references_and_a_separate_job_does_not(config: PayloadConfig) -> None:
     model = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
     builder = MIMSPayloadStepBuilder(
         replace(config, model_location=model, settings={"CONTENT_TYPES": {"Get": "Parameters.T"}})
@@ -278,7 +278,7 @@ def test_without_the_sdk_create_step_says_what_to_do(
 
 
 class Sdk:
-    """What the tests need of the SageMaker Python SDK, version 2 or 3."""
+    """The parts of the SageMaker Python SDK, version 2 or 3, that the tests need."""
 
     def __init__(self) -> None:
         pytest.importorskip("sagemaker", reason="the SageMaker Python SDK is not installed")
@@ -302,7 +302,7 @@ class Sdk:
         )
 
     def steps(self, *steps: Any, parameters: Any = ()) -> Any:
-        """Return the steps of the definition that the SDK makes of a pipeline."""
+        """Return the steps of the definition that the SDK makes from a pipeline."""
         pipeline = self.Pipeline(
             name="p", parameters=list(parameters), steps=list(steps), sagemaker_session=self.session
         )
@@ -323,7 +323,7 @@ def _sdk(monkeypatch: pytest.MonkeyPatch) -> Sdk:
 
 
 @pytest.mark.filterwarnings("ignore")  # the SDK's own
-def test_the_definition_is_what_the_sdk_makes_of_the_same_configuration(
+def test_the_definition_is_what_the_sdk_makes_from_the_same_configuration(
     sdk: Any, config: PayloadConfig, full: PayloadConfig
 ) -> None:
     for one in (config, full):

@@ -1,4 +1,4 @@
-"""The walk over an archive: which members it gives, and the ways to their data."""
+"""The walk over an archive: which members it gives, and how their data are read."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ GIVEN = [
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("end", [b"", END])
-def test_members_are_given_by_the_endings_of_their_names_or_the_heads_of_their_data(
+def test_members_are_chosen_by_the_endings_of_their_names_or_the_heads_of_their_data(
     size: int, end: bytes
 ) -> None:
     assert names(TAR + end, size, **SOUGHT) == GIVEN
@@ -174,7 +174,7 @@ def test_pieces_are_as_the_stream_gives_them() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_data_that_end_too_early_are_seen_as_far_as_they_go(size: int) -> None:
+def test_data_that_end_too_early_are_given_up_to_their_end(size: int) -> None:
     cut = header(b"a", 3000) + DATA[:1000]
     walk = walk_over(cut, size)
     entry = next(iter(walk.entries()))
@@ -206,7 +206,7 @@ def test_a_look_asks_for_no_more_than_it_shows() -> None:
     assert asked[-1] == 600
 
 
-# --- what costs
+# --- costly archives
 
 
 class Counting:
@@ -278,7 +278,7 @@ def test_little_is_kept_of_an_extension_header() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # Twice the chunks that a header came in, and little more.
+    # Twice the size of the chunks in which a header came, and little more.
     assert peak < 6 * MIB
 
 

@@ -1,4 +1,4 @@
-"""Warnings: never more, or longer, than every place they end up in takes."""
+"""Warnings: never more or longer than all that store or show them accept."""
 
 from __future__ import annotations
 

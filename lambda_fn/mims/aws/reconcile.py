@@ -235,7 +235,7 @@ def _unchanged(
         UNCHANGED,
         request.model_s3_uri,
         model_etag=stored.stamp.model_etag if stored and stored.stamp else None,
-        # An answer that nothing has changed need not say of which version.
+        # S3 need not name the version when it answers 304.
         model_version_id=version_id or request.version_id,
         payload_bucket=location.bucket,
         payload_key=location.key,

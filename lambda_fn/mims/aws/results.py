@@ -42,7 +42,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a run took: bytes of the model, requests to S3, resumed connections, more rounds."""
+    """What a run took: bytes of the model, requests to S3, resumed connections, new rounds."""
 
     bytes_read: int = 0
     requests: int = 0

@@ -301,9 +301,9 @@ def _unreached(operation: str, parameters: Dict[str, Any], error: BotoCoreError)
 
 def _not_of_s3(operation: str, parameters: Dict[str, Any]) -> StorageError:
     return StorageError(
-        f"The answer to {_ACTIONS[operation]} on {_where(parameters)} is not one that S3 gives, so "
-        "something between may have given it. Try again later, or look at the proxy or endpoint "
-        "that the SDK is told to use."
+        f"The answer to {_ACTIONS[operation]} on {_where(parameters)} is not one of S3's; a proxy "
+        "may have sent it. Try again later, or check the proxy and the endpoint that the SDK is "
+        "configured to use."
     )
 
 

@@ -45,7 +45,7 @@ def call(arguments: Sequence[str], job: JobPaths, environment: Mapping[str, str]
         return _fail(misuse.error, MISUSED, _tells_figures(arguments), job)
     except PayloadError as error:
         return _fail(error, FAILED, _tells_figures(arguments), job)
-    except BrokenPipeError:  # whoever read what is printed here has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         console.discard_output()
         return FAILED
     except Exception as error:  # noqa: BLE001 - a defect
@@ -99,7 +99,7 @@ def _fail(error: PayloadError, code: int, tells_figures: bool, job: JobPaths) ->
 
 
 def _tells_figures(arguments: Sequence[str]) -> bool:
-    """Say whether a failure's figures are printed: for whoever reads those of a success."""
+    """Say whether a failure's figures are printed: if those of a success would be."""
     names = {argument.split("=")[0] for argument in arguments}
     if names & {"--show", "--check", "--send"}:
         return False

@@ -23,6 +23,7 @@ from mims.setting_table import FLAT
 ENDPOINT = "endpoint:"
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html (EndpointName)
 _ENDPOINT_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}\Z")
+_CREDENTIALS = re.compile(r"([^/?#]*//)?[^/?#]*@")  # before an address's host
 _SECONDS = 70.0  # an endpoint's own limit is 60
 _ANSWER_BYTES = 4096  # that are read of an answer
 _ANSWER_CHARACTERS = 300  # that are shown of it
@@ -125,18 +126,18 @@ def _post_to(target: str) -> Post:
 
 
 def _host(target: str) -> Optional[str]:
-    """Return the host of an address; `None` where the target is not one that can be sent to."""
+    """Return the host of an address; `None` if the target is not one that can be sent to."""
+    if _CREDENTIALS.match(target):  # also of no known form, since its error would show a password
+        raise InvalidRequestError(
+            "The target has a user name or a password before its host, which --send does not send. "
+            "Give the address without them."
+        )
     try:
         parts = urlsplit(target)
         host = parts.hostname if parts.scheme in ("http", "https") else None
         is_sendable = parts.port != 0 and f"{parts.path}{parts.query}".isascii()
     except ValueError:  # half of an IPv6 address, or a port that is not a number
         return None
-    if host and "@" in parts.netloc:
-        raise InvalidRequestError(
-            "The target's address has a user name or a password in it, which --send does not "
-            "send. Give the address without them."
-        )
     return host if is_sendable and " " not in target and target.isprintable() else None
 
 

@@ -94,6 +94,8 @@ def _read_signature(inputs: JsonText) -> Told:
         for field in fields:
             first.setdefault(field.name, field)
         fields = list(first.values())
+        texts = {field.name for field in fields if field.type == TEXT}
+        untyped = [name for name in dict.fromkeys(untyped) if name in texts]
     return Told(SOURCE, tuple(fields), made_up=unnamed > 0, form=form, untyped=tuple(untyped))
 
 

@@ -38,7 +38,7 @@ def write_metadata(description: Description, check: Check = no_deadline) -> byte
     Raises
     ------
     PayloadTooLargeError
-        It is larger than what is read back.
+        It would be larger than what a check reads.
     """
     name, _, version = description.generator.rpartition(" ")
     parts: Dict[str, bytes] = {

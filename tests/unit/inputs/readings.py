@@ -1,4 +1,4 @@
-"""Ways to hand bytes to the reader of a source, and models that their own libraries wrote."""
+"""Ways to pass bytes to the reader of a source, and models that their own libraries wrote."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Content = Union[bytes, str, Iterable[bytes]]
 
 
 class Model(NamedTuple):
-    """A model's file, and what `expect.json` beside it says that it tells."""
+    """A model's file, and the inputs that `expect.json` next to it lists."""
 
     source: ModuleType
     path: str
@@ -54,7 +54,7 @@ def fields_of(expected: Dict[str, Any]) -> Tuple[Field, ...]:
 
 
 def folders(family: str) -> List[str]:
-    """Return the names of the folders that hold the models of a family."""
+    """Return the names of the folders with the models of a family."""
     names = sorted(folder.name for folder in (MODELS / family).iterdir())
     assert names
     return names
@@ -65,7 +65,7 @@ def expectation(family: str, folder: str) -> Any:
 
 
 def model(family: str, folder: str) -> Model:
-    """Return the model of a folder that holds one file, beside what it must tell."""
+    """Return the model of a folder with one file, and the inputs that it must give."""
     root = MODELS / family / folder
     files = [path for path in root.rglob("*") if path.is_file() and path.name != "expect.json"]
     assert len(files) == 1
@@ -77,7 +77,7 @@ def model(family: str, folder: str) -> Model:
 def read(
     source: ModuleType, content: Content, size: int = 65_536, path: str = "model"
 ) -> Optional[Told]:
-    """Return what a source tells of bytes, in chunks of that size if they are not in chunks yet."""
+    """Return what a source reads from bytes, in chunks of that size unless they are in chunks."""
     if isinstance(content, str):
         content = content.encode()
     chunks = chunked(content, size) if isinstance(content, bytes) else content
@@ -86,7 +86,7 @@ def read(
 
 
 def outcome(source: ModuleType, content: Content, size: int = 65_536, path: str = "model") -> Any:
-    """Return what a source tells, or the words of the one error that it may raise."""
+    """Return what a source reads, or the message of the only error that it may raise."""
     try:
         return read(source, content, size, path)
     except UnreadableError as error:
@@ -94,7 +94,7 @@ def outcome(source: ModuleType, content: Content, size: int = 65_536, path: str 
 
 
 def peak_of(source: ModuleType, chunks: Iterable[bytes], path: str = "model") -> Tuple[Any, int]:
-    """Return the outcome, and the most memory that was held on the way, in bytes."""
+    """Return the outcome, and the peak of memory on the way, in bytes."""
     tracemalloc.start()
     try:
         return outcome(source, chunks, path=path), tracemalloc.get_traced_memory()[1]
@@ -103,12 +103,12 @@ def peak_of(source: ModuleType, chunks: Iterable[bytes], path: str = "model") ->
 
 
 def is_wanted(source: ModuleType, path: str, content: bytes) -> bool:
-    """Say whether the walk hands a member to a source, and the source wants it."""
+    """Say whether the walk offers a member to a source, and the source wants it."""
     return source in [wanting.load() for wanting in sources_for(path, content[:HEAD])]
 
 
 def damaged(content: bytes, count: int) -> Iterator[bytes]:
-    """Yield copies with one to eight of their bytes changed, often into such as have a meaning."""
+    """Yield copies with one to eight of their bytes changed, often to meaningful ones."""
     chance = random.Random(len(content))
     for number in range(count):
         copy = bytearray(content)

@@ -48,7 +48,7 @@ def test_other_files_are_not_wanted(head: bytes) -> None:
     assert read(catboost, [head]) is None
 
 
-def test_damage_where_the_features_stand_raises_no_other_error() -> None:
+def test_damage_in_the_features_raises_no_other_error() -> None:
     core = core_of(CBM)
     for copy in damaged(core[-1200:], 1000):
         outcome(catboost, [cbm(core[:-1200] + copy)])
@@ -56,7 +56,7 @@ def test_damage_where_the_features_stand_raises_no_other_error() -> None:
         outcome(catboost, [cbm(copy + core[128:])])
 
 
-def test_parts_behind_the_core_are_not_asked_for() -> None:
+def test_parts_after_the_core_are_not_read() -> None:
     core = core_of(CBM)
 
     def chunks() -> Iterator[bytes]:
@@ -69,7 +69,7 @@ def test_parts_behind_the_core_are_not_asked_for() -> None:
 
 
 def test_trees_of_any_size_are_passed_in_little_memory() -> None:
-    """The references from the trees' table to the features reach over zeros put between them."""
+    """Insert zeros between the trees' table and the features, which its references must skip."""
     core = core_of(CBM)
     root = struct.unpack_from("<I", core)[0]
     (to_trees,) = struct.unpack_from("<I", core, root + 8)
@@ -146,7 +146,7 @@ def test_names_that_are_indices_are_made_up() -> None:
     ]
 
 
-def test_an_input_that_the_model_leaves_out_keeps_its_place_where_there_are_no_names() -> None:
+def test_an_input_that_the_model_leaves_out_keeps_its_position_without_names() -> None:
     features = [{"flat_feature_index": 2}]
     categorical = [{"flat_feature_index": 0}]
     told = read(catboost, [in_json(float_features=features, categorical_features=categorical)])
@@ -154,7 +154,7 @@ def test_an_input_that_the_model_leaves_out_keeps_its_place_where_there_are_no_n
     assert [field.type for field in told.fields] == ["categorical", "numeric", "numeric"]
 
 
-def test_of_names_and_none_the_index_is_the_name() -> None:
+def test_an_input_without_a_name_is_named_by_its_index() -> None:
     named = {"flat_feature_index": 3, "feature_name": "age"}
     told = read(catboost, [in_json(float_features=[{"flat_feature_index": 0}, named])])
     assert told is not None
@@ -172,7 +172,7 @@ def test_of_names_and_none_the_index_is_the_name() -> None:
         ([{"flat_feature_index": 0, "feature_id": "\ud800"}], "invalid Unicode"),
     ],
 )
-def test_what_cannot_be_is_refused(features: List[Dict[str, Any]], why: str) -> None:
+def test_impossible_values_are_refused(features: List[Dict[str, Any]], why: str) -> None:
     assert why in outcome(catboost, [in_json(float_features=features)])
 
 

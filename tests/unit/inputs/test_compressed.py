@@ -1,4 +1,4 @@
-"""Compressed members: each packing whole, in pieces, damaged, and beyond the bounds."""
+"""Compressed members: each compression whole, in pieces, damaged, and beyond the limits."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def test_streams_one_after_another_are_one_content(packing: str, size: int) -> N
 
 
 @pytest.mark.parametrize("packing", ["zlib", "gzip", "xz", "lzma"])
-def test_the_beginning_tells_what_is_packed(packing: str) -> None:
+def test_compression_is_recognised_by_the_beginning(packing: str) -> None:
     assert unpacked_head(PACK[packing](b"head" * 1000)[:512], 8) == b"headhead"
 
 
-def test_the_beginning_of_anything_else_tells_nothing() -> None:
+def test_other_beginnings_are_not_recognised() -> None:
     assert unpacked_head(b"\x1f\x8b\x08 damaged", 8) == b""
     assert unpacked_head(b"plain", 8) == b""
 
 
-def test_what_is_not_packed_is_read_as_it_is() -> None:
+def test_uncompressed_data_are_read_unchanged() -> None:
     assert unpacked(in_pieces(b"plain", 2)).read(5) == b"plain"
     assert packing_of(b"") == packing_of(b"x") == packing_of(b"xyz") == ""
 
@@ -78,7 +78,9 @@ def test_a_cut_is_an_error(packing: str) -> None:
 
 
 @pytest.mark.parametrize("packing", PACK)
-def test_damage_behind_what_is_read_is_not_seen_whatever_the_chunks(packing: str) -> None:
+def test_damage_after_the_part_that_is_read_is_not_noticed_in_chunks_of_any_size(
+    packing: str,
+) -> None:
     content = random.Random(packing).randbytes(2_000_000)
     packed = PACK[packing](content)
     damaged = packed[:1_500_000] + bytes(100) + packed[1_500_100:]

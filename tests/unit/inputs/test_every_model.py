@@ -1,4 +1,4 @@
-"""What every reader promises of the models that its library wrote: whole, cut short, damaged."""
+"""What every reader must do with models of its library: whole, cut short or damaged."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def read_as_far(kept: Model) -> int:
 
 
 def some_of(first: int, last: int, count: int, chance: random.Random) -> Set[int]:
-    """Return places of a file: all near its ends, others anywhere."""
+    """Return offsets in a file: all near its ends, others anywhere."""
     ends = {*range(first, min(first + 40, last)), *range(max(first, last - 40), last)}
     return ends | {chance.randrange(first, last) for _ in range(count)}
 
 
 @pytest.mark.parametrize(("family", "folder"), MODELS)
-def test_it_tells_what_its_library_says(kept: Model) -> None:
+def test_a_model_gives_the_inputs_that_its_library_reports(kept: Model) -> None:
     path = "xgboost-model" if kept.path == "handle" else kept.path
     assert is_wanted(kept.source, path, kept.content)
     told, *others = [outcome(kept.source, kept.content, size, kept.path) for size in CHUNK_SIZES]
@@ -79,7 +79,7 @@ def names(told: Any) -> List[str]:
 
 
 @pytest.mark.parametrize(("family", "folder"), MODELS)
-def test_cut_short_it_tells_all_or_nothing(kept: Model) -> None:
+def test_a_model_that_is_cut_short_gives_all_inputs_or_none(kept: Model) -> None:
     whole = outcome(kept.source, kept.content, path=kept.path)
     answered = read_as_far(kept)
     for end in some_of(0, answered, 80, random.Random(7)):
@@ -87,10 +87,10 @@ def test_cut_short_it_tells_all_or_nothing(kept: Model) -> None:
         if cut == whole or cut is None:
             continue
         if isinstance(cut, str):
-            assert "cut short" in cut or kept.source is triton  # a text is cut within anything
-        elif kept.source is triton:  # an input is whole by itself
+            assert "cut short" in cut or kept.source is triton  # a text may be cut anywhere
+        elif kept.source is triton:  # each input is complete by itself
             assert names(whole)[: len(names(cut))] == names(cut)
-        elif kept.source is lightgbm:  # the parameters, which come last, tell which are categories
+        elif kept.source is lightgbm:  # only the parameters, which come last, name the categories
             assert names(cut) == names(whole)
         else:
             assert not cut.fields

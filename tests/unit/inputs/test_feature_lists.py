@@ -1,4 +1,4 @@
-"""Lists of features beside a model → fields."""
+"""Lists of features next to a model → fields."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_forms_of_json(content: Any, fields: List[Tuple[Any, ...]]) -> None:
     "content",
     [
         [{"name": "a", "type": "int"}, {"name": "b", "type": "blob"}, {"name": "c", "type": 7}],
-        # Neither a list that turns out to be none nor a name's second type counts.
+        # Neither an invalid list nor a second type of the same name counts.
         {
             "features": [{"name": "d", "type": "blob"}, 1],
             "columns": [
@@ -114,7 +114,7 @@ def test_the_forms_of_json(content: Any, fields: List[Tuple[Any, ...]]) -> None:
         },
     ],
 )
-def test_fields_of_unknown_types_are_told(content: Any) -> None:
+def test_fields_of_unknown_types_are_listed(content: Any) -> None:
     answer = read(feature_lists, json.dumps(content), path="features.json")
     assert answer is not None
     assert answer.untyped == ("b", "c")
@@ -206,7 +206,9 @@ def test_a_text_that_is_not_a_list_of_names(content: str) -> None:
         ("features.json", b'["a", ' + b"[" * 200 + b"]" * 200, "nested too deep"),
     ],
 )
-def test_what_cannot_be_read_is_said(path: str, content: bytes, why: str) -> None:
+def test_an_unreadable_file_is_an_error_with_the_reason(
+    path: str, content: bytes, why: str
+) -> None:
     with pytest.raises(UnreadableError, match=why):
         read(feature_lists, content, path=path)
 

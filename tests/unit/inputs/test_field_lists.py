@@ -1,4 +1,4 @@
-"""What names fields in the hyperparameters beyond the three forms of old, and in `FIELDS`."""
+"""Names of fields in the hyperparameters, besides the three usual forms, and in `FIELDS`."""
 
 from __future__ import annotations
 
@@ -128,7 +128,9 @@ def test_what_field_info_says_of_a_field(entry: Dict[str, Any], field: Field) ->
         ("secret", "field_info must be an object"),
     ],
 )  # fmt: skip
-def test_a_field_info_of_no_form_names_the_place_but_no_value(info: Any, named: str) -> None:
+def test_the_error_for_an_invalid_field_info_names_the_place_but_no_value(
+    info: Any, named: str
+) -> None:
     with pytest.raises(InvalidHyperparametersError, match=named) as caught:
         listed(field_info=info)
     assert "secret" not in str(caught.value)
@@ -156,7 +158,7 @@ def test_the_usual_keys_rank_as_a_feature_list(key: str) -> None:
         assert "assumed" in told.warnings[0]
 
 
-def test_the_first_of_the_usual_keys_and_no_other_form_beside_it() -> None:
+def test_only_the_first_of_the_usual_keys_counts_and_no_other_form() -> None:
     assert pairs(listed(columns=["c"], features=["f"], feature_names=["n"]).fields) == "n:numeric"
     assert pairs(listed(features=["f"], full_field_list=["a"]).fields) == "a:text"
     assert listed(full_field_list=["a"]).is_feature_list
@@ -175,7 +177,7 @@ def test_another_setting_under_a_usual_key_means_nothing(value: Any) -> None:
     assert pairs(listed(features=value, columns=["c"]).fields) == "c:numeric"
 
 
-def test_what_the_defaults_take_out_is_told() -> None:
+def test_fields_that_the_defaults_take_out_give_a_warning() -> None:
     told = listed(tab_field_list=["a", "id"], cat_field_list=["label"])
     assert pairs(told.fields) == "a:numeric"
     (warning,) = told.warnings
@@ -203,7 +205,7 @@ def test_what_the_defaults_take_out_is_told() -> None:
         ("payload_setting", {}, "payload_settings"),
     ],
 )
-def test_a_misspelt_key_is_told(misspelt: str, value: Any, meant: str) -> None:
+def test_a_misspelt_key_gives_a_warning(misspelt: str, value: Any, meant: str) -> None:
     sentence = f"'{misspelt}' .* {meant}"
     told = listed(**{misspelt: value, "features": ["f"]})
     assert any(meant in warning and misspelt in warning for warning in told.warnings)
@@ -228,7 +230,7 @@ def test_what_is_not_a_misspelling(key: str, value: Any) -> None:
     assert listed(field_info={"a": "int"}, **{key: value}).warnings == ()
 
 
-def test_a_key_is_not_misspelt_where_its_own_is_there() -> None:
+def test_a_key_does_not_count_as_misspelt_if_the_right_one_is_there() -> None:
     assert listed(tab_field_list=["a"], tab_feild_list=["b"]).warnings == ()
 
 
@@ -280,7 +282,7 @@ def test_the_setting_takes_what_field_info_takes() -> None:
      [""], ["a", None], ["a", {"name": "b"}], [1.5], {"": "int"}, {"a": {"type": "array"}},
      '["a"', "{a}", [{"type": "int"}], ["\ud800"]],
 )  # fmt: skip
-def test_a_setting_of_no_form_is_refused_by_name_and_value(value: Any) -> None:
+def test_an_invalid_setting_is_refused_by_name_and_value(value: Any) -> None:
     with pytest.raises(InvalidSettingsError, match="FIELDS") as caught:
         parse_fields(value, "FIELDS")
     assert str(value)[:5].encode("unicode_escape").decode() in str(caught.value)

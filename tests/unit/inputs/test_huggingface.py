@@ -49,7 +49,7 @@ def test_what_takes_something_else_than_text(config: Dict[str, Any], why: str) -
     "architecture",
     ["GPT2LMHeadModel", "T5WithLMHeadModel", "MarianMTModel", "EncoderDecoderModel"],
 )
-def test_a_model_of_the_toolkits_tasks_takes_a_text_whatever_else_is_said(
+def test_a_model_for_a_task_of_the_toolkit_takes_a_text_in_any_case(
     architecture: str,
 ) -> None:
     config = {"architectures": [architecture], "encoder": {"vocab_size": 9}}
@@ -80,7 +80,7 @@ def test_a_model_that_fills_masks_has_the_mask_of_its_type(model_type: Any, mask
 
 
 @pytest.mark.parametrize("token", ["<m>", {"content": "<m>", "lstrip": True}])
-def test_a_tokenizer_tells_its_mask(token: Any) -> None:
+def test_a_tokenizer_gives_its_mask(token: Any) -> None:
     told = read(huggingface, json.dumps({"cls_token": "[", "mask_token": token}), path=TOKENIZER)
     assert told is not None
     assert (told.fields, told.form) == ((Field("inputs", "text", mask="<m>"),), "tokenizer")
@@ -105,7 +105,7 @@ def test_a_tokenizer_tells_its_mask(token: Any) -> None:
         '{"architectures": ["BertModel"]}',
     ],
 )
-def test_a_tokenizer_without_a_mask_tells_nothing(content: str) -> None:
+def test_a_tokenizer_without_a_mask_gives_none(content: str) -> None:
     assert read(huggingface, content, path=TOKENIZER) is None
 
 
@@ -128,7 +128,7 @@ def test_another_configuration_is_something_else(content: str) -> None:
     assert read(huggingface, content) is None
 
 
-def test_damage_behind_the_architecture_is_told() -> None:
+def test_damage_after_the_architecture_is_an_error() -> None:
     with pytest.raises(UnreadableError, match="is not valid JSON"):
         read(huggingface, '{"architectures": ["BertForMaskedLM"], "a" 1}')
 

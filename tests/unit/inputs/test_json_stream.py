@@ -1,4 +1,4 @@
-"""The reader of JSON: any value, in chunks of any size, and nothing but its own error."""
+"""The reader of JSON: any value, in chunks of any size, and no other error than its own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_value_is_read_and_passed(value: Any, indent: Any, ascii: bool, si
 
 @settings(deadline=None)
 @given(VALUES, st.integers(1, 12))
-def test_a_key_is_found_behind_any_value(value: Any, size: int) -> None:
+def test_a_key_is_found_after_any_value(value: Any, size: int) -> None:
     content = json.dumps({"bulk": [value, "here", {"\\": '"here": 1'}], "here": value, "b": 2})
     reader = reader_of(content.encode(), size)
     keys = reader.members()

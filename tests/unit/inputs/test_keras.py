@@ -1,4 +1,4 @@
-"""The inputs of Keras models: of both generations, in zip and in HDF5, whatever they are called."""
+"""The inputs of Keras models: of both generations, in zip and in HDF5, with any file name."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def names(content: bytes) -> List[str]:
 
 
 @given(st.binary(max_size=300), st.integers(1, 9))
-def test_any_bytes_tell_something_or_nothing(content: bytes, size: int) -> None:
+def test_any_bytes_give_an_answer_or_the_error(content: bytes, size: int) -> None:
     for made in (content, hdf5.HEAD + content, archive(content), zip_entries.HEAD + content):
         assert outcome(keras, made, size) == outcome(keras, made)
 
@@ -77,7 +77,7 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_any_configuration_tells_something_or_nothing(config: Any, layers: Any) -> None:
+def test_any_configuration_gives_an_answer_or_the_error(config: Any, layers: Any) -> None:
     for made in (archive(config), functional(config, layers), functional([["a", 0, 0]], config)):
         told = outcome(keras, made)
         assert isinstance(told, (Told, str))
@@ -102,7 +102,7 @@ A, B = layer("a", [None, 1]), layer("b", [None, 2], "int64")
 
 
 def as_tuple(*items: Any) -> Any:
-    """A tuple, as Keras' own encoder writes it."""
+    """Return a tuple as Keras' own encoder writes it."""
     return {"class_name": "__tuple__", "items": list(items)}
 
 
@@ -193,13 +193,15 @@ def test_a_sequential_model_may_begin_with_a_model() -> None:
     assert read(keras, archive(inner)) == UNTOLD
 
 
-def test_a_model_of_a_class_of_its_own_tells_nothing() -> None:
+def test_a_model_of_its_own_class_gives_no_inputs() -> None:
     assert read(keras, archive({"class_name": "Sub", "config": {"units": 3}})) == UNTOLD
     assert read(keras, archive({"class_name": "Sub", "config": {"layers": {}}})) == UNTOLD
 
 
 @pytest.mark.parametrize("sparse", [{"sparse": True}, {"ragged": True}])
-def test_what_a_request_cannot_carry_tells_nothing(sparse: Dict[str, bool]) -> None:
+def test_an_input_that_no_request_can_carry_is_the_reason_for_no_fields(
+    sparse: Dict[str, bool],
+) -> None:
     told = read(keras, functional(["x", 0, 0], layer("x", [None, 3], **sparse)))
     assert told == Told("tensorflow", why="takes a sparse or ragged tensor as its input 'x'")
 
@@ -225,7 +227,7 @@ def test_a_configuration_of_another_form_is_damage(content: bytes) -> None:
     assert outcome(keras, content) == FOREIGN
 
 
-def test_what_is_not_a_whole_model_names_no_inputs() -> None:
+def test_an_incomplete_model_names_no_inputs() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as made:
         made.writestr("model.weights.h5", b"weights")
@@ -288,7 +290,7 @@ def test_keys_and_layers_without_end_are_steps(monkeypatch: pytest.MonkeyPatch) 
         assert peak < 8 * MIB
 
 
-def test_no_more_is_read_than_the_configuration() -> None:
+def test_only_the_configuration_is_read() -> None:
     content = functional(["a", 0, 0], A)
     end = content.index(b"PK\x01\x02")
 
@@ -371,7 +373,7 @@ def test_a_damaged_superblock_is_refused(content: bytes, why: str) -> None:
     assert outcome(keras, content) == why
 
 
-def test_a_text_far_from_the_beginning_is_not_held() -> None:
+def test_a_text_far_from_the_beginning_is_not_kept() -> None:
     root = header(attribute(NAME, VARIABLE, struct.pack("<IQI", 9, 3 * MIB, 1)))
 
     def chunks() -> Iterator[bytes]:

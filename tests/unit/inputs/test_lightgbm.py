@@ -1,4 +1,4 @@
-"""LightGBM's model text: names, types, and what training saw of the values."""
+"""LightGBM's model text: names, types, and the values that training recorded."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def test_lines_may_end_in_a_carriage_return() -> None:
     assert told_of(expected.content.replace(b"\n", b"\r\n")).fields == expected.fields
 
 
-def test_ranges_and_codes_are_told() -> None:
+def test_ranges_and_codes_are_read() -> None:
     told = told_of(model("lightgbm", "4.7.0-categories").content)
     assert told.training["age"] == (18.0, 89.0)
     assert sorted(told.training["city"]) == [0, 1, 2]
     assert "country" not in told.training
 
 
-def test_what_is_infinite_or_no_number_is_not_told() -> None:
+def test_infinite_and_invalid_numbers_are_left_out() -> None:
     text = HEADER + b"feature_names=a b\nfeature_infos=[-inf:3] [nan:x]\n\n"
     assert told_of(text).training == {"a": (3.0,)}
 
 
-def test_of_a_feature_with_many_codes_some_are_told() -> None:
+def test_only_some_codes_of_a_feature_with_many_are_kept() -> None:
     codes = b":".join(b"%d" % code for code in range(150_000))
     told = told_of(HEADER + b"feature_names=a b\nfeature_infos=" + codes + b" [0:1]\n\n")
     assert len(told.training["a"]) == 100_000
@@ -78,7 +78,7 @@ def test_a_constant_category_is_known_by_the_parameters(written: bytes) -> None:
         assert told.fields[1].categories == (0,)
 
 
-def test_nothing_behind_the_header_is_asked_for_where_it_tells_all() -> None:
+def test_only_the_header_is_read_if_it_is_enough() -> None:
     content = model("lightgbm", "4.7.0-no-names").content
     content = content.replace(b" none ", b" [0:1] ", 1)
 
@@ -91,7 +91,7 @@ def test_nothing_behind_the_header_is_asked_for_where_it_tells_all() -> None:
     assert told is not None
 
 
-def test_without_names_the_number_is_told() -> None:
+def test_without_names_the_number_is_given() -> None:
     told = told_of(HEADER + b"feature_infos=[0:1] [0:1]\n\n")
     assert [field.name for field in told.fields] == ["Column_0", "Column_1"]
     assert told.made_up
@@ -120,7 +120,7 @@ def test_without_descriptions_all_are_numeric() -> None:
         (b"feature_names=" + b"a" * 5 * MIB + b"\n", "bytes of it to be held"),
     ],
 )
-def test_what_cannot_be_is_refused(lines: bytes, why: str) -> None:
+def test_impossible_values_are_refused(lines: bytes, why: str) -> None:
     assert why in outcome(lightgbm, chunked(HEADER + lines, 65_536))
 
 

@@ -40,7 +40,7 @@ def files(folder: str) -> Dict[str, bytes]:
 
 
 @pytest.mark.parametrize("folder", folders("mlflow"))
-def test_what_mlflow_wrote_is_told_as_mlflow_reads_it(folder: str) -> None:
+def test_files_of_mlflow_are_read_as_mlflow_reads_them(folder: str) -> None:
     expected = expectation("mlflow", folder)
     for name, content in files(folder).items():
         path = f"model/{name}"
@@ -106,11 +106,21 @@ def test_the_rows_of_an_example_are_the_values_of_a_tensor_without_a_name(exampl
         ('[{"name": "a", "tensor-spec": {"dtype": "complex64", "shape": [-1]}}]', ("a",)),
     ],
 )
-def test_inputs_of_unknown_types_are_told(inputs: str, untyped: Tuple[str, ...]) -> None:
+def test_inputs_of_unknown_types_are_listed(inputs: str, untyped: Tuple[str, ...]) -> None:
     told = read(mlflow, f"signature:\n  inputs: '{inputs}'\n", path="MLmodel")
     assert told is not None
     assert told.untyped == untyped
     assert {field.type for field in told.fields if field.name in untyped} == {"text"}
+
+
+@pytest.mark.parametrize(("first", "untyped"), [("long", ()), ("uuid", ("a",))])
+def test_the_first_of_several_columns_of_one_name_counts(
+    first: str, untyped: Tuple[str, ...]
+) -> None:
+    inputs = json.dumps([{"type": written, "name": "a"} for written in (first, "uuid")])
+    told = read(mlflow, f"signature:\n  inputs: '{inputs}'\n", path="MLmodel")
+    assert told is not None
+    assert (len(told.fields), told.untyped) == (1, untyped)
 
 
 @pytest.mark.parametrize("folder", folders("mlflow"))
@@ -178,7 +188,7 @@ def test_without_a_signature(text: str) -> None:
     assert read(mlflow, text, path="MLmodel") == NO_SIGNATURE
 
 
-def test_a_signature_without_inputs_tells_nothing() -> None:
+def test_a_signature_without_inputs_names_none() -> None:
     told = read(mlflow, yaml("  inputs: '[]'\n"), path="MLmodel")
     assert told == Told("mlflow", why="has a signature without inputs")
 
@@ -224,7 +234,7 @@ def test_another_file_of_that_name_is_not_mlflows(content: bytes) -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_said(content: bytes, why: str) -> None:
+def test_an_unreadable_file_is_an_error_with_the_reason(content: bytes, why: str) -> None:
     with pytest.raises(UnreadableError, match=why):
         read(mlflow, content, path="MLmodel")
 
@@ -264,7 +274,7 @@ def test_the_forms_of_an_example(example: Any, fields: Any, made_up: int) -> Non
 
 
 @pytest.mark.parametrize("example", [{}, [], {"inputs": []}, {"inputs": {}}, {"data": []}, [[]]])
-def test_an_empty_example_tells_nothing(example: Any) -> None:
+def test_an_empty_example_names_no_inputs(example: Any) -> None:
     told = read(mlflow, json.dumps(example), path="input_example.json")
     assert told == Told("mlflow", form="example", why="shows no inputs")
 
@@ -276,7 +286,7 @@ def test_values_that_no_sample_may_have_are_not_taken() -> None:
     assert told.training == {"a": (2,), "b": ("x",)}
 
 
-def test_of_a_large_table_the_names_and_the_first_rows_are_enough() -> None:
+def test_only_the_names_and_the_first_rows_of_a_large_table_are_read() -> None:
     head = b'{"columns": ["a", "b"], "data": ['
     rows = [b"[1, 2.5],"] * 100_000
     told = mlflow.read(MemberBytes("input_example.json", iter([head, *rows * 60])))

@@ -1,4 +1,4 @@
-"""The inputs of ONNX models: as ONNX Runtime gives them, from any order of the bytes."""
+"""The inputs of ONNX models, as ONNX Runtime gives them, in any order of the parts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ B = value("b", tensor_type(INT64, "batch"))
 @given(st.binary(max_size=300), st.integers(1, 9))
 @example(b"version https://git-lfs.github.com/spec/v1\n", 7)
 @example(b"PK\x03\x04", 1)
-def test_any_bytes_tell_something_or_nothing(content: bytes, size: int) -> None:
+def test_any_bytes_give_an_answer_or_the_error(content: bytes, size: int) -> None:
     for made in (content, model(content), model(field(11, content)), model(field(5, content))):
         assert outcome(onnx, made, size) == outcome(onnx, made)
 
@@ -70,7 +70,7 @@ def test_a_model_is_known_by_its_name(path: str) -> None:
         assert not onnx.wants(other, b"\x08\x08")
 
 
-def test_initializers_are_left_out_wherever_they_stand() -> None:
+def test_initializers_are_left_out_in_any_position() -> None:
     weights = field(5, field(1, 3) + field(8, "w") + field(9, bytes(12)))
     raw_first = field(5, field(9, bytes(12)) + field(8, "w"))
     sparse = field(15, field(1, field(8, "w")) + field(2, field(8, "places")))
@@ -128,7 +128,9 @@ def test_the_first_dimension_is_the_batch(
         (b"", "takes a value of no type"),
     ],
 )
-def test_what_a_request_cannot_carry_tells_nothing(value_type: bytes, why: str) -> None:
+def test_an_input_that_no_request_can_carry_is_the_reason_for_no_fields(
+    value_type: bytes, why: str
+) -> None:
     told = read(onnx, model(A + value("y\n", value_type) + B))
     assert told == Told("onnx", why=f"{why} as its input 'y\\n'")
 
@@ -142,7 +144,7 @@ def test_an_input_without_a_name_is_damage() -> None:
     )
 
 
-def test_a_length_that_lies_is_damage() -> None:
+def test_a_wrong_length_is_damage() -> None:
     assert outcome(onnx, model(opened(5, 2**40) + A)) == (
         "is damaged: a field in it is longer than what holds it"
     )
@@ -160,7 +162,7 @@ def test_nested_types_do_not_recurse() -> None:
 
 
 def around(gigabytes: int) -> Iterator[bytes]:
-    """A graph whose first initializer has gigabytes of raw zeros, before the inputs."""
+    """Yield a graph whose first initializer has gigabytes of raw zeros, before the inputs."""
     size = gigabytes * GIB
     tensor = field(8, "w") + opened(9, size)
     initializer = opened(5, len(tensor) + size) + tensor
@@ -207,7 +209,7 @@ def numbered(count: int, make: Callable[[int], bytes]) -> Iterator[bytes]:
         lambda at: field(5, field(8, f"{at:0100}")),
     ],
 )
-def test_what_is_held_of_a_graph_is_bounded(
+def test_what_is_kept_of_a_graph_is_bounded(
     make: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(member, "HELD_BYTES", 64 * 1024)
@@ -223,7 +225,7 @@ def test_names_of_initializers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert peak < 2 * MIB
 
 
-def test_no_more_is_read_than_the_graph() -> None:
+def test_only_the_graph_is_read() -> None:
     def chunks() -> Iterator[bytes]:
         yield field(1, 8) + field(7, A)
         raise AssertionError("the graph had ended")

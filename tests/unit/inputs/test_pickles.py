@@ -1,4 +1,4 @@
-"""Pickles → the picture of their objects: every opcode, joblib's arrays, damage and bounds."""
+"""Pickles → descriptions of their objects: every opcode, joblib's arrays, damage and limits."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_dill_writes_arrays_and_types_in_its_own_way() -> None:
         b"(.",
     ],
 )
-def test_no_pickle_at_all_is_an_error(pickled: bytes) -> None:
+def test_data_that_are_not_a_pickle_are_an_error(pickled: bytes) -> None:
     with pytest.raises(UnreadableError):
         read(pickled)
 
@@ -194,7 +194,7 @@ def test_flipped_bytes_give_a_picture_or_an_error(protocol: int) -> None:
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_bytes_under_a_wanted_key_go_to_their_reader(protocol: int) -> None:
-    """Protocol 2 writes bytes as a text; the reader is given the bytes."""
+    """Protocol 2 writes bytes as a text; the reader must get the bytes."""
     handle = bytes(range(256)) * 1000
     got: List[bytes] = []
 
@@ -205,13 +205,13 @@ def test_bytes_under_a_wanted_key_go_to_their_reader(protocol: int) -> None:
     pickled = pickle.dumps({"handle": bytearray(handle), "after": 1}, protocol)
     told = read(pickled, blobs={"handle": blob})
     assert told["after"] == 1
-    if protocol < 2:  # in these the key does not stand right before the bytes
+    if protocol < 2:  # in these, the key is not right before the bytes
         return
     assert told["handle"] == Blob("read")
     assert got == [handle[:100_000]]
 
 
-def test_what_a_reader_cannot_read_is_kept_for_whoever_asks() -> None:
+def test_the_error_of_a_reader_is_kept_in_the_object() -> None:
     def blob(member: MemberBytes) -> None:
         raise UnreadableError("is odd")
 
@@ -236,7 +236,7 @@ def test_nothing_is_read_once_enough_is_known() -> None:
     assert len(seen) == 1
 
 
-def test_bulk_is_passed_over_and_names_behind_it_are_found() -> None:
+def test_bulk_is_passed_over_and_names_after_it_are_found() -> None:
     value = {"bulk": b"x" * (40 * MIB), "array": list(range(200_000)), "names": ["a", "b"]}
     pickled = pickle.dumps(value, 4)
     chunks = (pickled[at : at + 65536] for at in range(0, len(pickled), 65536))
@@ -279,7 +279,7 @@ HOSTILE = {
 def test_hostile_pickles_end_in_an_error_within_the_memory(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An eighth of the room and of the steps suffices to see that both are kept."""
+    """Check with an eighth of the room and of the steps that both limits are kept."""
     for name in ("_MEMORY", "_NEAR_MEMORY", "_TEXTS", "_NEAR_TEXTS", "_BYTES"):
         monkeypatch.setattr(room, name, getattr(room, name) // 8)
     monkeypatch.setattr(member, "READER_STEPS", READER_STEPS // 8)
@@ -290,8 +290,8 @@ def test_hostile_pickles_end_in_an_error_within_the_memory(
         read_pickle(MemberBytes("m", chunks))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # The room is used up by then. Every further step may add the eight bytes of a place in a
-    # list, so that with the whole room and all steps 32 MiB are never reached.
+    # The room is used up by then. Every further step may add the eight bytes of an item of a
+    # list, so 32 MiB are never reached with the whole room and all steps.
     assert peak < 18 * MIB // 8, peak
 
 
@@ -319,7 +319,7 @@ def _wrapper(dtype: bytes, shape: int, aligned: bool) -> bytes:
 
 @pytest.mark.parametrize("aligned", [True, False])
 @pytest.mark.parametrize("size", [1, 7, 65536])
-def test_an_array_of_joblib_is_read_behind_its_wrapper(aligned: bool, size: int) -> None:
+def test_an_array_of_joblib_is_read_after_its_wrapper(aligned: bool, size: int) -> None:
     padding = b"\x05" + b"\xff" * 5 if aligned else b""
     content = b"".join(number.to_bytes(8, "little") for number in (3, 1, 2))
     numbers = _wrapper(b"i8", 3, aligned) + padding + content + b"."
@@ -351,7 +351,7 @@ def test_a_large_array_is_passed_over() -> None:
     assert name == "names"
 
 
-def test_where_there_is_no_room_for_an_array_the_rest_cannot_be_read() -> None:
+def test_without_room_for_an_array_the_rest_cannot_be_read() -> None:
     wrapper = _wrapper(b"i8", 1, False)
     array = wrapper[2:].replace(b"\x8c\x13joblib.numpy_pickle\x8c\x11NumpyArrayWrapper\x93", b"h\0")
     first = wrapper.replace(b"Wrapper\x93", b"Wrapper\x93\x94") + b"\0" * 8
@@ -359,7 +359,7 @@ def test_where_there_is_no_room_for_an_array_the_rest_cannot_be_read() -> None:
         read(b"(" + first + (array + b"\0" * 8) * 30_000 + b"t.")
 
 
-def test_a_wrapper_is_known_where_there_is_no_room_for_its_name() -> None:
+def test_a_wrapper_is_recognised_without_room_for_its_name() -> None:
     filled = b"(" + b"}" * 100_000
     with pytest.raises(UnreadableError, match="kept in memory"):
         read(filled + _wrapper(b"i8", 1, False)[2:] + b"\0" * 8 + b"t.")
@@ -367,7 +367,7 @@ def test_a_wrapper_is_known_where_there_is_no_room_for_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "protocol"),
-    [(dict.fromkeys, 2), (dict.fromkeys, 4), (set, 4)],  # before, a set is written as a list
+    [(dict.fromkeys, 2), (dict.fromkeys, 4), (set, 4)],  # older protocols write a set as a list
 )
 def test_a_vocabulary_takes_no_room(kind: Any, protocol: int) -> None:
     words = kind([f"a word of some length {index}" for index in range(200_000)])
@@ -380,22 +380,22 @@ def _tree(content: bytes, module: bytes = b"sklearn.tree.t") -> bytes:
     return b"c" + module + b"\nTree\n)\x81\x94}(\x8c\x05value" + content + b"\x8c\x01nK\1ub"
 
 
-def test_what_a_tree_takes_is_had_again() -> None:
+def test_the_memory_of_a_tree_is_released() -> None:
     content = b"](" + (b"\x8c\x01a\x94" + b"G?\xf0\0\0\0\0\0\1" * 1000) + b"e\x94"
     grown = b"(" + _tree(content) * 1000 + b"\x8c\x05names]\x94(\x8c\x01a\x8c\x01be\x85t."
     assert read(grown)[-2:] == ("names", (["a", "b"],))
-    # Of any other class nothing is had again, and no room is left.
+    # The memory of another class is not released, so no room is left.
     assert read(grown.replace(b"sklearn.tree.t", b"sklearn.else.t")) is LOST
 
 
-def test_nothing_of_a_tree_stays_in_what_is_older() -> None:
-    """Else what it took would be had again while it is still there."""
+def test_older_objects_keep_nothing_of_a_tree() -> None:
+    """Else its memory would count as released while it is still in use."""
     hidden = b"h\0" + b"G?\xf0\0\0\0\0\0\1a"
     told = read(b"]\x94" + _tree(hidden) + b"\x86.")
     assert told[0] == []
 
 
-def test_types_within_trees_are_known_behind_them() -> None:
+def test_types_within_trees_are_known_after_them() -> None:
     wrapper = _wrapper(b"i8", 1, False)[2:]
     typed = wrapper.replace(b"R(K\x03", b"R\x94(K\x03")
     dtype = wrapper[wrapper.index(b"\x8c\x05numpy") : wrapper.index(b"ub")]

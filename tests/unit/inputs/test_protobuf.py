@@ -1,4 +1,4 @@
-"""The reader of protocol buffers: total on any bytes, and holding none that nobody asked for."""
+"""The reader of protocol buffers: it accepts any bytes, and keeps only those asked for."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_wire_type_is_read_or_passed_over(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", CHUNK_SIZES)
-def test_a_message_within_ends_where_its_length_says(size: int) -> None:
+def test_a_nested_message_ends_where_its_length_says(size: int) -> None:
     content = field(1, field(2, "a") + field(3, field(2, "b")) + field(4, 9)) + field(5, "c")
     member = stream(content, size)
     seen: List[Any] = []
@@ -61,7 +61,7 @@ def test_a_message_within_ends_where_its_length_says(size: int) -> None:
         for inner in protobuf.message(member, outer):
             if inner.number == 2:
                 seen.append(protobuf.text(member, inner))
-            elif inner.number == 3:  # left in the middle: the rest is passed over
+            elif inner.number == 3:  # left halfway: the rest is passed over
                 next(protobuf.message(member, inner))
             else:
                 seen.append(inner.value)
@@ -101,7 +101,7 @@ def test_a_field_never_reaches_beyond_its_message(inner: bytes) -> None:
         list(protobuf.message(member, outer))
 
 
-def test_a_text_is_utf_8_and_held() -> None:
+def test_a_text_is_utf_8_and_kept() -> None:
     member = stream(field(1, b"\xff"))
     with pytest.raises(UnreadableError, match="UTF-8"):
         protobuf.text(member, next(protobuf.fields(member)))

@@ -1,4 +1,4 @@
-"""Pickled models → fields: real ones of many versions, and every rule by small ones."""
+"""Pickled models → fields: real ones of many versions, and small ones for every rule."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def told_by(content: bytes, name: str = "model.pkl", size: int = 65536) -> Optio
 
 
 def model_of(name: str) -> Tuple[str, bytes, Dict[str, Any]]:
-    """Return the file's name, its bytes and what it must tell."""
+    """Return the file's name, its bytes and what must be read from it."""
     library = name.partition("-")[0]
     if library in BOOSTERS and importlib.util.find_spec(f"mims.inputs.{library}") is None:
         pytest.skip(f"the reader of {library} is not there")
@@ -45,7 +45,7 @@ def model_of(name: str) -> Tuple[str, bytes, Dict[str, Any]]:
 
 
 def summary(told: Optional[Told]) -> Dict[str, Any]:
-    """Return what a reader tells as `expect.json` has it."""
+    """Return what a reader found, in the form of `expect.json`."""
     assert told is not None
     fields: List[Dict[str, Any]] = []
     for field in told.fields:
@@ -62,7 +62,7 @@ def summary(told: Optional[Told]) -> Dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_real_models_tell_what_the_library_says(name: str) -> None:
+def test_real_models_give_the_inputs_that_the_library_reports(name: str) -> None:
     path, content, expected = model_of(name)
     assert sklearn.wants(path, content[:HEAD])
     assert content.startswith(SKLEARN.heads)
@@ -97,7 +97,7 @@ def test_flipped_bytes_end_in_an_answer_or_an_error(name: str) -> None:
         assert told is None or isinstance(told, Told)
 
 
-def test_lz4_is_told() -> None:
+def test_lz4_is_an_error_that_names_it() -> None:
     content = (SOURCES / "sklearn-1.9.1-line-lz4" / "model.joblib").read_bytes()
     assert sklearn.wants("model.joblib", content[:HEAD])
     with pytest.raises(UnreadableError, match="lz4"):
@@ -156,7 +156,7 @@ def objects(monkeypatch: pytest.MonkeyPatch) -> Objects:
 
 
 def tell(value: Any, name: str = "model.pkl") -> Told:
-    """Return what a value tells, pickled by each protocol."""
+    """Return what is read from a value that is pickled by each protocol."""
     told = [told_by(pickle.dumps(value, protocol), name) for protocol in range(6)]
     assert all(one == told[0] for one in told), told
     assert told[0] is not None
@@ -167,20 +167,20 @@ def names(told: Told) -> List[str]:
     return [field.name for field in told.fields]
 
 
-def test_an_estimator_tells_its_names_before_its_number(objects: Objects) -> None:
+def test_an_estimators_names_count_before_its_number(objects: Objects) -> None:
     told = tell(objects.line(["a", "b"]))
     assert told == Told("sklearn", (Field("a", NUMERIC), Field("b", NUMERIC)))
 
 
 @pytest.mark.parametrize("count", [999, 2_046, 2_050, 5_000, 20_000])
 def test_a_long_list_is_read_to_its_end(objects: Objects, count: int) -> None:
-    """Enough may be known while a list is still being put together: never half of its names."""
+    """Reading may end while a list is being built, but never with half of its names."""
     expected = [f"c{index}" for index in range(count)]
     assert names(tell(objects.line(expected))) == expected
     assert names(tell({"model": objects.line(count=count), "features": expected})) == expected
 
 
-def test_of_a_number_alone_names_are_made_up(objects: Objects) -> None:
+def test_names_are_made_up_if_only_the_number_is_known(objects: Objects) -> None:
     told = tell(objects.line(count=3))
     assert (names(told), told.made_up) == (["x0", "x1", "x2"], True)
 
@@ -190,7 +190,7 @@ def test_a_name_twice_counts_once(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("names_in", [["a", ""], ["a", None], ["a", "\ud800"], ["a", ["b"]]])
-def test_what_are_not_names_are_not_used(objects: Objects, names_in: List[Any]) -> None:
+def test_invalid_names_are_not_used(objects: Objects, names_in: List[Any]) -> None:
     told = told_by(pickle.dumps(objects.line(names_in), 4))
     assert told is not None
     assert told.made_up
@@ -214,18 +214,18 @@ def test_an_estimator_without_either_says_so(objects: Objects) -> None:
         ("sklearn.svm._classes.SVC", False),
     ],
 )
-def test_transformers_are_told_from_predictors(
+def test_transformers_are_distinguished_from_predictors(
     objects: Objects, path: str, transformer: bool
 ) -> None:
     assert tell(objects.made(path, n_features_in_=2)).transformer is transformer
 
 
-def test_of_a_pipeline_the_first_step_tells(objects: Objects) -> None:
+def test_the_first_step_of_a_pipeline_gives_the_inputs(objects: Objects) -> None:
     told = tell(objects.pipeline(objects.scaler(["a", "b"]), objects.line(["c"])))
     assert (names(told), told.transformer) == (["a", "b"], False)
 
 
-def test_a_later_step_never_tells(objects: Objects) -> None:
+def test_a_later_step_never_gives_the_inputs(objects: Objects) -> None:
     told = tell(objects.pipeline(objects.scaler(), objects.line(["c"])))
     assert not told.fields
     told = tell(objects.pipeline(objects.scaler(count=2), objects.line(["c"])))
@@ -284,7 +284,7 @@ def test_encoded_columns_are_categorical(objects: Objects) -> None:
     )
 
 
-def test_an_encoder_that_takes_some_of_the_columns_types_none(objects: Objects) -> None:
+def test_an_encoder_for_only_some_of_the_columns_gives_no_types(objects: Objects) -> None:
     encoder = objects.made(
         "feature_engine.encoding.OneHotEncoder", feature_names_in_=["a", "b"], variables=["a"]
     )
@@ -330,7 +330,7 @@ def test_columns_of_a_transformer_within_another_are_typed(objects: Objects) -> 
 
 
 @pytest.mark.parametrize("is_nested", [False, True])
-def test_columns_that_many_entries_share_are_looked_at_so_often(
+def test_the_number_of_looks_at_columns_that_many_entries_share_is_limited(
     objects: Objects, monkeypatch: pytest.MonkeyPatch, is_nested: bool
 ) -> None:
     looked_at: List[int] = []
@@ -353,7 +353,7 @@ def test_columns_that_many_entries_share_are_looked_at_so_often(
     told = told_by(pickle.dumps(part, 4))
     assert told is not None
     assert {field.type for field in told.fields} == {CATEGORICAL}
-    assert sum(looked_at) <= 1_000 * 4  # it is looked into a few times on the way
+    assert sum(looked_at) <= 1_000 * 4  # the object is looked into a few times
 
 
 def test_an_encoder_that_many_pipelines_share_is_looked_at_once(
@@ -396,7 +396,7 @@ def test_models_that_share_many_names_take_bounded_memory(objects: Objects) -> N
     assert peak < 64 * MIB
 
 
-def test_a_search_tells_what_its_best_estimator_does(objects: Objects) -> None:
+def test_a_search_gives_the_inputs_of_its_best_estimator(objects: Objects) -> None:
     best = objects.pipeline(objects.scaler(["a"]), objects.line())
     path = "sklearn.model_selection._search.GridSearchCV"
     told = tell(objects.made(path, estimator=objects.line(), best_estimator_=best))
@@ -405,7 +405,7 @@ def test_a_search_tells_what_its_best_estimator_does(objects: Objects) -> None:
     assert names(told) == ["own"]
 
 
-def test_calibrated_and_voting_estimators_tell_by_their_first(objects: Objects) -> None:
+def test_calibrated_and_voting_estimators_give_the_inputs_of_their_first(objects: Objects) -> None:
     one = objects.made("sklearn.calibration._CalibratedClassifier", estimator=objects.line(["a"]))
     told = tell(objects.made("sklearn.calibration.Calibrated", calibrated_classifiers_=[one]))
     assert names(told) == ["a"]
@@ -421,12 +421,12 @@ def test_estimators_that_narrow_their_inputs_are_not_looked_into(objects: Object
 
 
 @pytest.mark.parametrize("key", ["features", "feature_names", "train_columns", "feature_cols"])
-def test_names_beside_a_model_are_its_names(objects: Objects, key: str) -> None:
+def test_names_next_to_a_model_are_its_names(objects: Objects, key: str) -> None:
     told = tell({key: ["a", "b"], "model": objects.line(count=2), "labels": ["c", "d"]})
     assert (names(told), told.made_up, told.source) == (["a", "b"], False, "sklearn")
 
 
-def test_names_of_another_number_are_not_the_models(objects: Objects) -> None:
+def test_a_wrong_number_of_names_is_not_used(objects: Objects) -> None:
     told = tell({"model": objects.line(count=2), "features": ["a", "b", "c"]})
     assert (names(told), told.made_up) == (["x0", "x1"], True)
 
@@ -451,12 +451,12 @@ def test_a_predictor_goes_before_a_transformer(objects: Objects) -> None:
     assert names(tell([objects.scaler(["a"]), objects.line(["b"])])) == ["b"]
 
 
-def test_names_beside_a_model_of_an_unknown_library_are_its_names(objects: Objects) -> None:
+def test_names_next_to_a_model_of_an_unknown_library_are_its_names(objects: Objects) -> None:
     told = tell({"model": objects.made("acme.nets.Net"), "features": ["a"], "classes": ["b"]})
     assert names(told) == ["a"]
 
 
-def test_without_a_model_a_dictionary_tells_nothing() -> None:
+def test_a_dictionary_without_a_model_gives_no_inputs() -> None:
     assert told_by(pickle.dumps({"features": ["a"], "n": 1})) is None
     assert told_by(pickle.dumps(["a", "b"])) is None
     assert told_by(pickle.dumps(7)) is None
@@ -470,7 +470,7 @@ def test_the_models_own_code_is_looked_into(objects: Objects) -> None:
     assert told_by(pickle.dumps(objects.made("custom.Other", words=["a", "b"]))) is None
 
 
-def test_objects_that_hold_one_another_come_to_an_end(objects: Objects) -> None:
+def test_objects_that_contain_each_other_come_to_an_end(objects: Objects) -> None:
     one, other = objects.made("custom.One"), objects.made("custom.Other")
     one.other, other.one = other, one
     one.many = [[[one] * 50] * 50] * 50
@@ -489,7 +489,7 @@ def learner(objects: Objects, made_by: str = "DefaultLearner", **attributes: Any
     return objects.made(path, label="y", feature_generator=generator, **own)
 
 
-def test_a_learner_of_autogluon_tells_the_columns_that_its_server_wants(objects: Objects) -> None:
+def test_a_learner_of_autogluon_gives_the_columns_that_its_server_expects(objects: Objects) -> None:
     kinds = ("int", "float", "bool", "datetime", "category", "object", "object", "object")
     raw = dict(zip("abcdefgh", kinds))
     special = collections.defaultdict(list, text=["g"], datetime_as_object=["h"])
@@ -510,7 +510,7 @@ def test_a_learner_of_autogluon_tells_the_columns_that_its_server_wants(objects:
     ]
 
 
-def test_a_learner_of_autogluon_without_all_columns_tells_those_of_use(objects: Objects) -> None:
+def test_a_learner_of_autogluon_without_all_columns_gives_the_useful_ones(objects: Objects) -> None:
     told = tell(learner(objects, features_in=["b", "a"]))
     assert (names(told), told.form) == (["b", "a"], "")
 
@@ -532,7 +532,7 @@ def test_every_column_of_a_wide_learner_of_autogluon_has_its_type(objects: Objec
         ({"features_in": ["a"], "made_by": "TabularPredictor"}, "other than its learner"),
     ],
 )
-def test_what_of_autogluon_tells_nothing_says_why(
+def test_a_file_of_autogluon_without_inputs_says_why(
     attributes: Dict[str, Any], why: str, objects: Objects
 ) -> None:
     told = tell(learner(objects, **attributes))
@@ -552,12 +552,12 @@ def test_a_feature_list_of_anything_else_is_not_used(value: Any) -> None:
     assert told_by(pickle.dumps(["a"]), "labels.pkl") is None
 
 
-# Models that keep a format of their own within.
+# Pickles that contain a model in its own format.
 
 
 @pytest.fixture
 def booster(monkeypatch: pytest.MonkeyPatch) -> List[bytes]:
-    """Have readers of the boosters' formats that note what they are given."""
+    """Replace the readers of the boosters' formats, and record what they get."""
     given: List[bytes] = []
 
     def reader(library: str) -> Callable[[MemberBytes], Told]:
@@ -585,7 +585,7 @@ HANDLE = bytes(range(256)) * 40
         ("catboost.core.CatBoostClassifier", "__model", HANDLE),
     ],
 )
-def test_the_format_within_tells(
+def test_the_inner_format_gives_the_inputs(
     objects: Objects, booster: List[bytes], protocol: int, path: str, key: str, handle: Any
 ) -> None:
     library = path.partition(".")[0]
@@ -612,9 +612,7 @@ def test_a_pipeline_around_a_booster_is_of_scikit_learn(
     assert (told.source, names(told)) == ("sklearn", ["a"])
 
 
-def test_names_of_an_old_booster_stand_in_the_pickle(
-    objects: Objects, booster: List[bytes]
-) -> None:
+def test_names_of_an_old_booster_are_in_the_pickle(objects: Objects, booster: List[bytes]) -> None:
     model = objects.made(
         "xgboost.core.Booster",
         feature_names=["a", "b", "c", "d"],
@@ -667,7 +665,7 @@ def test_a_pickle_that_cannot_be_read_is_of_its_outermost_library(objects: Objec
         assert error.value.source == source
 
 
-# What is wanted, and how much is read.
+# Which files are wanted, and how much of them is read.
 
 
 @pytest.mark.parametrize(
@@ -719,7 +717,7 @@ def test_a_pickle_that_runs_a_command_runs_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bulk_behind", [True, False])
-def test_names_behind_bulk_are_found_and_bulk_behind_names_is_not_read(
+def test_names_after_bulk_are_found_and_bulk_after_names_is_not_read(
     objects: Objects, bulk_behind: bool
 ) -> None:
     class Bulk:

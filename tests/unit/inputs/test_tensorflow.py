@@ -1,4 +1,4 @@
-"""The inputs of SavedModels: of the signature that a server calls, by the keys of its map."""
+"""The inputs of SavedModels: those of the signature that a server calls, by their keys."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def why(content: bytes) -> str:
 
 @given(st.binary(max_size=300), st.integers(1, 9))
 @example(b"version https://git-lfs.github.com/spec/v1\n", 7)
-def test_any_bytes_tell_something_or_nothing(content: bytes, size: int) -> None:
+def test_any_bytes_give_an_answer_or_the_error(content: bytes, size: int) -> None:
     whole = (SERVE, field(5, content))
     within = (SERVE, signature("serving_default", field(1, content)))
     for made in (content, model([content]), model(whole), model(within)):
@@ -107,7 +107,7 @@ def test_the_only_signature_is_taken() -> None:
     assert why(model([SERVE, INIT, OBJECTS])) == "has no signature"
 
 
-def test_a_signature_without_inputs_tells_nothing() -> None:
+def test_a_signature_without_inputs_names_none() -> None:
     assert why(model([SERVE, signature("serving_default")])) == (
         "has a signature 'serving_default' without inputs"
     )
@@ -152,7 +152,9 @@ def test_an_unknown_rank_is_a_single_value() -> None:
         (b"", "takes values of a type that no request carries"),
     ],
 )
-def test_what_a_request_cannot_carry_tells_nothing(info: bytes, reason: str) -> None:
+def test_an_input_that_no_request_can_carry_is_the_reason_for_no_fields(
+    info: bytes, reason: str
+) -> None:
     content = model([SERVE, signature("serving_default", AGE, an_input("x", info))])
     assert why(content) == f"{reason} as its input 'x'"
 
@@ -165,7 +167,7 @@ def test_an_input_without_a_name_or_type_is_damage(entry: bytes) -> None:
     )
 
 
-def test_no_more_is_read_than_the_signature() -> None:
+def test_only_the_signature_is_read() -> None:
     graph = SERVE + NODES + signature("serving_default", AGE)
 
     def chunks() -> Iterator[bytes]:
@@ -199,7 +201,7 @@ def test_a_graph_of_gigabytes_is_passed_over() -> None:
         lambda at: field(1, field(4, f"{at:0100}")),
     ],
 )
-def test_what_is_held_of_a_graph_is_bounded(
+def test_what_is_kept_of_a_graph_is_bounded(
     make: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(member, "HELD_BYTES", 64 * 1024)

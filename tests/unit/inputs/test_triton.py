@@ -33,7 +33,7 @@ def test_the_batch_dimension(batching: str, shape: Any) -> None:
     assert read(triton, f"{INPUT} {batching}") == wanted
 
 
-def test_a_configuration_without_inputs_tells_nothing() -> None:
+def test_a_configuration_without_inputs_names_none() -> None:
     for text in ('backend: "python"', "input []", "output { name: 'y' }"):
         assert read(triton, text) == Told("triton", why="names no input")
 
@@ -70,7 +70,7 @@ def test_another_file_of_that_name_is_not_tritons(text: str) -> None:
         ("name: " + "[a " * 3, "cut short"),
     ],
 )
-def test_what_cannot_be_read_is_said(text: str, why: str) -> None:
+def test_an_unreadable_file_is_an_error_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(UnreadableError, match=why):
         read(triton, text)
 

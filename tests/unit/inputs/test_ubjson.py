@@ -1,4 +1,4 @@
-"""The reader of UBJSON: any value, in chunks of any size, and nothing but its own error."""
+"""The reader of UBJSON: any value, in chunks of any size, and no other error than its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALUES = st.recursive(
 
 
 def integer(value: int) -> bytes:
-    """Write an integer with the shortest marker that holds it."""
+    """Write an integer with the shortest marker that fits."""
     for marker, code in INTEGERS[:-1]:
         try:
             return marker + struct.pack(code, value)
@@ -46,7 +46,7 @@ def sized(text: str) -> bytes:
 
 
 def written(value: Any, counted: bool = False) -> bytes:
-    """Write a value as UBJSON; `counted` containers begin with how much they hold."""
+    """Write a value as UBJSON; `counted` containers begin with their number of values."""
     if isinstance(value, dict):
         parts = [sized(key) + written(part, counted) for key, part in value.items()]
         return (
@@ -116,7 +116,7 @@ def test_containers_with_a_type_are_read_and_passed(content: bytes, value: Any, 
 
 @settings(deadline=None)
 @given(VALUES, st.integers(1, 12))
-def test_a_key_is_found_behind_any_value(value: Any, size: int) -> None:
+def test_a_key_is_found_after_any_value(value: Any, size: int) -> None:
     key = b"L" + struct.pack(">q", 4) + b"here"
     bulk = written([value]) + b"S" + key + b"T"
     reader = reader_of(b"{i\4bulk[" + bulk + b"]" + key + written([value]) + b"i\1bU\2}", size)
@@ -149,13 +149,13 @@ def test_any_bytes_give_a_value_or_an_error(content: bytes) -> None:
 def test_what_is_invalid_is_refused(content: bytes) -> None:
     for attempt in (whole, UbjsonReader.skip):
         if attempt is UbjsonReader.skip and content == b"Si\1\xff":
-            continue  # what is passed is not decoded
+            continue  # a value that is passed over is not decoded
         with pytest.raises(UnreadableError, match="its UBJSON is invalid"):
             attempt(reader_of(content))
 
 
 @pytest.mark.parametrize("opening", [b"[", b"{i\1a", b"[[$[#L\0\0\0\0\0\0\0\2"])
-def test_depth_has_an_end(opening: bytes) -> None:
+def test_depth_is_limited(opening: bytes) -> None:
     with pytest.raises(UnreadableError, match="is nested deeper than 512 levels"):
         reader_of(opening * 1000).skip()
 
@@ -163,7 +163,7 @@ def test_depth_has_an_end(opening: bytes) -> None:
 @pytest.mark.parametrize(
     "beginning", [b"[#L\x7f" + b"\0" * 7, b"[$[#L\x7f" + b"\0" * 7, b"{$Z#L\x7f" + b"\0" * 7]
 )
-def test_steps_have_an_end(beginning: bytes) -> None:
+def test_steps_are_limited(beginning: bytes) -> None:
     filling = b"]" if b"$[" in beginning else b"i\0"
     chunks = itertools.chain([beginning], itertools.repeat(filling * 20_000))
     member = MemberBytes("m", chunks)

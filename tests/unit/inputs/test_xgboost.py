@@ -55,7 +55,7 @@ def test_the_members_of_json_come_in_any_order_and_layout(
         assert told.fields == model("xgboost", folder).fields
 
 
-def test_without_names_the_number_is_the_learners_and_no_trees() -> None:
+def test_without_names_the_number_is_the_learners_and_not_a_trees() -> None:
     document = parsed("1.5.2-json-no-names")
     document["learner"]["learner_model_param"]["num_feature"] = "9"
     told = read(xgboost, [json.dumps(document).encode()])
@@ -66,7 +66,7 @@ def test_without_names_the_number_is_the_learners_and_no_trees() -> None:
     assert names_of(read(xgboost, [changed])) == [f"f{index}" for index in range(9)]
 
 
-def test_the_number_is_found_behind_texts_that_look_like_its_key() -> None:
+def test_the_number_is_found_after_texts_that_look_like_its_key() -> None:
     document = parsed("1.5.2-json-no-names")
     trees = {"a": "learner_model_param", "b": ['"learner_model_param":{"num_feature":"3"}']}
     document["learner"]["gradient_booster"] = trees
@@ -74,7 +74,7 @@ def test_the_number_is_found_behind_texts_that_look_like_its_key() -> None:
     assert names_of(told) == [f"f{index}" for index in range(7)]
 
 
-def test_nothing_behind_the_names_is_asked_for() -> None:
+def test_nothing_after_the_names_is_read() -> None:
     def chunks(content: bytes) -> Iterator[bytes]:
         yield content[: max(HEAD, content.index(b"gradient_booster"))]
         raise AssertionError("more was asked for")
@@ -141,9 +141,7 @@ def test_much_of_anything_is_passed_or_refused_in_little_memory(
 
 
 @pytest.mark.parametrize("beginning", [JSON_BEGINNINGS[2], JSON_BEGINNINGS[0]])
-def test_steps_beyond_number_are_not_taken(
-    beginning: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_steps_is_limited(beginning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member, "READER_STEPS", 50_000)
     told = outcome(xgboost, itertools.chain([beginning, b"["], itertools.repeat(b"[]," * 20_000)))
     assert told in ("needs more than 50,000 steps to be read", "is damaged: its JSON is invalid")
@@ -167,7 +165,7 @@ def test_a_name_given_twice_counts_once() -> None:
 
 
 @pytest.mark.parametrize("count", ["250001", "99999999999999999", "9" * 30, "-1", "x", ""])
-def test_a_number_that_cannot_be_is_refused(count: str) -> None:
+def test_an_impossible_number_is_refused(count: str) -> None:
     document = parsed("1.5.2-json-no-names")
     document["learner"]["learner_model_param"]["num_feature"] = count
     assert isinstance(outcome(xgboost, [json.dumps(document).encode()]), str)

@@ -1,4 +1,4 @@
-"""An entry of a zip that streams by: however its writer wrote the sizes, whatever stands before."""
+"""An entry of a streamed zip, wherever its sizes are, and whatever comes before it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
 
 class Unseekable(io.BytesIO):
-    """A stream that cannot go back: sizes are written behind the bytes."""
+    """A stream that cannot go back, so sizes are written after the bytes."""
 
     def seekable(self) -> bool:
         return False
@@ -71,7 +71,7 @@ def outcome(content: bytes, size: int = 65_536) -> Any:
 @pytest.mark.parametrize("zip64", [False, True])
 @pytest.mark.parametrize("seekable", [True, False])
 @pytest.mark.parametrize("method", [STORED, DEFLATED])
-def test_an_entry_is_found_behind_others(
+def test_an_entry_is_found_after_others(
     method: int, seekable: bool, zip64: bool, size: int
 ) -> None:
     made = zipped(method, seekable=seekable, zip64=zip64)
@@ -142,7 +142,7 @@ BEFORE = "is damaged: an entry of the zip "
         (b"", "is cut short"),
     ],
 )
-def test_what_is_odd_is_passed_over_or_refused(content: bytes, told: Any) -> None:
+def test_unusual_entries_are_passed_over_or_refused(content: bytes, told: Any) -> None:
     found = outcome(content + b"PK\x01\x02" if isinstance(told, bytes) else content)
     assert found[: len(told)] == told if isinstance(told, str) else found == told
 
@@ -154,7 +154,7 @@ def test_any_bytes_give_the_entry_or_an_error(content: bytes, flags: int, method
             assert outcome(made, 3) == outcome(made)
 
 
-def test_no_more_is_read_than_the_entry() -> None:
+def test_only_the_entry_is_read() -> None:
     def chunks() -> Iterator[bytes]:
         yield local("metadata.json", b"{}") + CONFIG
         raise AssertionError("the entry had been read")
@@ -211,7 +211,7 @@ def test_entries_without_end_are_left(
         entry(make() * 20_000)
 
 
-def test_descriptors_that_lie_are_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_descriptors_count_as_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member, "READER_STEPS", 10_000)
     with pytest.raises(UnreadableError, match="10,000 steps"):
         entry(local("x", b"", flags=8, size=0) + b"PK\x07\x08" * 50_000)

@@ -16,7 +16,7 @@ def varint(value: int) -> bytes:
 
 
 def field(number: int, value: Union[int, str, bytes]) -> bytes:
-    """A varint of an integer; a length-delimited field of a text, bytes, or a message's bytes."""
+    """Return an integer as a varint field, or a text, bytes or a message with its length."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     content = value.encode() if isinstance(value, str) else value
@@ -24,5 +24,5 @@ def field(number: int, value: Union[int, str, bytes]) -> bytes:
 
 
 def opened(number: int, length: int) -> bytes:
-    """The beginning of a length-delimited field."""
+    """Return the beginning of a length-delimited field."""
     return varint(number << 3 | 2) + varint(length)
