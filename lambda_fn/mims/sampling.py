@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from functools import partial
+from heapq import nsmallest
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mims.deadline import Check, checked, no_deadline
@@ -70,7 +71,7 @@ def make_samples(
                 f"a payload carries at most {DIMENSIONS}. Check its shape."
             )
     warnings: List[str] = []
-    special = _special_values(fields, settings, warnings)
+    special = _special_values(fields, settings, warnings, check)
     recorded = (
         recorded_values(fields, hyperparameters, training, settings, check)
         if settings.realistic_values
@@ -134,19 +135,19 @@ def _given(
 
 
 def _special_values(
-    fields: Sequence[Field], settings: Settings, warnings: List[str]
+    fields: Sequence[Field], settings: Settings, warnings: List[str], check: Check
 ) -> Dict[str, Given]:
     """Return field name → value; later layers of the settings win over earlier ones."""
     special: Dict[str, Given] = {}
-    names = {field.name: None for field in fields}
+    names = {field.name: None for field in checked(fields, check)}
     by_variable: Optional[Dict[str, List[str]]] = None
     for layer in settings.field_values:
         if layer.by_variable:
             if by_variable is None:
                 by_variable = {}
-                for name in names:
+                for name in checked(names, check):
                     by_variable.setdefault(_as_variable(name), []).append(name)
-            matched = _matched(layer, names, by_variable, warnings)
+            matched = _matched(layer, names, by_variable, warnings, check)
         else:
             matched = {name: value for name, value in layer.values.items() if name in names}
             warnings += of_names(
@@ -165,20 +166,26 @@ def _matched(
     names: Mapping[str, None],
     by_variable: Mapping[str, List[str]],
     warnings: List[str],
+    check: Check,
 ) -> Dict[str, Any]:
     """Return field name → value, for values that are given by the names of variables."""
     matched = {name: value for name, value in layer.values.items() if name in names}
     claims: Dict[str, List[str]] = {}
     unmatched: List[str] = []
     ambiguous: List[str] = []
-    for variable in sorted(layer.values):  # the environment has no order
+    first: Dict[str, List[str]] = {}  # of the fields that many variables may match
+    for variable in checked(sorted(layer.values), check):  # the environment has no order
         if variable in names:
             continue
-        candidates = by_variable.get(_as_variable(variable), [])
+        spelled = _as_variable(variable)
+        candidates = by_variable.get(spelled, [])
         if not candidates:
             unmatched.append(f"SPECIAL_FIELD_{variable}")
         elif len(candidates) > 1:
-            listed = ", ".join(f"'{shown_short(name)}'" for name in sorted(candidates)[:3])
+            if spelled not in first:
+                check()
+                first[spelled] = nsmallest(3, candidates)
+            listed = ", ".join(f"'{shown_short(name)}'" for name in first[spelled])
             ambiguous.append(f"SPECIAL_FIELD_{shown_short(variable)} ({listed})")
         else:
             claims.setdefault(candidates[0], []).append(variable)

@@ -51,7 +51,9 @@ def of_names(words: str, names: Iterable[str]) -> List[str]:
     >>> of_names("not inputs: {names}.", ["a", "b"])
     ["not inputs: 'a', 'b'."]
     """
-    return of_kind(words, [f"'{shown_short(name)}'" for name in names])
+    listed = list(names)
+    shown_names = [f"'{shown_short(name)}'" for name in listed[:_NAMED]]
+    return _of_kind(words, shown_names, len(listed))
 
 
 def of_kind(words: str, cases: Sequence[str]) -> List[str]:
@@ -60,10 +62,15 @@ def of_kind(words: str, cases: Sequence[str]) -> List[str]:
     >>> of_kind("Too large: {names}.", [f"{number} bytes" for number in range(9)])
     ['Too large: 0 bytes, 1 bytes, 2 bytes, 3 bytes, 4 bytes and 4 more.']
     """
-    if not cases:
+    return _of_kind(words, cases[:_NAMED], len(cases))
+
+
+def _of_kind(words: str, first: Sequence[str], count: int) -> List[str]:
+    """Return the warning for `count` cases, of which the first are shown: there may be many."""
+    if not count:
         return []
-    more = f" and {len(cases) - _NAMED:,} more" if len(cases) > _NAMED else ""
-    return [words.replace("{names}", ", ".join(cases[:_NAMED]) + more)]
+    more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
+    return [words.replace("{names}", ", ".join(first) + more)]
 
 
 def shown_short(name: object) -> str:

@@ -7,7 +7,7 @@ from typing import List, Tuple
 from hypothesis import given
 from hypothesis import strategies as st
 from mims.fields import NUMERIC, Field
-from mims.inputs.kept import Candidate, Kept
+from mims.inputs.kept import Candidate, Kept, candidate_of
 from mims.inputs.member import Told
 
 LIMIT = 35_000
@@ -16,7 +16,7 @@ LIMIT = 35_000
 def candidate(place: int, width: int, name: str) -> Candidate:
     order = (2, False, False, 1, True, 0, b"%05d" % place)
     fields = tuple(Field(f"{name}{index}", NUMERIC) for index in range(width))
-    return Candidate(order, f"{place:05}", 0, Told("xgboost", fields))
+    return candidate_of(order, f"{place:05}", 0, Told("xgboost", fields))
 
 
 def members(candidates: List[Candidate]) -> List[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Set, Tuple
 
 from mims.inputs.nodes import LOST, Instance
 
@@ -123,8 +123,13 @@ def scalar(value: Any) -> Any:
     return values[0] if values else value
 
 
-def listed(value: Any, depth: int = _DEPTH) -> Optional[List[Any]]:
+def listed(value: Any) -> Optional[List[Any]]:
     """Return the values of a list, tuple, array or pandas Index; else `None`."""
+    return _listed(value, _DEPTH, set())
+
+
+def _listed(value: Any, depth: int, seen: Set[int]) -> Optional[List[Any]]:
+    """Return the values; `seen` are the parts that were looked into, as they may be shared."""
     if type(value) in (list, tuple):
         return [scalar(item) for item in value]
     if type(value) is not Instance or not depth:
@@ -137,20 +142,23 @@ def listed(value: Any, depth: int = _DEPTH) -> Optional[List[Any]]:
         return None
     if value.made_by.name == "_new_Index" and len(value.arguments) == 2:
         described = value.arguments[1]
-        return _index(described, depth) if type(described) is dict else None
+        return _index(described, depth, seen) if type(described) is dict else None
     # An extension array keeps its values in an array in its state or its attributes.
     for part in (value.state, *value.attributes.values(), *value.arguments):
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
         for inner in part if type(part) is tuple else (part,):
             if type(inner) is Instance:
-                values = listed(inner, depth - 1)
+                values = _listed(inner, depth - 1, seen)
                 if values is not None:
                     return values
     return None
 
 
-def _index(described: Any, depth: int) -> Optional[List[Any]]:
+def _index(described: Any, depth: int, seen: Set[int]) -> Optional[List[Any]]:
     if "data" in described:
-        return listed(described["data"], depth - 1)
+        return _listed(described["data"], depth - 1, seen)
     bounds = [described.get(key) for key in ("start", "stop", "step")]
     if all(type(bound) is int for bound in bounds) and bounds[2]:
         values = range(*bounds)

@@ -8,7 +8,7 @@ common/src/autogluon/common/features/types.py
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from mims.fields import BOOLEAN, CATEGORICAL, DATETIME, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.arrays import listed
@@ -16,8 +16,9 @@ from mims.inputs.member import (
     NUMBERED,
     Told,
 )
-from mims.inputs.named import Found, input_names
+from mims.inputs.named import Found
 from mims.inputs.nodes import Instance, attributes_of
+from mims.inputs.shared_lists import Lists
 
 NAME = "autogluon"
 
@@ -49,7 +50,7 @@ _IMAGES = ("image_path", "image_bytearray")
 _NO_COLUMNS = "does not say which columns it was trained on"
 
 
-def learner_inputs(instance: Instance) -> Found:
+def learner_inputs(instance: Instance, lists: Lists) -> Found:
     """Return what an object of AutoGluon's says of the inputs; only a learner says anything."""
     if not instance.made_by.name.endswith(_LEARNER):
         why = "is a part of an AutoGluon predictor other than its learner"
@@ -57,29 +58,37 @@ def learner_inputs(instance: Instance) -> Found:
     if not instance.is_complete:  # its columns come last
         return Found(Told(NAME, why=_NO_COLUMNS))
     generator = attributes_of(instance.attributes.get(_GENERATOR))
-    columns = listed(instance.attributes.get(_COLUMNS)) or listed(generator.get(_USEFUL)) or []
-    names = input_names(columns)
+    columns = instance.attributes.get(_COLUMNS)
+    if not lists.names(columns):
+        columns = generator.get(_USEFUL)
+    names = lists.names(columns)
     if not names:
         return Found(Told(NAME, why=_NO_COLUMNS))
     metadata = attributes_of(generator.get(_METADATA))
     special = _groups(metadata.get(_SPECIAL_TYPES))
     if any(special.get(kind) for kind in _IMAGES):
         return Found(Told(NAME, why="is of a predictor that takes images"))
-    types = _types(metadata.get(_RAW_TYPES), special)
+    types = _types(names, metadata.get(_RAW_TYPES), special, lists)
     # Columns that AutoGluon found useless have no type, and any value will do.
     fields = tuple(Field(name, types.get(name, NUMERIC)) for name in names)
     # A header is read as strings: if the names are numbers, it would count as one more row.
-    form = NUMBERED if any(type(column) is int for column in columns) else ""
+    form = NUMBERED if any(type(column) is int for column in listed(columns) or ()) else ""
     return Found(Told(NAME, fields, form=form), is_certain=True)
 
 
-def _types(raw: Any, special: Dict[str, Any]) -> Dict[str, str]:
+def _types(
+    names: Tuple[str, ...], raw: Any, special: Dict[str, Any], lists: Lists
+) -> Dict[str, str]:
     """Return name → type, for the inputs that the feature generator knows."""
     types: Dict[str, str] = {}
-    for name, kind in (raw if type(raw) is dict else {}).items():
-        types[name] = _TYPES.get(kind, TEXT) if type(kind) is str else TEXT
+    for name in names if type(raw) is dict else ():
+        if name in raw:
+            kind = raw[name]
+            types[name] = _TYPES.get(kind, TEXT) if type(kind) is str else TEXT
     for kind, found in _TYPES_OF_STRINGS.items():
-        types.update(dict.fromkeys(input_names(listed(special.get(kind))), found))
+        named = lists.names(special.get(kind))
+        if lists.take(len(named)):
+            types.update(dict.fromkeys(named, found))
     return types
 
 

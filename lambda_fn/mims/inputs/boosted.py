@@ -9,8 +9,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from mims.fields import NUMERIC, Field
 from mims.inputs.arrays import listed, scalar
 from mims.inputs.member import MemberBytes, Told, UnreadableError, made_up_fields
-from mims.inputs.named import NO_INPUTS, Found, input_names, numeric_fields
+from mims.inputs.named import NO_INPUTS, Found, numeric_fields
 from mims.inputs.nodes import LOST, Blob, Instance, attributes_of
+from mims.inputs.shared_lists import Lists
 
 XGBOOST, LIGHTGBM, CATBOOST = "xgboost", "lightgbm", "catboost"
 LIBRARIES = (XGBOOST, LIGHTGBM, CATBOOST)
@@ -22,12 +23,12 @@ _PREFIXES = {XGBOOST: "f", LIGHTGBM: "Column_", CATBOOST: "f"}
 WANTED = frozenset((*_HANDLES, *_BOOSTERS, *_NAMES, *_COUNTS, "feature_types"))
 
 
-def boosted_inputs(instance: Instance) -> Optional[Found]:
+def boosted_inputs(instance: Instance, lists: Lists) -> Optional[Found]:
     """Return the inputs of a model of one of `LIBRARIES`; `None` if the object is not a model."""
     library = instance.made_by.library
     attributes = instance.attributes
     for part in (attributes, *(attributes_of(attributes.get(key)) for key in _BOOSTERS)):
-        found = _named(library, part) or _handle(part)
+        found = _named(library, part, lists) or _handle(part)
         if found is not None:
             return found
     for key in _COUNTS:
@@ -38,10 +39,10 @@ def boosted_inputs(instance: Instance) -> Optional[Found]:
     return Found(Told(library, why=NO_INPUTS)) if attributes else None
 
 
-def _named(library: str, attributes: Dict[str, Any]) -> Optional[Found]:
+def _named(library: str, attributes: Dict[str, Any], lists: Lists) -> Optional[Found]:
     """Return the inputs that attributes name: XGBoost's do so up to 1.3."""
     for key in _NAMES:
-        names = input_names(listed(attributes.get(key)))
+        names = lists.names(attributes.get(key))
         if names:
             # Up to 1.3, XGBoost gave these names to columns without any.
             made_up = names == tuple(f"f{position}" for position in range(len(names)))

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 from mims.errors import shown
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.field_info import of_unknown_types
-from mims.inputs.kept import Candidate, Kept, Order
+from mims.inputs.kept import Candidate, Kept, Order, candidate_of
 from mims.inputs.member import (
     EXAMPLE,
     TENSOR,
@@ -72,7 +72,7 @@ class Candidates:
         if not told.fields:
             self._note(_WithoutFields(order, member, told.source, told.why))
             return
-        candidate = Candidate(order, member, modified, told)
+        candidate = candidate_of(order, member, modified, told)
         if told.form in COMPLETING:
             self._completing.add(candidate)
         elif candidate.rank < FEATURE_LIST_RANK:
@@ -176,9 +176,13 @@ class Candidates:
         if names.told.source != _MLFLOW:
             return names
         folder = names.member[: -len(names.member.rpartition("/")[2])]
+        looked_at: Set[int] = set()  # many models may share their fields
         for model in self._models:
+            if id(model.told.fields) in looked_at:
+                continue
             if model.told.source != _SKLEARN or not model.member.startswith(folder):
                 continue
+            looked_at.add(id(model.told.fields))
             first = {f.name: f.categories[0] for f in model.told.fields if f.categories}
             if not first:
                 continue
@@ -205,6 +209,7 @@ class Candidates:
             others = list(self._models)
         if names.told.source == _AUTOGLUON:  # its models take what it derives from the inputs
             others = [c for c in others if c.told.source == _AUTOGLUON]
+        alike: Set[int] = set()  # the fields of others that name the same: many may share them
         for other in others:
             if other.told.made_up or names.told.made_up:
                 continue
@@ -216,12 +221,15 @@ class Candidates:
                 and other.number != model.number
             ):
                 continue
+            if id(other.told.fields) in alike:
+                continue
             if not _name_the_same(other, names):
                 return [
                     f"'{shown(names.member)}' and '{shown(other.member)}' name different inputs; "
                     f"those of '{shown(names.member)}' were taken. Name the fields (FIELDS) if "
                     "the other is the model that is served."
                 ]
+            alike.add(id(other.told.fields))
         return []
 
 
@@ -241,7 +249,7 @@ def _example_values(told: Told, example: Told) -> Mapping[str, Tuple[object, ...
 def feature_list(member: str, modified: int, source: str, fields: Tuple[Field, ...]) -> Candidate:
     """Return a candidate that ranks as a feature list, whatever its source."""
     order = _order(member, source, False)
-    return Candidate((FEATURE_LIST_RANK, *order[1:]), member, modified, Told(source, fields))
+    return candidate_of((FEATURE_LIST_RANK, *order[1:]), member, modified, Told(source, fields))
 
 
 def _order(member: str, source: str, transformer: bool) -> Order:

@@ -149,7 +149,16 @@ def _core_features(member: MemberBytes) -> List[_Feature]:
     member.hold(size - first)
     member.skip(first - before)
     end = _Part(first, member.read(size - first))
-    return [feature for vector, kind in vectors for feature in _features(end, vector, kind, member)]
+    features: List[_Feature] = []
+    names = 0  # bytes; in a flatbuffer many offsets can refer to one string
+    for vector, kind in vectors:
+        for feature in _features(end, vector, kind, member):
+            features.append(feature)
+            names += len(feature.name)
+            check_count(len(features))
+            if names > len(end.content):
+                raise UnreadableError(_DAMAGED)
+    return features
 
 
 def _peeked(member: MemberBytes, offset: int, size: int) -> _Part:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from mims.deadline import Check, no_deadline
 from mims.inputs import autogluon, boosted, estimators
-from mims.inputs.arrays import is_wrapper, listed
+from mims.inputs.arrays import is_wrapper
 from mims.inputs.member import Told
-from mims.inputs.named import Found, input_names, numeric_fields
+from mims.inputs.named import Found, numeric_fields
 from mims.inputs.nodes import Instance
+from mims.inputs.shared_lists import Lists
 from mims.inputs.sources import FEATURE_LIST_NAMES
 
 _VISITS, _DEPTH = 2000, 8  # how many objects are looked at, and how deep
@@ -28,8 +29,15 @@ def found_in(outermost: Any, check: Check = no_deadline) -> Optional[Found]:
     return _Search(check).look(outermost)
 
 
-def source_of(outermost: Any, depth: int = 3) -> str:
+def source_of(outermost: Any) -> str:
     """Return the source that a pickle of this object would be, judging by its class; else empty."""
+    return _source_of(outermost, 3, set())
+
+
+def _source_of(outermost: Any, depth: int, seen: Set[int]) -> str:
+    if id(outermost) in seen:  # objects may be shared, and contain themselves
+        return ""
+    seen.add(id(outermost))
     if type(outermost) is Instance and not is_wrapper(outermost):
         library = outermost.made_by.library
         if library in (*boosted.LIBRARIES, estimators.NAME, autogluon.NAME):
@@ -39,7 +47,7 @@ def source_of(outermost: Any, depth: int = 3) -> str:
         parts = outermost.values()
     else:
         parts = outermost if type(outermost) in (list, tuple) else ()
-    sources = (source_of(part, depth - 1) for part in parts) if depth else ()
+    sources = (_source_of(part, depth - 1, seen) for part in parts) if depth else ()
     return next((source for source in sources if source), "")
 
 
@@ -51,6 +59,7 @@ class _Search:
 
     def __init__(self, check: Check) -> None:
         self._check = check
+        self._lists = Lists(check)
         self._visits = _VISITS
         self._depth = 0
 
@@ -76,12 +85,12 @@ class _Search:
             return None
         library = value.made_by.library
         if library == autogluon.NAME:
-            return autogluon.learner_inputs(value)
+            return autogluon.learner_inputs(value, self._lists)
         if value.made_by.name in _DICTIONARIES:
             return self._within(value.attributes.items(), is_model=False)
         if library in boosted.LIBRARIES:
-            return boosted.boosted_inputs(value)
-        found = estimators.estimator_inputs(value, self.look)
+            return boosted.boosted_inputs(value, self._lists)
+        found = estimators.estimator_inputs(value, self.look, self._lists)
         if found is not None or library == estimators.NAME:
             return found
         # A class of the user's own, around a model.
@@ -104,8 +113,7 @@ class _Search:
             elif _is_object(value):
                 is_model = True
             elif not key or _LIST.search(key.lower()) is not None:
-                self._check()
-                names = input_names(listed(value))
+                names = self._lists.names(value)
                 if names:
                     lists.setdefault(key, names)
         best = min(all_found, key=_rank, default=None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from mims.fields import CATEGORICAL, TEXT, Field
 from mims.inputs.arrays import listed
 from mims.inputs.nodes import Instance
+from mims.inputs.shared_lists import Lists
 
 TEXT_MODULE = "sklearn.feature_extraction.text"
 WANTED = frozenset(("transformers_", "_transformer_to_input_indices", "_columns", "categories_"))
@@ -33,19 +33,19 @@ def is_vectorizer(value: Any) -> bool:
     )
 
 
-def encoded(fields: Sequence[Field], encoder: Instance) -> Tuple[Field, ...]:
+def encoded(fields: Sequence[Field], encoder: Instance, lists: Lists) -> Tuple[Field, ...]:
     """Return the fields with the categories of an encoder that takes all of them."""
-    kind = _own_kind(encoder)
+    kind = _own_kind(encoder, lists)
     if kind is None or len(kind.categories) != len(fields):
         return tuple(fields)
     return tuple(
-        _of_kind(field, kind, position, len(fields)) for position, field in enumerate(fields)
+        _of_kind(field, kind, position, len(fields), lists) for position, field in enumerate(fields)
     )
 
 
-def typed(fields: Sequence[Field], transformer: Instance) -> Tuple[Field, ...]:
+def typed(fields: Sequence[Field], transformer: Instance, lists: Lists) -> Tuple[Field, ...]:
     """Return the fields of a ColumnTransformer with the types that its transformers take."""
-    return tuple(_Typing().typed(list(fields), transformer, _DEPTH))
+    return tuple(_Typing(lists).typed(list(fields), transformer, _DEPTH))
 
 
 class _Typing:
@@ -55,7 +55,8 @@ class _Typing:
     many entries and columns in all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lists: Lists) -> None:
+        self._lists = lists
         self._kinds: Dict[int, Optional[_Kind]] = {}
         self._left = _COLUMNS
 
@@ -72,7 +73,7 @@ class _Typing:
             indices = listed(resolved.get(name)) if type(resolved) is dict else None
             columns = indices or listed(written) or fields
             self._left -= 1 + len(columns)
-            if self._left < 0:
+            if self._left < 0 or not self._lists.take(1 + len(columns)):
                 break
             positions = _positions(written if indices is None else indices, names)
             nested: List[Field] = []
@@ -84,7 +85,7 @@ class _Typing:
                     fields[position] = (
                         nested[index]
                         if kind is None
-                        else _of_kind(field, kind, index, len(positions))
+                        else _of_kind(field, kind, index, len(positions), self._lists)
                     )
         return fields
 
@@ -94,14 +95,17 @@ class _Typing:
             return None
         if id(transformer) not in self._kinds:
             self._kinds[id(transformer)] = None  # it may be within itself
-            self._kinds[id(transformer)] = _own_kind(transformer) or self._kind_of_parts(
-                transformer, depth - 1
-            )
+            self._kinds[id(transformer)] = _own_kind(
+                transformer, self._lists
+            ) or self._kind_of_parts(transformer, depth - 1)
         return self._kinds[id(transformer)]
 
     def _kind_of_parts(self, transformer: Instance, depth: int) -> Optional[_Kind]:
         for key in _PARTS:
-            for step in listed(transformer.attributes.get(key)) or ():
+            steps = listed(transformer.attributes.get(key)) or ()
+            if not self._lists.take(len(steps)):
+                break
+            for step in steps:
                 is_step = type(step) is tuple and len(step) > 1
                 kind = self._kind(step[1], depth) if is_step else None
                 if kind is not None:
@@ -109,28 +113,21 @@ class _Typing:
         return None
 
 
-def _of_kind(field: Field, kind: _Kind, index: int, count: int) -> Field:
+def _of_kind(field: Field, kind: _Kind, index: int, count: int, lists: Lists) -> Field:
     categories = kind.categories[index] if len(kind.categories) == count else ()
+    if categories and not lists.take(len(categories)):
+        categories = ()
     return field._replace(type=kind.type, categories=categories)
 
 
-def _own_kind(transformer: Instance) -> Optional[_Kind]:
+def _own_kind(transformer: Instance, lists: Lists) -> Optional[_Kind]:
     if is_vectorizer(transformer):
         return _Kind(TEXT)
     made_by = transformer.made_by
     if made_by.module.startswith(_ENCODING) and made_by.name.endswith("Encoder"):
         listed_categories = listed(transformer.attributes.get("categories_")) or []
-        return _Kind(CATEGORICAL, tuple(_categories(values) for values in listed_categories))
+        return _Kind(CATEGORICAL, tuple(map(lists.categories, listed_categories)))
     return None
-
-
-def _categories(values: Any) -> Tuple[Any, ...]:
-    """Return those categories of a column that a payload can hold: a missing value is not one."""
-    return tuple(
-        value
-        for value in listed(values) or ()
-        if type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value))
-    )
 
 
 def _entries(transformers: Any) -> List[Tuple[Any, Any, Any]]:

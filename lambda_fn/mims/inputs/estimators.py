@@ -8,14 +8,16 @@ from mims.fields import TEXT, Field
 from mims.inputs import encoders
 from mims.inputs.arrays import array_shape, listed, scalar
 from mims.inputs.member import Told, check_count
-from mims.inputs.named import NO_INPUTS, Found, input_names, numbered_fields, numeric_fields
+from mims.inputs.named import NO_INPUTS, Found, numbered_fields, numeric_fields
 from mims.inputs.nodes import Instance
+from mims.inputs.shared_lists import Lists
 
 NAME = "sklearn"
 TEXT_FIELDS = (Field("text", TEXT),)
 Look = Callable[[Any], Optional[Found]]
 
 _STEPS, _UNION = "steps", "transformer_list"
+_PIPELINES = 8  # within each other; in a pickle one may be its own step
 # scikit-learn's own; of its ColumnTransformer before 1.0; of sklearn2pmml's pipelines.
 _NAMES = ("feature_names_in_", "_feature_names_in", "_df_columns", "active_fields")
 _COUNT = "n_features_in_"
@@ -54,22 +56,24 @@ _OTHERS = ("n_features_", "_preprocessor", _CALIBRATED, _COUNT, _STEPS, _UNION)
 WANTED = encoders.WANTED.union(_NAMES, _INNER, _PLAIN_INNER, _OTHERS)
 
 
-def estimator_inputs(instance: Instance, look: Look) -> Optional[Found]:
+def estimator_inputs(instance: Instance, look: Look, lists: Lists) -> Optional[Found]:
     """Return the inputs of an estimator; `None` if it is not known as one.
 
     Parameters
     ----------
     look
         Returns the inputs of another object.
+    lists
+        The lists of the pickle.
     """
     attributes = instance.attributes
     if type(attributes.get(_STEPS)) is list:
-        return _pipeline(instance, look)
+        return _pipeline(instance, look, lists)
     if type(attributes.get(_UNION)) is list:
         return _union(instance, look)
     if encoders.is_vectorizer(instance):
         return Found(Told(NAME, TEXT_FIELDS, transformer=True), is_certain=True)
-    found = _own(instance)
+    found = _own(instance, lists)
     if _may_have_inner(instance, found):
         inner = _inner(instance, look)
         if inner is not None and (found is None or inner.names == found.names):
@@ -80,13 +84,13 @@ def estimator_inputs(instance: Instance, look: Look) -> Optional[Found]:
     return found
 
 
-def is_transformer(value: Any) -> bool:
+def is_transformer(value: Any, depth: int = _PIPELINES) -> bool:
     """Say whether it only transforms its inputs, as a step that is passed through does."""
     if type(value) is not Instance:
         return True
-    steps = pipeline_steps(value)
+    steps = pipeline_steps(value) if depth else []
     if steps:
-        return is_transformer(steps[-1])
+        return is_transformer(steps[-1], depth - 1)
     made_by = value.made_by
     if made_by.name in _PREDICTORS:
         return False
@@ -107,11 +111,13 @@ def pipeline_steps(pipeline: Instance) -> List[Any]:
     return steps
 
 
-def _pipeline(pipeline: Instance, look: Look) -> Optional[Found]:
+def _pipeline(pipeline: Instance, look: Look, lists: Lists) -> Optional[Found]:
+    if not lists.take(len(pipeline.attributes[_STEPS])):
+        return None
     steps = [step for step in pipeline_steps(pipeline) if type(step) is Instance]
     if not steps:
         return None
-    found = _own(pipeline) or look(steps[0])
+    found = _own(pipeline, lists) or look(steps[0])
     if found is None:
         return Found(Told(NAME, why=NO_INPUTS, transformer=is_transformer(pipeline)))
     # A step that does not transform can only be the last one.
@@ -140,11 +146,11 @@ def _as_own(told: Told) -> Told:
     return told._replace(source=NAME)
 
 
-def _own(instance: Instance) -> Optional[Found]:
+def _own(instance: Instance, lists: Lists) -> Optional[Found]:
     """Return the inputs that the estimator itself gives: names, else a number."""
     names: Tuple[str, ...] = ()
     for key in _NAMES:
-        names = names or input_names(listed(instance.attributes.get(key)))
+        names = names or lists.names(instance.attributes.get(key))
     fields = numeric_fields(names)
     if not names:
         count = _count(instance)
@@ -155,11 +161,11 @@ def _own(instance: Instance) -> Optional[Found]:
     preprocessor = instance.attributes.get("_preprocessor")  # of HistGradientBoosting, since 1.4
     is_certain = bool(names)
     if name == "ColumnTransformer":
-        fields, is_certain = encoders.typed(fields, instance), False
+        fields, is_certain = encoders.typed(fields, instance, lists), False
     elif name.endswith("Encoder"):
-        fields, is_certain = encoders.encoded(fields, instance), False
+        fields, is_certain = encoders.encoded(fields, instance, lists), False
     elif type(preprocessor) is Instance:
-        fields = encoders.typed(fields, preprocessor)
+        fields = encoders.typed(fields, preprocessor, lists)
     told = Told(NAME, fields, made_up=not names, transformer=is_transformer(instance))
     return Found(told, is_certain or instance.is_complete)
 

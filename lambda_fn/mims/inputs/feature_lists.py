@@ -6,6 +6,7 @@ import re
 from json import dumps
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
+from mims.deadline import Check, checked
 from mims.fields import NUMERIC, TEXT, Field, parse_type
 from mims.inputs.field_info import InvalidFormError, read_shape
 from mims.inputs.hyperparameters import as_name, decode, is_absent
@@ -149,26 +150,29 @@ def _listed_in_text(text: str, member: MemberBytes, untyped: Set[str]) -> Tuple[
         if line and line[0] != "#":
             lines.append(line)
             check_count(len(lines))
-    names = _indexed(lines)
+    names = _indexed(lines, member.check)
     if names is None:
         names = lines
         if len(lines) == 1 and "," in lines[0]:
             names = [_unquoted(name.strip()) for name in lines[0].split(",") if name.strip()]
-    if any(len(name) > _LONGEST_NAME for name in names) or all(map(_NUMBER.fullmatch, names)):
+    if any(len(name) > _LONGEST_NAME for name in checked(names, member.check)):
+        return ()
+    if all(map(_NUMBER.fullmatch, checked(names, member.check))):
         return ()
     check_count(len(names))
-    return tuple(Field(name, NUMERIC) for name in dict.fromkeys(names) if name)
+    distinct = checked(dict.fromkeys(names), member.check)
+    return tuple(Field(name, NUMERIC) for name in distinct if name)
 
 
-def _indexed(lines: List[str]) -> Optional[List[str]]:
+def _indexed(lines: List[str], check: Check) -> Optional[List[str]]:
     """Return the names in lines `index,name`, sorted by index; `None` if they are not such."""
     if len(lines) == 1 and lines[0].count(",") > 1:
         return None  # all names in one line
-    pairs = [_INDEXED.fullmatch(line) for line in lines]
+    pairs = [_INDEXED.fullmatch(line) for line in checked(lines, check)]
     if len(pairs) > 1 and pairs[0] is None and ("," in lines[0] or "\t" in lines[0]):
         del pairs[0]  # the header of a table
     names: Dict[int, str] = {}
-    for pair in pairs:
+    for pair in checked(pairs, check):
         if pair is None:
             return None
         names[int(pair.group(1))] = _unquoted(pair.group(2))

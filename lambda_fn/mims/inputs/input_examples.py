@@ -20,6 +20,7 @@ from typing import (
     Tuple,
 )
 
+from mims.deadline import checked
 from mims.fields import BOOLEAN, INTEGER, NUMERIC, TEXT, Field
 from mims.inputs.hyperparameters import as_name
 from mims.inputs.json_text import JsonText
@@ -57,7 +58,7 @@ def read_example(json: JsonText, source: str, form: str) -> Told:
     check_count(len(table.columns))
     fields = []
     training: Dict[str, Tuple[Any, ...]] = {}
-    for name, values in table.columns.items():
+    for name, values in checked(table.columns.items(), json.check):
         if not is_unicode(name):
             raise UnreadableError("holds a name that is not valid Unicode")
         known = [value for value in values if _is_known(value)]
@@ -178,7 +179,7 @@ def _rows(json: JsonText, at: int, names: Optional[List[str]]) -> Optional[_Tabl
         names = [f"f{index}" for index in range(len(rows[0]) if rows else 0)]
     rows = [row for row in rows if len(row) == len(names)]
     columns: Dict[str, List[Any]] = {}
-    for index, name in enumerate(names):
+    for index, name in enumerate(checked(names, json.check)):
         columns.setdefault(name, [row[index] for row in rows])
     return _Table(columns, made_up)
 
@@ -209,11 +210,16 @@ def _is_known(value: Any) -> bool:
 
 
 def _leaves(values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, list):
-            yield from _leaves(value)
-        else:
+    """Yield what is in the values, however deep: each only once through, not level by level."""
+    pending = [iter(values)]
+    while pending:
+        for value in pending[-1]:
+            if isinstance(value, list):
+                pending.append(iter(value))
+                break
             yield value
+        else:
+            pending.pop()
 
 
 def _is_plain(value: Any) -> bool:

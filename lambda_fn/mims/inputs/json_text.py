@@ -45,6 +45,10 @@ class JsonText:
         self._ended = -1, -1  # start and end of the value that was skipped last
         self.built = 0  # characters of the values that were built, except strings
 
+    def check(self) -> None:
+        """Look at the deadline, for work on values that were read."""
+        self._member.check()
+
     def start(self) -> int:
         """Return the position of the outermost value."""
         return self._next(0)

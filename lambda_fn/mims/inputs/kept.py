@@ -16,21 +16,25 @@ Order = Tuple[int, bool, bool, int, bool, int, bytes]
 
 
 class Candidate(NamedTuple):
-    """A file that names inputs, and the key that such files are sorted by: the first is taken."""
+    """A file that names inputs, and the key that such files are sorted by: the first is taken.
+
+    `number` is how many inputs it has; a field with a shape counts as many as it has elements.
+    """
 
     order: Order
     member: str
     modified: int
     told: Told
+    number: int
 
     @property
     def rank(self) -> int:
         return self.order[0]
 
-    @property
-    def number(self) -> int:
-        """How many inputs it has; a field with a shape counts as many as it has elements."""
-        return sum(field.size for field in self.told.fields)
+
+def candidate_of(order: Order, member: str, modified: int, told: Told) -> Candidate:
+    """Return a candidate, its inputs counted once: each is compared with many others."""
+    return Candidate(order, member, modified, told, sum(field.size for field in told.fields))
 
 
 class _Shared:

@@ -8,8 +8,10 @@ of data frames, in the last line, are not needed: such a model takes codes.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
+from mims.deadline import checked
 from mims.fields import CATEGORICAL, CODES, NUMERIC, Field
 from mims.inputs.member import (
     BYTES_A_STEP,
@@ -30,7 +32,10 @@ NAME = "lightgbm"
 _BEGINNING = re.compile(rb"tree\r?\n(?:version|num_class)=")
 _COUNT = re.compile(r"[0-9]{1,9}\Z")
 _RANGE = re.compile(r"\[([^:\[\]]+):([^:\[\]]+)\]\Z")
-_CODES = re.compile(r"-?[0-9]{1,9}(?::-?[0-9]{1,9})*\Z")
+# The repetition is bounded, or the engine would keep a state for each of millions of codes.
+_SOME_CODES = re.compile(r"(?:-?[0-9]{1,9}:){0,1000}")
+_LAST_CODE = re.compile(r"-?[0-9]{1,9}\Z")
+_CODE = re.compile(r"-?[0-9]+")
 _UNUSED = "none"
 _CATEGORICAL_FEATURE = b"\n[categorical_feature: "
 _LONGEST_PARAMETER = 65536
@@ -83,11 +88,12 @@ def read(member: MemberBytes) -> Optional[Told]:
         member.step()
         if name in fields:
             continue
-        if index in categorical or _CODES.match(written) is not None:
+        are_codes = _are_codes(written, member)
+        if index in categorical or are_codes:
             fields[name] = Field(name, CATEGORICAL, categories=CODES)
         else:
             fields[name] = Field(name, NUMERIC)
-        recorded = _recorded(written)[:left]
+        recorded = _some_codes(written, left, member) if are_codes else _range(written)[:left]
         if recorded:
             training[name] = recorded
             left -= len(recorded)
@@ -174,11 +180,25 @@ def _indices(written: str, names: List[str]) -> Set[int]:
     return {int(word) for word in written.split(",") if _COUNT.match(word) is not None}
 
 
-def _recorded(written: str) -> Tuple[float, ...]:
-    """Return the smallest and the largest value of a range, or the codes, except -1 (missing)."""
-    if _CODES.match(written) is not None:
-        codes = (int(code) for code in written.split(":"))
-        return tuple(code for code in codes if code >= 0)
+def _are_codes(written: str, member: MemberBytes) -> bool:
+    """Say whether a feature is described by codes, of which there may be two million."""
+    at = 0
+    while True:
+        some = _SOME_CODES.match(written, at)
+        if some is None or some.end() == at:
+            return _LAST_CODE.match(written, at) is not None
+        at = some.end()
+        member.check()
+
+
+def _some_codes(written: str, most: int, member: MemberBytes) -> Tuple[float, ...]:
+    """Return the first codes of a feature, except -1 (missing)."""
+    codes = (int(code.group()) for code in checked(_CODE.finditer(written), member.check))
+    return tuple(islice((code for code in codes if code >= 0), most))
+
+
+def _range(written: str) -> Tuple[float, ...]:
+    """Return the smallest and the largest value of a range."""
     ends = _RANGE.match(written)
     values = [number(end) for end in ends.groups()] if ends is not None else []
     return tuple(value for value in values if value is not None)

@@ -8,6 +8,7 @@ be any YAML.
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Callable, List, Match, NamedTuple, Optional, Tuple
 
 from mims.inputs.escapes import ESCAPE, unescaped
@@ -23,6 +24,7 @@ _COMMENT = re.compile(r"(?:\A|[ \t])#")
 _ESCAPED = dict(zip('0abtnvfre "/\\NLP_\t', '\0\a\b\t\n\v\f\r\x1b "/\\\x85\u2028\u2029\xa0\t'))
 _NULLS = ("", "~", "null", "Null", "NULL")
 _LINES_OF_A_SCALAR = 200_000
+_ESCAPES_A_STEP = 32
 
 Step = Callable[[int], None]
 
@@ -141,7 +143,7 @@ def _quoted(yaml: str, at: int, step: Step) -> Tuple[str, int]:
         if mark.group() == '"':
             break
         end += 2
-    return ESCAPE.sub(_unescaped, _folded(_lines(yaml[at + 1 : end], step), True)), end + 1
+    return _without_escapes(_folded(_lines(yaml[at + 1 : end], step), True), step), end + 1
 
 
 def _block(yaml: str, at: int, indentation: int, explicit: int, step: Step) -> List[str]:
@@ -192,6 +194,17 @@ def _lines(text: str, step: Step) -> List[str]:
     if count > _LINES_OF_A_SCALAR:
         raise UnreadableError(f"has a text of more than {_LINES_OF_A_SCALAR:,} lines")
     return _BREAK.split(text)
+
+
+def _without_escapes(text: str, step: Step) -> str:
+    escapes = count()
+
+    def character(escape: Match[str]) -> str:
+        if next(escapes) % _ESCAPES_A_STEP == 0:  # each was a step when the end was looked for
+            step(1)
+        return _unescaped(escape)
+
+    return ESCAPE.sub(character, text)
 
 
 def _unescaped(escape: Match[str]) -> str:
