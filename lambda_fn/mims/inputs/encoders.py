@@ -14,7 +14,6 @@ WANTED = frozenset(("transformers_", "_transformer_to_input_indices", "_columns"
 _ENCODING = ("sklearn.preprocessing", "category_encoders", "feature_engine", "sklearnex", "cuml")
 _PARTS = ("steps", "transformer_list")
 _DEPTH = 4  # pipelines, and ColumnTransformers, within each other
-_COLUMNS = 500_000  # in all entries together, the entries counted too
 
 
 class _Kind(NamedTuple):
@@ -51,14 +50,13 @@ def typed(fields: Sequence[Field], transformer: Instance, lists: Lists) -> Tuple
 class _Typing:
     """The types of a ColumnTransformer's fields, and of those of such a one within it.
 
-    In a pickle one object can stand in many places: each encoder is looked at once, and only so
-    many entries and columns in all.
+    In a pickle one object can stand in many places: each encoder is looked at once, and entries
+    and columns count as values of the pickle's lists.
     """
 
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
         self._kinds: Dict[int, Optional[_Kind]] = {}
-        self._left = _COLUMNS
 
     def typed(self, fields: List[Field], transformer: Instance, depth: int) -> List[Field]:
         """Return the fields that a ColumnTransformer takes, with their types."""
@@ -72,8 +70,7 @@ class _Typing:
                 continue
             indices = listed(resolved.get(name)) if type(resolved) is dict else None
             columns = indices or listed(written) or fields
-            self._left -= 1 + len(columns)
-            if self._left < 0 or not self._lists.take(1 + len(columns)):
+            if not self._lists.take(1 + len(columns)):
                 break
             positions = _positions(written if indices is None else indices, names)
             nested: List[Field] = []

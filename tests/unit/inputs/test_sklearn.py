@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 import pytest
 from mims.fields import CATEGORICAL, NUMERIC, TEXT, Field
-from mims.inputs import encoders, sklearn
+from mims.inputs import encoders, shared_lists, sklearn
 from mims.inputs.member import HEAD, MemberBytes, Told, UnreadableError
 from mims.inputs.sources import SKLEARN
 
@@ -341,7 +341,7 @@ def test_the_number_of_looks_at_columns_that_many_entries_share_is_limited(
         return real(columns, names)
 
     monkeypatch.setattr(encoders, "_positions", positions)
-    monkeypatch.setattr(encoders, "_COLUMNS", 1_000)
+    monkeypatch.setattr(shared_lists, "_VALUES", 1_000)
     part = objects.made("sklearn.preprocessing._encoders.OneHotEncoder", categories_=[])
     columns = [f"c{index}" for index in range(50)]
     for _ in range(3 if is_nested else 1):
